@@ -1,0 +1,21 @@
+/**
+ * An interface name as -i and -o take it: a trailing `+` stands for any rest (iptables(8)).
+ * `+` alone matches every name, the empty one too.
+ */
+export class InterfacePattern {
+  private readonly stem: string;
+  private readonly open: boolean;
+
+  constructor(readonly text: string) {
+    this.open = text.endsWith('+');
+    this.stem = this.open ? text.slice(0, -1) : text;
+  }
+
+  matches(name: string): boolean {
+    return this.open ? name.startsWith(this.stem) : name === this.stem;
+  }
+
+  toString(): string {
+    return this.text;
+  }
+}

@@ -1,0 +1,185 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+export type IpVersion = 4 | 6;
+
+/**
+ * An IPv4 or IPv6 address as four signed 32-bit words in network order. IPv4 stands in the first word and
+ * leaves the others 0, as the kernel's `union nf_inet_addr` does, so that both compare the same way.
+ */
+export class IpAddress {
+  constructor(
+    readonly version: IpVersion,
+    readonly a: number,
+    readonly b = 0,
+    readonly c = 0,
+    readonly d = 0,
+  ) {}
+
+  equals(other: IpAddress): boolean {
+    return (
+      this.version === other.version &&
+      this.a === other.a &&
+      this.b === other.b &&
+      this.c === other.c &&
+      this.d === other.d
+    );
+  }
+
+  toString(): string {
+    return this.version === 4 ? formatIpv4(this.a) : formatIpv6(this.a, this.b, this.c, this.d);
+  }
+}
+
+/** Reads a dotted IPv4 or an RFC 4291 IPv6 address; undefined where the text is neither. */
+export function parseAddress(text: string): IpAddress | undefined {
+  if (isIPv4(text)) return new IpAddress(4, parseIpv4(text));
+  if (!isIPv6(text) || text.includes('%')) return undefined;
+  return parseIpv6(text);
+}
+
+function parseIpv4(text: string): number {
+  let value = 0;
+  for (const part of text.split('.')) value = (value << 8) | Number(part);
+  return value;
+}
+
+function parseIpv6(text: string): IpAddress {
+  const groups = (half: string): number[] =>
+    half === ''
+      ? []
+      : half.split(':').flatMap((g) => {
+          if (!g.includes('.')) return [parseInt(g, 16)];
+          const v4 = parseIpv4(g);
+          return [v4 >>> 16, v4 & 0xffff];
+        });
+  const [head, tail] = text.split('::');
+  const first = groups(head);
+  const last = tail === undefined ? [] : groups(tail);
+  const all = [...first, ...new Array<number>(8 - first.length - last.length).fill(0), ...last];
+  const word = (i: number): number => (all[i] << 16) | all[i + 1];
+  return new IpAddress(6, word(0), word(2), word(4), word(6));
+}
+
+export function formatIpv4(a: number): string {
+  return `${a >>> 24}.${(a >>> 16) & 255}.${(a >>> 8) & 255}.${a & 255}`;
+}
+
+/** The shortest form of RFC 5952, with the embedded IPv4 forms that inet_ntop(3) prints. */
+export function formatIpv6(a: number, b: number, c: number, d: number): string {
+  const groups = [a, b, c, d].flatMap((w) => [w >>> 16, w & 0xffff]);
+  if (a === 0 && b === 0 && (c === 0xffff || (c === 0 && d >>> 16 !== 0)))
+    return `::${c === 0 ? '' : 'ffff:'}${formatIpv4(d)}`;
+  let best = -1;
+  let bestLength = 1;
+  for (let i = 0; i < 8; i++) {
+    let n = 0;
+    while (i + n < 8 && groups[i + n] === 0) n++;
+    if (n > bestLength) {
+      best = i;
+      bestLength = n;
+    }
+    i += n;
+  }
+  const hex = (from: number, to: number): string =>
+    groups
+      .slice(from, to)
+      .map((g) => g.toString(16))
+      .join(':');
+  return best < 0 ? hex(0, 8) : `${hex(0, best)}::${hex(best + bestLength, 8)}`;
+}
+
+/** All eight groups with four digits each, as the kernel's `%pI6` prints them in LOG lines. */
+export function formatIpv6Full(a: number, b: number, c: number, d: number): string {
+  return [a, b, c, d]
+    .flatMap((w) => [w >>> 16, w & 0xffff])
+    .map((g) => g.toString(16).padStart(4, '0'))
+    .join(':');
+}
+
+/** An address under a mask; the mask need not be a prefix (iptables takes 255.0.255.0). */
+export class IpNetwork {
+  constructor(
+    readonly address: IpAddress,
+    readonly mask: IpAddress,
+  ) {}
+
+  static ofPrefix(address: IpAddress, length: number): IpNetwork {
+    const word = (i: number): number => {
+      const bits = Math.min(32, Math.max(0, length - 32 * i));
+      return bits === 0 ? 0 : (-1 << (32 - bits)) | 0;
+    };
+    const mask =
+      address.version === 4
+        ? new IpAddress(4, word(0))
+        : new IpAddress(6, word(0), word(1), word(2), word(3));
+    return new IpNetwork(
+      new IpAddress(
+        address.version,
+        address.a & mask.a,
+        address.b & mask.b,
+        address.c & mask.c,
+        address.d & mask.d,
+      ),
+      mask,
+    );
+  }
+
+  get version(): IpVersion {
+    return this.address.version;
+  }
+
+  /** The number of leading one bits where the mask is a prefix, else undefined. */
+  get prefixLength(): number | undefined {
+    const bits = [this.mask.a, this.mask.b, this.mask.c, this.mask.d]
+      .slice(0, this.version === 4 ? 1 : 4)
+      .map((w) => (w >>> 0).toString(2).padStart(32, '0'))
+      .join('');
+    const ones = bits.indexOf('0');
+    if (ones < 0) return bits.length;
+    return bits.indexOf('1', ones) < 0 ? ones : undefined;
+  }
+
+  contains(a: number, b: number, c: number, d: number): boolean {
+    const { address, mask } = this;
+    return (
+      ((a ^ address.a) & mask.a) === 0 &&
+      (this.version === 4 ||
+        (((b ^ address.b) & mask.b) === 0 &&
+          ((c ^ address.c) & mask.c) === 0 &&
+          ((d ^ address.d) & mask.d) === 0))
+    );
+  }
+
+  includes(address: IpAddress): boolean {
+    return address.version === this.version && this.contains(address.a, address.b, address.c, address.d);
+  }
+
+  /** `address/length`, or `address/mask` where the mask is no prefix, as iptables-save prints it. */
+  toString(): string {
+    return `${this.address.toString()}/${this.prefixLength ?? this.mask.toString()}`;
+  }
+}
+
+/** Reads `address`, `address/length` or `address/mask`; host bits are cleared, as iptables does. */
+export function parseNetwork(text: string): IpNetwork | undefined {
+  const slash = text.indexOf('/');
+  const address = parseAddress(slash < 0 ? text : text.slice(0, slash));
+  if (!address) return undefined;
+  const width = address.version === 4 ? 32 : 128;
+  if (slash < 0) return IpNetwork.ofPrefix(address, width);
+  const rest = text.slice(slash + 1);
+  if (/^\d{1,3}$/.test(rest))
+    return Number(rest) <= width ? IpNetwork.ofPrefix(address, Number(rest)) : undefined;
+  const mask = parseAddress(rest);
+  if (!mask || mask.version !== address.version) return undefined;
+  return new IpNetwork(
+    new IpAddress(
+      address.version,
+      address.a & mask.a,
+      address.b & mask.b,
+      address.c & mask.c,
+      address.d & mask.d,
+    ),
+    mask,
+  );
+}

@@ -1,0 +1,19 @@
+import type { Rule } from '../rules/model.js';
+
+/** A LOG (or legacy TRACE) line that the simulated kernel writes. */
+export interface PredictedLine {
+  /** ns since capture start. */
+  readonly time: number;
+  /** The frame that caused it, 1-based over all files; 0 for none. */
+  readonly frame: number;
+  /** The rule that logged; null for a TRACE line of a policy. */
+  readonly rule: Rule | null;
+  /** syslog severity, 0 to 7. */
+  readonly level: number;
+  /** The whole line, trailing space included, without a time stamp. */
+  readonly text: string;
+  /** Why this line cannot be relied on: an `unknown` was met, or a choice was made without evidence. */
+  readonly doubt: string | null;
+  /** The packet was made by the host and was not seen leaving, so fields such as its ID are guesses. */
+  readonly uncaptured: boolean;
+}

@@ -1,0 +1,16 @@
+import type { MacAddress } from '../address/mac.js';
+
+/** A network interface as the rules and the log see it. */
+export interface Device {
+  readonly index: number;
+  readonly name: string;
+  /** ARPHRD_* of linux/if_arp.h. */
+  readonly kind: number;
+  readonly mac: MacAddress;
+  /** The bridge that this is a port of. */
+  readonly master: Device | null;
+  readonly isBridge: boolean;
+  readonly isLoopback: boolean;
+  readonly mtu: number;
+  readonly group: number;
+}

@@ -1,0 +1,86 @@
+/** Offsets from the start of the transport header, in bytes. */
+
+/** RFC 9293 section 3.1. */
+export const Tcp = {
+  sourcePort: 0,
+  destinationPort: 2,
+  sequence: 4,
+  acknowledgment: 8,
+  dataOffset: 12,
+  flags: 13,
+  window: 14,
+  checksum: 16,
+  urgent: 18,
+  minimumLength: 20,
+} as const;
+
+/** Bits of byte 13, and NS/reserved left in byte 12. */
+export const TcpFlag = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ece: 64, cwr: 128 } as const;
+
+/** RFC 9293 section 3.2 and the IANA registry of TCP options. */
+export const TcpOption = {
+  end: 0,
+  nop: 1,
+  mss: 2,
+  windowScale: 3,
+  sackPermitted: 4,
+  sack: 5,
+  timestamps: 8,
+} as const;
+
+/** RFC 768. */
+export const Udp = { sourcePort: 0, destinationPort: 2, length: 4, checksum: 6, headerLength: 8 } as const;
+
+/** RFC 792; ICMPv6 (RFC 4443) has type, code and checksum in the same places. */
+export const Icmp = {
+  type: 0,
+  code: 1,
+  checksum: 2,
+  id: 4,
+  sequence: 6,
+  mtu: 6,
+  gateway: 4,
+  mtu6: 4,
+  headerLength: 8,
+} as const;
+
+export const IcmpType = {
+  echoReply: 0,
+  destinationUnreachable: 3,
+  sourceQuench: 4,
+  redirect: 5,
+  echo: 8,
+  routerAdvertisement: 9,
+  routerSolicitation: 10,
+  timeExceeded: 11,
+  parameterProblem: 12,
+  timestamp: 13,
+  timestampReply: 14,
+  informationRequest: 15,
+  informationReply: 16,
+  addressMask: 17,
+  addressMaskReply: 18,
+} as const;
+
+export const Icmpv6Type = {
+  destinationUnreachable: 1,
+  packetTooBig: 2,
+  timeExceeded: 3,
+  parameterProblem: 4,
+  echoRequest: 128,
+  echoReply: 129,
+  routerSolicitation: 133,
+  routerAdvertisement: 134,
+  neighborSolicitation: 135,
+  neighborAdvertisement: 136,
+  redirect: 137,
+} as const;
+
+/** RFC 9260 section 3.1. */
+export const Sctp = {
+  sourcePort: 0,
+  destinationPort: 2,
+  verificationTag: 4,
+  checksum: 8,
+  headerLength: 12,
+} as const;

@@ -1,0 +1,71 @@
+import type { IpVersion } from '../address/ip.js';
+import type { Rule } from './model.js';
+
+/**
+ * One direction's identity of a connection (`struct nf_conntrack_tuple`). Addresses are four signed words,
+ * as in IpAddress. For ICMP `sourcePort` holds the id and `destinationPort` type * 256 + code; for GRE the keys;
+ * for protocols without ports both are 0.
+ */
+export class Tuple {
+  constructor(
+    readonly version: IpVersion,
+    readonly protocol: number,
+    readonly s0: number,
+    readonly s1: number,
+    readonly s2: number,
+    readonly s3: number,
+    readonly d0: number,
+    readonly d1: number,
+    readonly d2: number,
+    readonly d3: number,
+    readonly sourcePort: number,
+    readonly destinationPort: number,
+  ) {}
+}
+
+export const Direction = { original: 0, reply: 1 } as const;
+export type Direction = (typeof Direction)[keyof typeof Direction];
+
+/** `enum ip_conntrack_info` without the direction: what -m conntrack calls the state of the packet. */
+export const CtState = { invalid: 0, established: 1, related: 2, new: 3, untracked: 4 } as const;
+export type CtState = (typeof CtState)[keyof typeof CtState];
+
+/** IPS_* bits of linux/netfilter/nf_conntrack_common.h. */
+export const CtStatus = {
+  expected: 1 << 0,
+  seenReply: 1 << 1,
+  assured: 1 << 2,
+  confirmed: 1 << 3,
+  srcNat: 1 << 4,
+  dstNat: 1 << 5,
+  seqAdjust: 1 << 6,
+  srcNatDone: 1 << 7,
+  dstNatDone: 1 << 8,
+  dying: 1 << 9,
+  fixedTimeout: 1 << 10,
+  template: 1 << 11,
+  helper: 1 << 13,
+} as const;
+
+/** What rules can see of a conntrack entry; the engine owns the rest. */
+export interface Connection {
+  readonly id: number;
+  original: Tuple;
+  reply: Tuple;
+  status: number;
+  mark: number;
+  /** 128 label bits as four words. */
+  labels: [number, number, number, number] | null;
+  zone: number;
+  helper: string | null;
+  /** Packets and bytes by direction; counted only where net.netfilter.nf_conntrack_acct is 1. */
+  readonly packets: [number, number];
+  readonly bytes: [number, number];
+  /** ns since capture start. */
+  expires: number;
+  master: Connection | null;
+  /** The rules that chose the NAT, for explanations. */
+  sourceRule: Rule | null;
+  destinationRule: Rule | null;
+  markRule: Rule | null;
+}

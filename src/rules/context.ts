@@ -1,0 +1,160 @@
+import type { IpAddress } from '../address/ip.js';
+import type { Packet } from '../packet/packet.js';
+import type { Device } from '../packet/device.js';
+import type { Connection, CtState, Direction, Tuple } from './connection.js';
+import type { Family, Rule } from './model.js';
+import type { Hook } from './hook.js';
+import type { Outcome } from './verdict.js';
+
+/** RTN_* of linux/rtnetlink.h, as the bits that -m addrtype takes (linux/netfilter/xt_addrtype.h). */
+export const AddressType = {
+  unspec: 1 << 0,
+  unicast: 1 << 1,
+  local: 1 << 2,
+  broadcast: 1 << 3,
+  anycast: 1 << 4,
+  multicast: 1 << 5,
+  blackhole: 1 << 6,
+  unreachable: 1 << 7,
+  prohibit: 1 << 8,
+  throw: 1 << 9,
+  nat: 1 << 10,
+  xresolve: 1 << 11,
+} as const;
+
+/** What routing answers to -m rpfilter and -m addrtype. */
+export interface RouteView {
+  /** The type bit of a destination address, seen through `device` where one is given (`--limit-iface-*`). */
+  addressType(address: IpAddress, device: Device | null): number;
+  /** xt_rpfilter: whether the answer to this packet would leave through the interface it came in by. */
+  reversePath(packet: Packet, options: { loose: boolean; validMark: boolean; acceptLocal: boolean }): boolean;
+}
+
+/** Which manipulation a NAT target asks for (`enum nf_nat_manip_type`). */
+export const Manip = { source: 0, destination: 1 } as const;
+export type Manip = (typeof Manip)[keyof typeof Manip];
+
+/** `struct nf_nat_range2`: what the new tuple may hold. */
+export interface NatRange {
+  readonly minAddress: IpAddress | null;
+  readonly maxAddress: IpAddress | null;
+  /** Inclusive; null: keep the port where the tuple is free. */
+  readonly minPort: number | null;
+  readonly maxPort: number | null;
+  /** `--to-destination 1.2.3.4:1000-2000/500`: the first port is shifted by the distance from this one. */
+  readonly basePort?: number | null;
+  readonly random?: boolean;
+  readonly fullyRandom?: boolean;
+  readonly persistent?: boolean;
+  /** NETMAP: keep the host bits. */
+  readonly netmap?: boolean;
+}
+
+/** What `-j LOG` was told (linux/netfilter/xt_LOG.h). */
+export interface LogOptions {
+  readonly prefix: string;
+  /** syslog severity, 0 to 7. */
+  readonly level: number;
+  readonly tcpSequence: boolean;
+  readonly tcpOptions: boolean;
+  readonly ipOptions: boolean;
+  readonly uid: boolean;
+  readonly macDecode: boolean;
+}
+
+/** The named tables that several rules share, by what makes them (`recent`, `hashlimit`, `rateest`, `quota`…). */
+export interface SharedTables {
+  get<T>(kind: string, name: string, make: () => T): T;
+}
+
+/** An ipset looked into or changed by rules; defined with the sets. */
+export interface SetView {
+  /** @param dimensions `src`/`dst` by position: true is src */
+  test(name: string, packet: Packet, dimensions: readonly boolean[], options: SetMatchOptions): Outcome;
+  change(
+    name: string,
+    packet: Packet,
+    dimensions: readonly boolean[],
+    change: { add: boolean; exist: boolean; timeout: number | null },
+  ): void;
+}
+
+export interface SetMatchOptions {
+  readonly returnNomatch: boolean;
+  readonly updateCounters: boolean;
+  readonly updateSubcounters: boolean;
+  readonly packets: CounterCondition | null;
+  readonly bytes: CounterCondition | null;
+}
+export interface CounterCondition {
+  readonly op: 'eq' | 'ne' | 'lt' | 'gt';
+  readonly value: number;
+}
+
+export type RejectKind =
+  | 'icmp-net-unreachable'
+  | 'icmp-host-unreachable'
+  | 'icmp-proto-unreachable'
+  | 'icmp-port-unreachable'
+  | 'icmp-net-prohibited'
+  | 'icmp-host-prohibited'
+  | 'icmp-admin-prohibited'
+  | 'tcp-reset'
+  | 'icmp6-no-route'
+  | 'icmp6-adm-prohibited'
+  | 'icmp6-addr-unreachable'
+  | 'icmp6-port-unreachable'
+  | 'icmp6-policy-fail'
+  | 'icmp6-reject-route';
+
+/** What the rules see of the world around the packet, and what they may do to it. The engine implements it. */
+export interface Context {
+  /** ns since capture start; the only clock there is. */
+  readonly now: number;
+  /** Wall-clock time of the capture's start, ns since the epoch: for -m time only. */
+  readonly epoch: bigint;
+  readonly hook: Hook;
+  readonly family: Family;
+  readonly table: string;
+  /** The rule being run. */
+  readonly rule: Rule;
+
+  readonly connection: Connection | null;
+  readonly ctState: CtState;
+  readonly ctDirection: Direction;
+
+  readonly routes: RouteView;
+  readonly shared: SharedTables;
+  readonly sets: SetView;
+
+  /** Connections that -m connlimit counts: those seen and still alive under `key`. */
+  liveConnections(): Iterable<Connection>;
+  /** Looks a tuple up without changing anything. */
+  findConnection(tuple: Tuple, zone: number): Connection | null;
+  /** A number in [0, 1) where evidence or the seed gives one; the choice is noted (design.md, decision 7). */
+  random(): number;
+
+  log(packet: Packet, options: LogOptions): void;
+  /** Answers the sender and drops the packet; the answer goes out through OUTPUT. */
+  reject(packet: Packet, kind: RejectKind): void;
+  /** `nf_nat_setup_info()`: the first packet of a connection gets its new tuple. False: no tuple is free. */
+  setupNat(packet: Packet, manip: Manip, range: NatRange): boolean;
+  /** The address that MASQUERADE gives this packet, or REDIRECT; null where the interface has none. */
+  interfaceAddress(packet: Packet, target: 'MASQUERADE' | 'REDIRECT'): IpAddress | null;
+  /** `-j CT`: no tracking, or a template for the connection to come. */
+  track(packet: Packet, template: CtTemplate): void;
+  /** A copy for NFLOG, NFQUEUE, TEE and the like: what left the simulation, and where to. */
+  note(text: string): void;
+  /** Sockets on this host, for -m socket and -m owner. */
+  socket(packet: Packet): { transparent: boolean; uid?: number } | null | undefined;
+}
+
+export interface CtTemplate {
+  readonly notrack: boolean;
+  readonly zoneOriginal: number | null;
+  readonly zoneReply: number | null;
+  readonly zoneFromMark: boolean;
+  readonly helper: string | null;
+  readonly timeoutPolicy: string | null;
+  readonly events: number | null;
+}

@@ -1,0 +1,114 @@
+import type { Packet } from '../packet/packet.js';
+import type { Context } from './context.js';
+import type { OptionList, OptionSpec } from './options.js';
+import type { Outcome, Verdict } from './verdict.js';
+
+/**
+ * A field that a test reads, in the words of the headers and of conntrack: what an index can be built
+ * over, and what an explanation follows back to the rule that changed it.
+ */
+export type Field =
+  | 'ip.source'
+  | 'ip.destination'
+  | 'ip.protocol'
+  | 'ip.tos'
+  | 'ip.ttl'
+  | 'ip.length'
+  | 'ip.fragment'
+  | 'ip.options'
+  | 'in'
+  | 'out'
+  | 'physIn'
+  | 'physOut'
+  | 'sourcePort'
+  | 'destinationPort'
+  | 'tcp.flags'
+  | 'tcp.options'
+  | 'icmp.type'
+  | 'transport'
+  | 'payload'
+  | 'mark'
+  | 'priority'
+  | 'link'
+  | 'packetType'
+  | 'ct.state'
+  | 'ct.status'
+  | 'ct.mark'
+  | 'ct.label'
+  | 'ct.tuple'
+  | 'ct.counters'
+  | 'ct.helper'
+  | 'ct.expires'
+  | 'ct.direction'
+  | 'routing'
+  | 'socket'
+  | 'set'
+  | 'time'
+  | 'random'
+  | 'count';
+
+/** One condition of a test on one packet: what the rule wanted, what the packet had. */
+export interface Condition {
+  /** As the rule's option calls it, without dashes: `dport`, `ctstate`, `in-interface`. */
+  readonly name: string;
+  /** Where the value comes from, so that its history can be told. */
+  readonly field: Field;
+  readonly wanted: string;
+  readonly saw: string;
+  readonly outcome: Outcome;
+}
+
+/**
+ * A match, whole: syntax, meaning and explanation in one place, so that a half-added one does not compile.
+ * @typeParam D what the options say, immutable
+ * @typeParam S what one rule's use of it remembers between packets; undefined for a pure test
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a registry holds definitions of all data types; each is used only with its own
+export interface MatchDefinition<D = any, S = any> {
+  /** After -m; `ip` for what needs no -m (-s -d -i -o -p -f). */
+  readonly name: string;
+  /** Other names iptables takes for the same kernel module: `state` prints as itself and is not one. */
+  readonly aliases?: readonly string[];
+  /** The -p protocols that load it without -m, when one of its options is met. */
+  readonly protocols?: readonly number[];
+  /** IP versions for which it exists. */
+  readonly versions: readonly (4 | 6)[];
+  readonly options: readonly OptionSpec[];
+  /** Never throws: what is wrong is reported through `options.error`. */
+  parse(options: OptionList): D;
+  /** The options as iptables-save 1.8.9 prints them, one space between words, none around. */
+  print(data: D, version: 4 | 6): string;
+  /** The columns' rest as `iptables -L` shows it (`tcp dpt:80`); `numeric` is -n. */
+  list(data: D, numeric: boolean, version: 4 | 6): string;
+  readonly reads: (data: D) => readonly Field[];
+  /** The same packet, connection and host always give the same answer, and nothing is changed by asking. */
+  readonly pure: boolean;
+  /** What this use of it remembers, as it is when the rule is loaded. */
+  start(data: D, context: Pick<Context, 'shared' | 'now'>): S;
+  test(data: D, packet: Packet, context: Context, state: S): Outcome;
+  /**
+   * Each condition with wanted and saw, in the order tested. Called right after `test` with its outcome;
+   * must not change `state`.
+   */
+  explain(data: D, packet: Packet, context: Context, state: S, outcome: Outcome): readonly Condition[];
+}
+
+/** A target, whole. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
+export interface TargetDefinition<D = any, S = any> {
+  /** After -j. */
+  readonly name: string;
+  readonly versions: readonly (4 | 6)[];
+  /** The tables it may stand in; undefined: all. The kernel refuses others. */
+  readonly tables?: readonly string[];
+  readonly options: readonly OptionSpec[];
+  parse(options: OptionList): D;
+  print(data: D, version: 4 | 6): string;
+  list(data: D, numeric: boolean, version: 4 | 6): string;
+  /** The fields it may change, for provenance and for what an index may skip over. */
+  readonly writes: readonly Field[];
+  /** Always ends the walk of the chain, whatever the packet (ACCEPT, DROP, REJECT…). */
+  readonly terminal: boolean;
+  start(data: D, context: Pick<Context, 'shared' | 'now'>): S;
+  run(data: D, packet: Packet, context: Context, state: S): Verdict;
+}
