@@ -1,0 +1,191 @@
+import { SPELLING, versionOf, type LogRecord, type MacLog, type PacketLog, type Token } from './record.js';
+
+/** NF_LOG_PREFIXLEN of include/net/netfilter/nf_log.h, without the closing 0: no prefix is longer. */
+const LONGEST_PREFIX = 127;
+
+/** Interface names have no space, slash or colon and at most 15 bytes: `dev_valid_name()` (net/core/dev.c). */
+const HEAD = /IN=([^\s=/:]{0,15}) OUT=([^\s=/:]{0,15})(?= |$)/g;
+/** The same for names with `=` in them, tried where HEAD finds nothing. */
+const ODD_HEAD = /IN=([^\s/:]{0,15}) OUT=([^\s/:]{0,15})(?= |$)/g;
+const IN_ONLY = /IN=([^\s=/:]{0,15})(?= |$)/g;
+const AFTER_IN = / (?:PHYSIN|PHYSOUT|MAC|MACSRC|SRC)=/y;
+const CUT_AFTER_IN = / ?$| O(?:U(?:T(?:=[^\s=/:]{0,15})?)?)?$/y;
+
+/**
+ * Reads a LOG line; null where the text is none. `emit` of the result is the text again, to the byte, whatever
+ * was cut or added: what is not understood goes to `rest`.
+ * @param text the message, without level and time stamp
+ */
+export function parse(text: string): LogRecord | null {
+  if (!text.includes('IN=')) return null;
+  const head = findHead(text, HEAD) ?? findHead(text, ODD_HEAD) ?? findInOnly(text);
+  return head ? parseBody(text, head) : null;
+}
+
+interface Head {
+  readonly at: number;
+  readonly end: number;
+  readonly in: string;
+  readonly out: string | undefined;
+}
+
+/** A prefix may hold `IN=… OUT=…` itself, so the last one that a prefix can stand before is the kernel's. */
+function findHead(text: string, pattern: RegExp): Head | undefined {
+  let found: Head | undefined;
+  for (const match of text.matchAll(pattern)) {
+    if (found && match.index > LONGEST_PREFIX) break;
+    found = { at: match.index, end: match.index + match[0].length, in: match[1], out: match[2] };
+  }
+  return found;
+}
+
+/** Lines without OUT=: only believed where the packet follows, or where the line is cut and IN= begins a word. */
+function findInOnly(text: string): Head | undefined {
+  for (const match of text.matchAll(IN_ONLY)) {
+    const end = match.index + match[0].length;
+    AFTER_IN.lastIndex = CUT_AFTER_IN.lastIndex = end;
+    const believed = AFTER_IN.test(text)
+      ? !text.startsWith('PHYS', match.index - 4)
+      : !/[A-Za-z]/.test(text.charAt(match.index - 1)) && CUT_AFTER_IN.test(text);
+    if (believed) return { at: match.index, end, in: match[1], out: undefined };
+  }
+  return undefined;
+}
+
+const PHYS_IN = /PHYSIN=(\S*) /y;
+const PHYS_OUT = /PHYSOUT=(\S*) /y;
+const RAW_MAC = /MAC=([0-9a-f:]*) (?:TUNNEL=(\S*) )?/y;
+const DECODED_MAC =
+  /MACSRC=([0-9a-f:]{17}) MACDST=([0-9a-f:]{17}) (?:VPROTO=([0-9a-f]{4}) VID=(0|[1-9]\d{0,4}) )?MACPROTO=([0-9a-f]{4}) /y;
+
+function parseBody(text: string, head: Head): LogRecord {
+  // Every word is read with its space; a missing last one is lent, and remembered in `bare`.
+  const lent = !text.endsWith(' ') || text.length === head.end;
+  const line = lent ? `${text} ` : text;
+  let at = head.end + 1;
+  const take = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(line);
+    if (match) at += match[0].length;
+    return match;
+  };
+  const physIn = take(PHYS_IN)?.[1];
+  const physOut = take(PHYS_OUT)?.[1];
+  const mac = readMac(take);
+  const words = readWords(line, at, false);
+  const owner = splitTail(words.tokens);
+  const restEnd = lent ? line.length - 1 : line.length;
+  const rest = line.slice(words.end, restEnd);
+  return {
+    prefix: text.slice(0, head.at),
+    in: head.in,
+    out: head.out,
+    ...(physIn !== undefined && { physIn }),
+    ...(physOut !== undefined && { physOut }),
+    ...(mac && { mac }),
+    ...(words.tokens.length > 0 && { packet: packetOf(words) }),
+    ...owner,
+    ...(words.end < restEnd && { rest }),
+    ...(lent && words.end === line.length && { bare: true as const }),
+  };
+}
+
+function readMac(take: (pattern: RegExp) => RegExpExecArray | null): MacLog | undefined {
+  const raw = take(RAW_MAC);
+  if (raw) return { kind: 'raw', text: raw[1], ...(raw[2] !== undefined && { tunnel: raw[2] }) };
+  const decoded = take(DECODED_MAC);
+  if (!decoded) return undefined;
+  const [, source, destination, tag, id, protocol] = decoded;
+  return {
+    kind: 'decoded',
+    source,
+    destination,
+    ...(tag !== undefined && { vlan: { protocol: tag, id: Number(id) } }),
+    protocol,
+  };
+}
+
+interface Words {
+  readonly tokens: Token[];
+  readonly inner: PacketLog | undefined;
+  /** Where the first word that is not understood begins. */
+  readonly end: number;
+  /** For an inner packet: the bracket was closed (`end` is behind it and its space), and with no space before it. */
+  readonly closed: boolean;
+  readonly bare: boolean;
+}
+
+const SPECIAL =
+  /(?:(OPT) (\((?:[0-9A-F]+|TRUNCATED)\))|(OPT \(|\))|(INCOMPLETE) (\[\d{1,10} bytes\])|(FRAG):(\d{1,5}|TRUNCATED)|(ID):([0-9a-f]{8})|(Unknown Ext Hdr) (\d{1,3}))(?=[ \]])/y;
+const WORD = /(?:([A-Za-z][A-Za-z0-9_]*)=([^\s\]]*)|([A-Z][A-Z0-9]*))(?=[ \]])/y;
+
+function readWords(line: string, start: number, inside: boolean): Words {
+  const tokens: Token[] = [];
+  let inner: PacketLog | undefined;
+  let at = start;
+  const done = (closed: boolean, bare: boolean, end: number): Words => ({ tokens, inner, end, closed, bare });
+  for (;;) {
+    if (inside && line.startsWith('] ', at)) return done(true, false, at + 2);
+    if (!inside && !inner && line[at] === '[') {
+      const words = readWords(line, at + 1, true);
+      if (!words.closed) return done(false, false, at);
+      inner = packetOf(words);
+      tokens.push(['[', null]);
+      at = words.end;
+      continue;
+    }
+    const token = readToken(line, at);
+    if (!token) return done(false, false, at);
+    const end = at + token.length;
+    if (line[end] === ']') {
+      if (!inside || line[end + 1] !== ' ') return done(false, false, at);
+      tokens.push(token.token);
+      return done(true, true, end + 2);
+    }
+    tokens.push(token.token);
+    at = end + 1;
+  }
+}
+
+function readToken(line: string, at: number): { token: Token; length: number } | undefined {
+  SPECIAL.lastIndex = WORD.lastIndex = at;
+  const special = SPECIAL.exec(line);
+  if (special) {
+    const [text, opt, options, bracket, incomplete, bytes, frag, offset, id, value, unknown, header] =
+      special;
+    const name = opt ?? bracket ?? incomplete ?? frag ?? (id && 'FRAG ID') ?? unknown;
+    return { token: [name, options ?? bytes ?? offset ?? value ?? header ?? null], length: text.length };
+  }
+  const word = WORD.exec(line);
+  if (!word || SPELLING.has(word[1])) return undefined;
+  return { token: word[3] === undefined ? [word[1], word[2]] : [word[3], null], length: word[0].length };
+}
+
+function packetOf(words: Words): PacketLog {
+  return {
+    version: versionOf(words.tokens),
+    tokens: words.tokens,
+    ...(words.inner && { inner: words.inner }),
+    ...(words.bare && { bare: true as const }),
+  };
+}
+
+/** Takes `UID= GID= MARK=` off the end, where they stand as the kernel prints them. */
+function splitTail(tokens: Token[]): Pick<LogRecord, 'uid' | 'gid' | 'mark'> {
+  const last = (name: string, form: RegExp): string | undefined => {
+    const token = tokens.at(-1);
+    if (token?.[0] !== name || token[1] === null || !form.test(token[1])) return undefined;
+    tokens.pop();
+    return token[1];
+  };
+  const mark = last('MARK', /^0x[1-9a-f][0-9a-f]{0,7}$/);
+  const gid = last('GID', ID_NUMBER);
+  const uid = last('UID', ID_NUMBER);
+  return {
+    ...(uid !== undefined && { uid: Number(uid) }),
+    ...(gid !== undefined && { gid: Number(gid) }),
+    ...(mark !== undefined && { mark: parseInt(mark, 16) }),
+  };
+}
+
+const ID_NUMBER = /^(?:0|[1-9]\d{0,9})$/;
