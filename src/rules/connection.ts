@@ -1,4 +1,4 @@
-import type { IpVersion } from '../address/ip.js';
+import { IpAddress, type IpVersion } from '../address/ip.js';
 import type { Rule } from './model.js';
 
 /**
@@ -7,20 +7,61 @@ import type { Rule } from './model.js';
  * for protocols without ports both are 0.
  */
 export class Tuple {
-  constructor(
-    readonly version: IpVersion,
-    readonly protocol: number,
-    readonly s0: number,
-    readonly s1: number,
-    readonly s2: number,
-    readonly s3: number,
-    readonly d0: number,
-    readonly d1: number,
-    readonly d2: number,
-    readonly d3: number,
-    readonly sourcePort: number,
-    readonly destinationPort: number,
-  ) {}
+  version: IpVersion = 4;
+  protocol = 0;
+  s0 = 0;
+  s1 = 0;
+  s2 = 0;
+  s3 = 0;
+  d0 = 0;
+  d1 = 0;
+  d2 = 0;
+  d3 = 0;
+  sourcePort = 0;
+  destinationPort = 0;
+
+  copy(): Tuple {
+    return Object.assign(new Tuple(), this);
+  }
+
+  equals(o: Tuple): boolean {
+    return (
+      this.d0 === o.d0 &&
+      this.s0 === o.s0 &&
+      this.destinationPort === o.destinationPort &&
+      this.sourcePort === o.sourcePort &&
+      this.protocol === o.protocol &&
+      this.version === o.version &&
+      this.d1 === o.d1 &&
+      this.d2 === o.d2 &&
+      this.d3 === o.d3 &&
+      this.s1 === o.s1 &&
+      this.s2 === o.s2 &&
+      this.s3 === o.s3
+    );
+  }
+
+  get source(): IpAddress {
+    return new IpAddress(this.version, this.s0, this.s1, this.s2, this.s3);
+  }
+
+  set source(a: IpAddress) {
+    this.s0 = a.a;
+    this.s1 = a.b;
+    this.s2 = a.c;
+    this.s3 = a.d;
+  }
+
+  get destination(): IpAddress {
+    return new IpAddress(this.version, this.d0, this.d1, this.d2, this.d3);
+  }
+
+  set destination(a: IpAddress) {
+    this.d0 = a.a;
+    this.d1 = a.b;
+    this.d2 = a.c;
+    this.d3 = a.d;
+  }
 }
 
 export const Direction = { original: 0, reply: 1 } as const;

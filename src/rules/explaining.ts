@@ -18,3 +18,14 @@ export function condition(
     outcome: hit ? Outcome.hit : Outcome.miss,
   };
 }
+
+/** One condition that cannot be decided, and why. */
+export function undecided(
+  name: string,
+  field: Field,
+  negated: boolean,
+  wanted: string,
+  why: string,
+): Condition {
+  return { name, field, wanted: negated ? `not ${wanted}` : wanted, saw: why, outcome: Outcome.unknown };
+}

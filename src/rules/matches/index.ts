@@ -3,10 +3,7 @@ import { ip } from './ip.js';
 import { tcp } from './tcp.js';
 
 /** Every match there is. Each is declared as a whole `MatchDefinition`, so one that is half-added does not compile. */
-export const MATCHES: readonly MatchDefinition[] = [
-  ip,
-  tcp,
-];
+export const MATCHES: readonly MatchDefinition[] = [ip, tcp];
 
 const BY_NAME = new Map<string, MatchDefinition>();
 for (const match of MATCHES)

@@ -102,9 +102,13 @@ export function hasTcpOption(packet: Packet, kind: number): boolean {
   return false;
 }
 
-/** `tcp_mt()` (net/netfilter/xt_tcpudp.c). A fragment without the header never matches. */
+/**
+ * `tcp_mt()` (net/netfilter/xt_tcpudp.c). A later fragment never matches; one that would overwrite the flags
+ * (offset 1), or a packet too short for the header, is dropped.
+ */
 function test(data: TcpMatch, packet: Packet): Outcome {
-  if (!packet.hasTransport || !holdsHeader(packet)) return Outcome.miss;
+  if (!packet.hasTransport) return packet.fragmentOffset === 8 ? Outcome.hotdrop : Outcome.miss;
+  if (!holdsHeader(packet)) return Outcome.hotdrop;
   const { sourcePort, destinationPort, flags, option } = data;
   if (sourcePort && inRange(sourcePort.value, packet.sourcePort) === sourcePort.negated) return Outcome.miss;
   if (destinationPort && inRange(destinationPort.value, packet.destinationPort) === destinationPort.negated)

@@ -1,0 +1,27 @@
+import type { OptionList } from './options.js';
+
+/** What iptables says when the kernel refuses a rule that the program itself found nothing wrong with. */
+export const KERNEL_REFUSES = "Invalid argument. Run `dmesg' for more information.";
+
+/** The words of libxtables for what is wrong with the options of an extension, without the program's name before them. */
+export const refusal = {
+  missing: (extension: string, option: string) => `${extension}: option "${option}" must be specified`,
+  together: (extension: string, option: string, other: string) =>
+    `${extension}: option "${option}" cannot be used together with "${other}".`,
+  outOfRange: (extension: string, option: string, min: number, max: number) =>
+    `${extension}: bad value for option "${option}", or out of range (${min}-${max}).`,
+  badRange: (extension: string, option: string, text: string, max: number) => {
+    const parts = text.split(':');
+    if (parts.length > 2) return `${extension}: Too many components for option "${option}" (max: 2)`;
+    const near = parts.find((part) => !/^(\d{1,9}|0x[0-9a-f]+)?$/i.test(part) || Number(part) > max) ?? text;
+    return `${extension}: bad value for option "${option}" near "${near}", or out of range (0-${max}).`;
+  },
+  badValue: (extension: string, option: string, value: string) =>
+    `${extension}: Bad value for "${option}" option: "${value}"`,
+} as const;
+
+/** Reports the first two options of `names` that were both given, in the order in which they were met. */
+export function refuseTogether(options: OptionList, extension: string, names: readonly string[]): void {
+  const met = options.given.filter((option) => names.includes(option.name));
+  if (met.length > 1) options.error(refusal.together(extension, met[1].name, met[0].name), met[1]);
+}
