@@ -22,6 +22,8 @@ export interface LogRecord {
   readonly rest?: string;
   /** The last word has no space behind it: ARP and cut headers end so, and many log writers strip it. */
   readonly bare?: true;
+  /** The capture lacks bytes that the kernel printed here, so words are missing; only `describe` sets it. */
+  readonly cutShort?: true;
 }
 
 export type MacLog =
@@ -56,7 +58,7 @@ export interface PacketLog {
   readonly tokens: readonly Token[];
   /** The packet inside an ICMP error; its place is the token `[`. */
   readonly inner?: PacketLog;
-  /** For an inner packet: no space stands before the closing bracket. */
+  /** For an inner packet: no space stands before the closing bracket. The line's own end is in the record. */
   readonly bare?: true;
 }
 
