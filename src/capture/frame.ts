@@ -1,4 +1,11 @@
-/** One captured frame: bytes, and what the file says about them. */
+export { LinkType } from '../packet/linkType.js';
+
+export type FrameDirection = 'in' | 'out' | '';
+
+/**
+ * One captured frame: bytes, and what the file says about them. The object and its bytes are used again for the
+ * next frame: whoever keeps something copies it.
+ */
 export interface Frame {
   /** 1-based over all files, in reading order. */
   readonly number: number;
@@ -13,28 +20,45 @@ export interface Frame {
   /** The interface's name where the file or the user told it; '' where not (SLL2 has an index in its bytes). */
   readonly interface: string;
   /** From pcapng flags or the user; '' where the bytes must say. */
-  readonly direction: 'in' | 'out' | '';
+  readonly direction: FrameDirection;
+  /** The packet's comments in a pcapng file, one a line; '' for none. */
+  readonly comment: string;
+  /** Which of the files it came from, 0-based in the order given. */
+  readonly file: number;
+}
+
+/** Why an input cannot be used, or cannot be used to its end. */
+export type CaptureErrorKind =
+  | 'missing'
+  | 'unreadable'
+  | 'empty'
+  | 'not a capture'
+  | 'header cut'
+  | 'bad record'
+  | 'compression'
+  | 'tool missing';
+
+export interface CaptureError {
+  /** As the user named it. */
+  readonly file: string;
+  readonly kind: CaptureErrorKind;
+  /** A sentence without the file's name. */
+  readonly message: string;
+  /** What to do next; '' where nothing sensible can be said. */
+  readonly advice: string;
 }
 
 /** Frames in time order; one pass. */
 export interface FrameSource {
-  /** Time of ns 0 since the epoch; known once the first frame was read. */
+  /** Time of ns 0 since the epoch, ns; known once `open` is done or the first frame was read. */
   readonly epoch: bigint;
+  /** Inputs that could not be read, or not to the end; what came before is delivered. */
+  readonly errors: readonly CaptureError[];
   /** What was odd about the files (cut last record, unknown blocks…): words for the user. */
   readonly warnings: readonly string[];
+  /** Opens every file and reads to its first frame, so that errors and the epoch are known early; `frames` does it too. */
+  open(): Promise<void>;
   frames(): AsyncIterable<Frame>;
+  /** The same frames, as many at a time as are in memory: several times faster than one await a frame. */
+  batches(): AsyncIterable<Iterable<Frame>>;
 }
-
-export const LinkType = {
-  null: 0,
-  ethernet: 1,
-  ppp: 9,
-  raw: 101,
-  loop: 108,
-  linuxSll: 113,
-  rawAlternative: 12,
-  ipv4: 228,
-  ipv6: 229,
-  nflog: 239,
-  linuxSll2: 276,
-} as const;
