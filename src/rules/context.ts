@@ -28,6 +28,11 @@ export interface RouteView {
   addressType(address: IpAddress, device: Device | null): number;
   /** xt_rpfilter: whether the answer to this packet would leave through the interface it came in by. */
   reversePath(packet: Packet, options: { loose: boolean; validMark: boolean; acceptLocal: boolean }): boolean;
+  /**
+   * For -j TCPMSS --clamp-mss-to-pmtu: the lesser of the MTU of the route that the packet takes and of the one back
+   * to its source, in bytes (`tcpmss_mangle_packet()`); undefined where the host snapshot does not tell.
+   */
+  pathMtu(packet: Packet): number | undefined;
 }
 
 /** Which manipulation a NAT target asks for (`enum nf_nat_manip_type`). */
@@ -77,6 +82,15 @@ export interface SetView {
     dimensions: readonly boolean[],
     change: { add: boolean; exist: boolean; timeout: number | null },
   ): void;
+  /** The skbinfo of the entry that matches, for `-j SET --map-set`; null where none does, or the set has none. */
+  map(name: string, packet: Packet, dimensions: readonly boolean[]): SetMapping | null;
+}
+
+/** What `ipset add … skbmark M/MASK skbprio A:B` keeps with an entry. */
+export interface SetMapping {
+  readonly mark: number;
+  readonly markMask: number;
+  readonly priority: number;
 }
 
 export interface SetMatchOptions {

@@ -1,5 +1,6 @@
 import type { Packet } from '../packet/packet.js';
 import type { Context } from './context.js';
+import type { Hook } from './hook.js';
 import type { OptionList, OptionSpec } from './options.js';
 import type { Outcome, Verdict } from './verdict.js';
 
@@ -99,8 +100,12 @@ export interface TargetDefinition<D = any, S = any> {
   /** After -j. */
   readonly name: string;
   readonly versions: readonly (4 | 6)[];
+  /** The name in the target column of `iptables -L`, where it is another one (NOTRACK is shown as CT). */
+  readonly listedAs?: string;
   /** The tables it may stand in; undefined: all. The kernel refuses others. */
   readonly tables?: readonly string[];
+  /** The hooks from which it may be reached; undefined: all. The kernel refuses others. */
+  readonly hooks?: readonly Hook[];
   readonly options: readonly OptionSpec[];
   parse(options: OptionList): D;
   print(data: D, version: 4 | 6): string;
