@@ -36,7 +36,17 @@ export function describe(packet: Packet, options: LogOptions, hook?: Hook): LogR
 
 /** The whole LOG line, trailing space included, without level and time stamp. Parameters as in `describe`. */
 export function formatLine(packet: Packet, options: LogOptions, hook?: Hook): string {
-  return emit(describe(packet, options, hook));
+  return fitBuffer(emit(describe(packet, options, hook)));
+}
+
+/** S_SIZE of net/netfilter/nf_log.c less the closing 0 and the two bytes of the level: a longer line is cut. */
+const LONGEST_LINE = 1016;
+
+/** Cuts a line as the kernel's buffer does; only long chains of IPv6 extension headers come to it. */
+export function fitBuffer(line: string): string {
+  if (line.length * 3 <= LONGEST_LINE) return line;
+  const bytes = Buffer.from(line);
+  return bytes.length <= LONGEST_LINE ? line : bytes.toString('utf8', 0, LONGEST_LINE);
 }
 
 /** Bytes of an Ethernet header, `hard_header_len` of Ethernet and loopback devices. */

@@ -49,8 +49,8 @@ export function describeIpv4(packet: Bytes, options: LogOptions, at: number): Dr
     ['DST', formatIpv4(i32(data, at + Ipv4.destination))],
   );
   const tos = u8(data, at + Ipv4.tos);
-  // 0 stands for more than 65,535 bytes in a packet that is still to be segmented.
-  const length = u16(data, at + Ipv4.totalLength) || (at === 0 ? packet.length : 0);
+  // Only BIG TCP packets, longer than the field can say, are counted: `iph_totlen()` (linux/ip.h).
+  const length = at === 0 && packet.length > 0xffff ? packet.length : u16(data, at + Ipv4.totalLength);
   tokens.push(
     ['LEN', `${length}`],
     ['TOS', hex(tos & TOS)],
