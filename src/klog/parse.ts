@@ -117,7 +117,9 @@ interface Words {
 
 const SPECIAL =
   /(?:(OPT) (\((?:[0-9A-F]+|TRUNCATED)\))|(OPT \(|\))|(INCOMPLETE) (\[\d{1,10} bytes\])|(FRAG):(\d{1,5}|TRUNCATED)|(ID):([0-9a-f]{8})|(Unknown Ext Hdr) (\d{1,3}))(?=[ \]])/y;
-const WORD = /(?:([A-Za-z][A-Za-z0-9_]*)=([^\s\]]*)|([A-Z][A-Z0-9]*))(?=[ \]])/y;
+/** A name of capital letters is a flag only if it is the kernel's; IN= and OUT= begin another line. */
+const WORD =
+  /(?:(?!(?:IN|OUT)=)([A-Za-z][A-Za-z0-9_]*)=([^\s\]]*)|(CE|DF|MF|AE|CWR|ECE|URG|ACK|PSH|RST|SYN|FIN|AH|ESP|ARP|INCOMPLETE|TRUNCATED))(?=[ \]])/y;
 
 function readWords(line: string, start: number, inside: boolean): Words {
   const tokens: Token[] = [];

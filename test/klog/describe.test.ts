@@ -27,7 +27,7 @@ function device(name: string, index: number, kind: number = LinkKind.ethernet): 
  * Four lines a packet: the frame, then its lines with no flags, with those of tcp, ip and skuid, and with all and a mark.
  */
 const KERNEL = readFileSync(new URL('kernel.txt', import.meta.url), 'utf8')
-  .trimEnd()
+  .replace(/\n$/, '')
   .split('\n');
 
 function received(frame: Buffer): Packet {
