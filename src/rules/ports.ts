@@ -1,4 +1,7 @@
+import { parseUint } from './integers.js';
+import type { Negatable } from './negatable.js';
 import type { Word } from './options.js';
+import { serviceName, servicePort } from './services.js';
 
 /** An inclusive range of ports, as `min:max`, `:max`, `min:` or one number. */
 export interface PortRange {
@@ -8,65 +11,39 @@ export interface PortRange {
 
 export const ANY_PORT: PortRange = { min: 0, max: 65535 };
 
-/** Service names that iptables users write; iptables-save prints numbers, so only scripts have them (/etc/services). */
-const SERVICES: Record<string, number> = {
-  'ftp-data': 20,
-  ftp: 21,
-  ssh: 22,
-  telnet: 23,
-  smtp: 25,
-  domain: 53,
-  bootps: 67,
-  bootpc: 68,
-  tftp: 69,
-  http: 80,
-  pop3: 110,
-  sunrpc: 111,
-  ntp: 123,
-  'netbios-ns': 137,
-  'netbios-dgm': 138,
-  'netbios-ssn': 139,
-  imap2: 143,
-  snmp: 161,
-  'snmp-trap': 162,
-  ldap: 389,
-  https: 443,
-  'microsoft-ds': 445,
-  submissions: 465,
-  syslog: 514,
-  submission: 587,
-  ldaps: 636,
-  imaps: 993,
-  pop3s: 995,
-  openvpn: 1194,
-  'ms-sql-s': 1433,
-  nfs: 2049,
-  mysql: 3306,
-  postgresql: 5432,
-  sip: 5060,
-  'sip-tls': 5061,
-  mdns: 5353,
-  xmpp: 5222,
-  'http-alt': 8080,
-};
-
-/** A port number or service name; undefined where it is neither. */
-export function parsePort(text: string): number | undefined {
-  if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) {
-    const value = Number(text);
-    return value <= 65535 ? value : undefined;
-  }
-  return Object.hasOwn(SERVICES, text) ? SERVICES[text] : undefined;
+/**
+ * A port number, as libxtables reads one (`xtables_service_to_port()` or a number in C's notation), or a service name;
+ * undefined where it is neither.
+ * @param protocol whose services are meant; null: any
+ */
+export function parsePort(text: string, protocol: number | null = null): number | undefined {
+  return parseUint(text, 65535) ?? servicePort(text, protocol);
 }
 
-/** `min:max` with either side left out, as -m tcp takes it. */
-export function parsePortRange(word: Word): PortRange | undefined {
+/**
+ * One end of a range of -m tcp, udp and conntrack. It goes through getaddrinfo(3), which reads numbers as decimal, takes
+ * nothing for 0, and leaves to others that a port has 16 bits: 70000 is 4464 (`xtables_parse_port()` of libxtables).
+ */
+function parseEnd(text: string, protocol: number | null): number | undefined {
+  return /^\d{0,15}$/.test(text) ? Number(text) % 65536 : servicePort(text, protocol);
+}
+
+/** `min:max` with either side left out, as -m tcp takes it; where the first is above the second it contains nothing. */
+export function parsePortRange(word: Word, protocol: number | null = null): PortRange | undefined {
   const [low, high, more] = word.text.split(':');
   if (more !== undefined) return undefined;
-  const min = low === '' && high !== undefined ? 0 : parsePort(low);
-  const max = high === undefined ? min : high === '' ? 65535 : parsePort(high);
-  if (min === undefined || max === undefined || min > max) return undefined;
+  const min = parseEnd(low, protocol);
+  const max = high === undefined ? min : high === '' ? 65535 : parseEnd(high, protocol);
+  if (min === undefined || max === undefined) return undefined;
   return { min, max };
+}
+
+/** What iptables says about a range that `parsePortRange` does not take. */
+export function badPortRange(text: string, extension: string, option: string): string {
+  const parts = text.split(':');
+  if (parts.length > 2) return `${extension}: Too many components for option "${option}" (max: 2)`;
+  const unknown = parts.find((part) => parseEnd(part, null) === undefined) ?? text;
+  return `Port "${unknown}" does not resolve to anything.`;
 }
 
 export function printPortRange({ min, max }: PortRange): string {
@@ -75,4 +52,18 @@ export function printPortRange({ min, max }: PortRange): string {
 
 export function inRange({ min, max }: PortRange, port: number): boolean {
   return port >= min && port <= max;
+}
+
+/**
+ * `dpt:80`, `dpts:!80:90`, as -L prints it after -m tcp and udp.
+ * @param protocol whose service names to print; null: numbers (-n)
+ */
+export function listPortRange(
+  word: string,
+  { value: { min, max }, negated }: Negatable<PortRange>,
+  protocol: number | null,
+): string {
+  const name = (port: number): string => (protocol === null ? String(port) : serviceName(port, protocol));
+  const ports = min === max ? name(min) : `${name(min)}:${name(max)}`;
+  return `${word}${min === max ? '' : 's'}:${negated ? '!' : ''}${ports}`;
 }

@@ -4,11 +4,11 @@ import { Outcome } from '../verdict.js';
 
 /**
  * Whether the bytes before `end` are there to be read, as `skb_header_pointer()` answers the matches of the kernel:
- * hit where they are, `drop` where the packet ends before, unknown where only the capture does.
+ * hit where they are, `hotdrop` where the packet ends before, unknown where only the capture does.
  */
 export function reach(packet: Packet, end: number): Outcome {
   if (end <= packet.data.length) return Outcome.hit;
-  return end <= packet.length ? Outcome.unknown : Outcome.drop;
+  return end <= packet.length ? Outcome.unknown : Outcome.hotdrop;
 }
 
 /** The same for the first `size` bytes of the transport header; a later fragment has none and is a miss. */
@@ -21,7 +21,7 @@ export function withoutHeader(what: string, packet: Packet, outcome: Outcome): C
   const saw =
     outcome === Outcome.miss
       ? `a later fragment (offset ${packet.fragmentOffset})`
-      : outcome === Outcome.drop
+      : outcome === Outcome.hotdrop
         ? `a packet that ends after ${packet.length - packet.transport} bytes of it, which is dropped at once`
         : 'bytes that the capture did not keep';
   return { name: what, field: 'transport', wanted: `a ${what} header`, saw, outcome };

@@ -1,9 +1,55 @@
 import type { MatchDefinition } from '../definition.js';
 import { ip } from './ip.js';
 import { tcp } from './tcp.js';
+import { addrtype } from './addrtype.js';
+import { comment } from './comment.js';
+import { conntrack } from './conntrack.js';
+import { dscp } from './dscp.js';
+import { ecn } from './ecn.js';
+import { icmp, icmp6 } from './icmp.js';
+import { iprange } from './iprange.js';
+import { length } from './length.js';
+import { mac } from './mac.js';
+import { connmark, mark } from './mark.js';
+import { multiport } from './multiport.js';
+import { owner } from './owner.js';
+import { physdev } from './physdev.js';
+import { pkttype } from './pkttype.js';
+import { state } from './state.js';
+import { statistic } from './statistic.js';
+import { tcpmss } from './tcpmss.js';
+import { tos } from './tos.js';
+import { hl, ttl } from './ttl.js';
+import { udp } from './udp.js';
 
 /** Every match there is. Each is declared as a whole `MatchDefinition`, so one that is half-added does not compile. */
-export const MATCHES: readonly MatchDefinition[] = [ip, tcp];
+export const MATCHES: readonly MatchDefinition[] = [
+  ip,
+  tcp,
+  addrtype,
+  comment,
+  conntrack,
+  dscp,
+  ecn,
+  icmp,
+  icmp6,
+  iprange,
+  length,
+  mac,
+  connmark,
+  mark,
+  multiport,
+  owner,
+  physdev,
+  pkttype,
+  state,
+  statistic,
+  tcpmss,
+  tos,
+  hl,
+  ttl,
+  udp,
+];
 
 const BY_NAME = new Map<string, MatchDefinition>();
 for (const match of MATCHES)

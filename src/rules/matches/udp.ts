@@ -1,0 +1,127 @@
+import { Protocol } from '../../packet/numbers.js';
+import type { Packet } from '../../packet/packet.js';
+import { Udp } from '../../packet/transport.js';
+import type { Condition, Field, MatchDefinition } from '../definition.js';
+import { condition } from '../explaining.js';
+import { bang, type Negatable } from '../negatable.js';
+import type { OptionList, OptionSpec } from '../options.js';
+import {
+  badPortRange,
+  inRange,
+  listPortRange,
+  parsePortRange,
+  type PortRange,
+  printPortRange,
+} from '../ports.js';
+import { KERNEL_REFUSES } from '../refusal.js';
+import { Outcome } from '../verdict.js';
+import { transportHeader, withoutHeader } from './header.js';
+
+/** `struct xt_udp` (linux/netfilter/xt_tcpudp.h). */
+export interface UdpMatch {
+  readonly sourcePort: Negatable<PortRange> | null;
+  readonly destinationPort: Negatable<PortRange> | null;
+}
+
+const OPTIONS: readonly OptionSpec[] = [
+  { name: '--sport', aliases: ['--source-port'], args: 1, negatable: true },
+  { name: '--dport', aliases: ['--destination-port'], args: 1, negatable: true },
+];
+
+/** The spelling that iptables uses in its own errors. */
+const LONG = { '--sport': '--source-port', '--dport': '--destination-port' } as const;
+
+function parse(options: OptionList): UdpMatch {
+  const ports = (name: keyof typeof LONG): Negatable<PortRange> | null => {
+    const given = options.find(name);
+    if (!given) return null;
+    const value = parsePortRange(given.args[0], Protocol.udp);
+    if (!value) options.error(badPortRange(given.args[0].text, 'udp', LONG[name]), given.args[0]);
+    return value ? { value, negated: given.negated } : null;
+  };
+  if (options.protocol !== Protocol.udp) options.error(KERNEL_REFUSES);
+  return { sourcePort: ports('--sport'), destinationPort: ports('--dport') };
+}
+
+function print({ sourcePort, destinationPort }: UdpMatch): string {
+  const part = (option: string, port: Negatable<PortRange> | null): string[] =>
+    port && !isAny(port.value) ? [`${bang(port.negated)}${option} ${printPortRange(port.value)}`] : [];
+  return [...part('--sport', sourcePort), ...part('--dport', destinationPort)].join(' ');
+}
+
+function isAny({ min, max }: PortRange): boolean {
+  return min === 0 && max === 65535;
+}
+
+function list({ sourcePort, destinationPort }: UdpMatch, numeric: boolean): string {
+  const part = (word: string, port: Negatable<PortRange> | null): string[] =>
+    port && (port.negated || !isAny(port.value))
+      ? [listPortRange(word, port, numeric ? null : Protocol.udp)]
+      : [];
+  return ['udp', ...part('spt', sourcePort), ...part('dpt', destinationPort)].join(' ');
+}
+
+/** `udp_mt()` (net/netfilter/xt_tcpudp.c). */
+function test({ sourcePort, destinationPort }: UdpMatch, packet: Packet): Outcome {
+  const header = transportHeader(packet, Udp.headerLength);
+  if (header === Outcome.hit || (header === Outcome.unknown && packet.data.length >= packet.transport + 4)) {
+    if (sourcePort && inRange(sourcePort.value, packet.sourcePort) === sourcePort.negated)
+      return Outcome.miss;
+    if (destinationPort && inRange(destinationPort.value, packet.destinationPort) === destinationPort.negated)
+      return Outcome.miss;
+    return Outcome.hit;
+  }
+  return header;
+}
+
+function explain(
+  data: UdpMatch,
+  packet: Packet,
+  _context: unknown,
+  _state: unknown,
+  outcome: Outcome,
+): Condition[] {
+  if (!packet.hasTransport || packet.data.length < packet.transport + 4 || outcome === Outcome.hotdrop)
+    return [withoutHeader('udp', packet, outcome)];
+  const port = (
+    name: string,
+    field: Field,
+    wanted: Negatable<PortRange> | null,
+    value: number,
+  ): Condition[] =>
+    wanted
+      ? [
+          condition(
+            name,
+            field,
+            wanted.negated,
+            printPortRange(wanted.value),
+            String(value),
+            inRange(wanted.value, value) !== wanted.negated,
+          ),
+        ]
+      : [];
+  return [
+    ...port('sport', 'sourcePort', data.sourcePort, packet.sourcePort),
+    ...port('dport', 'destinationPort', data.destinationPort, packet.destinationPort),
+  ];
+}
+
+export const udp: MatchDefinition<UdpMatch, undefined> = {
+  name: 'udp',
+  protocols: [Protocol.udp],
+  versions: [4, 6],
+  options: OPTIONS,
+  parse,
+  print,
+  list,
+  reads: (data) => [
+    'transport',
+    ...(data.sourcePort ? (['sourcePort'] as const) : []),
+    ...(data.destinationPort ? (['destinationPort'] as const) : []),
+  ],
+  pure: true,
+  start: () => undefined,
+  test,
+  explain,
+};
