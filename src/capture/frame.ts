@@ -61,4 +61,6 @@ export interface FrameSource {
   frames(): AsyncIterable<Frame>;
   /** The same frames, as many at a time as are in memory: several times faster than one await a frame. */
   batches(): AsyncIterable<Iterable<Frame>>;
+  /** Ends reading early, also where it waits for a pipe or a growing file; iteration then ends by itself. */
+  close(): Promise<void>;
 }
