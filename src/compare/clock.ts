@@ -1,0 +1,281 @@
+import { packetKey } from './identity.js';
+import type { LogTime, ObservedLine } from './lines.js';
+import { createSketch, type Sketch } from './sketch.js';
+
+/** How a stretch of the log (one file, one boot) maps to capture time: `at + (ns - origin) * rate`. */
+export interface ClockFit {
+  readonly origin: number;
+  readonly at: number;
+  /** Capture seconds a log second; 1 where the drift cannot be told. */
+  readonly rate: number;
+  /** Half the width, ns, in which the mapping is known to lie. */
+  readonly uncertainty: number;
+  /** How many pairs of identical lines agree on it, of how many that were tried. */
+  readonly agreeing: number;
+  readonly votes: number;
+}
+
+/** A stretch of the log with one clock, and its fit; null where nothing in it could be matched. */
+export interface LogStretch {
+  readonly file: string;
+  readonly clock: LogTime['clock'] | null;
+  readonly resolution: number;
+  /** Where in its file it begins, 1-based. */
+  readonly firstLine: number;
+  /** Log time of the first line, ns. */
+  readonly from: number;
+  /** Log time of the last line, ns. */
+  readonly to: number;
+  readonly lines: number;
+  readonly fit: ClockFit | null;
+}
+
+/** ns; a clock that goes back by more is another boot (or was set); less is two CPUs or two daemons at once. */
+const BACKWARDS = 5e9;
+/** No oscillator that boots is off by more. */
+const MOST_DRIFT = 1e-3;
+/** ns between a packet's capture and its line, on a busy host. */
+const JITTER = 20e6;
+
+export function toCapture(fit: ClockFit, ns: number): number {
+  return fit.at + (ns - fit.origin) * fit.rate;
+}
+
+/** Cuts a log into stretches of one clock: call it with every line in order; it returns the stretch's number. */
+export function createStretcher(): (line: Pick<ObservedLine, 'time' | 'file'>) => number {
+  let file: string | null = null;
+  let clock: LogTime['clock'] | null = null;
+  let latest = -Infinity;
+  let number = -1;
+  return ({ time, file: of }) => {
+    if (time === null) {
+      if (number < 0 || of !== file) {
+        number++;
+        [file, clock, latest] = [of, null, -Infinity];
+      }
+      return number;
+    }
+    const changed = of !== file || (clock !== null && clock !== time.clock);
+    if (number < 0 || changed || time.ns < latest - BACKWARDS - time.resolution) {
+      number++;
+      latest = -Infinity;
+    }
+    file = of;
+    clock = time.clock;
+    latest = Math.max(latest, time.ns);
+    return number;
+  };
+}
+
+export interface ClockEstimator {
+  predicted(text: string, time: number): void;
+  observed(line: ObservedLine): void;
+  /** One a stretch, in the order in which `createStretcher` numbers them. */
+  estimate(): LogStretch[];
+}
+
+interface Side {
+  readonly exact: Sketch;
+  readonly packet: Sketch;
+}
+
+interface Stretch extends Side {
+  readonly file: string;
+  readonly firstLine: number;
+  clock: LogTime['clock'] | null;
+  resolution: number;
+  from: number;
+  to: number;
+  lines: number;
+}
+
+/**
+ * Estimates how log time maps to capture time, without being told the boot time or the time zone. Every pair of
+ * identical lines votes for the difference of its times; where the texts never agree (another prefix, another MARK), the
+ * packets vote. The largest bundle of votes that agree wins, and a line is fitted through it.
+ */
+export function createClockEstimator(): ClockEstimator {
+  const side = (): Side => ({ exact: createSketch(), packet: createSketch() });
+  const ours = side();
+  const stretches: Stretch[] = [];
+  const stretchOf = createStretcher();
+  const add = (to: Side, text: string, time: number): void => {
+    const line = text.trimEnd();
+    to.exact.add(line, time);
+    const key = packetKey(line);
+    if (key !== '') to.packet.add(key, time);
+  };
+  return {
+    predicted: (text, time) => add(ours, text, time),
+    observed(line) {
+      const number = stretchOf(line);
+      const stretch = (stretches[number] ??= {
+        ...side(),
+        file: line.file,
+        firstLine: line.line,
+        clock: null,
+        resolution: 0,
+        from: line.time?.ns ?? 0,
+        to: line.time?.ns ?? 0,
+        lines: 0,
+      });
+      stretch.lines++;
+      if (line.time === null) return;
+      if (stretch.clock === null) stretch.from = line.time.ns;
+      stretch.to = line.time.ns;
+      stretch.clock = line.time.clock;
+      stretch.resolution = Math.max(stretch.resolution, line.time.resolution);
+      add(stretch, line.text, line.time.ns + line.time.resolution / 2);
+    },
+    estimate: () =>
+      stretches.map(({ exact, packet, ...about }) => ({
+        ...about,
+        fit:
+          about.clock === null
+            ? null
+            : (fitClock(votes(ours.exact, exact), about.resolution) ??
+              fitClock(votes(ours.packet, packet), about.resolution)),
+      })),
+  };
+}
+
+/** One pair of lines that may be the same: log time (the middle of what the stamp allows) and capture time, ns. */
+export interface Vote {
+  readonly log: number;
+  readonly capture: number;
+}
+
+/** Votes kept at most; the sketches keep them well apart. */
+const MOST_VOTES = 400_000;
+
+function votes(ours: Sketch, theirs: Sketch): Vote[] {
+  const list: Vote[] = [];
+  for (const [key, logs] of theirs.times) {
+    const captures = ours.times.get(key);
+    if (!captures) continue;
+    for (const log of logs) for (const capture of captures) list.push({ log, capture });
+    if (list.length > MOST_VOTES) break;
+  }
+  return list;
+}
+
+/**
+ * The line that most votes agree on; null without votes.
+ * @param resolution ns of the log's stamps
+ */
+export function fitClock(all: readonly Vote[], resolution: number): ClockFit | null {
+  if (all.length === 0) return null;
+  const span = spread(all.map((v) => v.capture));
+  let agreeing = densest(all, resolution + JITTER + span * MOST_DRIFT);
+  const origin = agreeing[0].log;
+  let line = { at: median(agreeing.map((v) => v.capture - (v.log - origin))), rate: 1 };
+  for (let round = 0; round < 4; round++) {
+    line = lineThrough(agreeing, origin, resolution);
+    const off = agreeing.map((v) => Math.abs(residual(line, origin, v)));
+    const most = Math.max(6 * median(off), resolution / 2 + 50e3);
+    const kept = agreeing.filter((_, i) => off[i] <= most);
+    if (kept.length === agreeing.length || kept.length < 2) break;
+    agreeing = kept;
+  }
+  return {
+    origin,
+    ...line,
+    uncertainty: uncertaintyOf(agreeing, line, origin, resolution),
+    agreeing: agreeing.length,
+    votes: all.length,
+  };
+}
+
+interface Line {
+  readonly at: number;
+  readonly rate: number;
+}
+
+function residual(line: Line, origin: number, v: Vote): number {
+  return v.capture - (line.at + (v.log - origin) * line.rate);
+}
+
+/** The votes in the window of difference that holds most of them. */
+function densest(all: readonly Vote[], width: number): Vote[] {
+  const sorted = [...all].sort((a, b) => a.log - a.capture - (b.log - b.capture));
+  let best = 0;
+  let bestFrom = 0;
+  for (let from = 0, to = 0; from < sorted.length; from++) {
+    const least = sorted[from].log - sorted[from].capture;
+    while (to < sorted.length && sorted[to].log - sorted[to].capture - least <= width) to++;
+    if (to - from > best) [best, bestFrom] = [to - from, from];
+  }
+  return sorted.slice(bestFrom, bestFrom + best).sort((a, b) => a.log - b.log);
+}
+
+/** Slopes are taken between so many votes at most (Theil and Sen: the median of slopes). */
+const SLOPE_POINTS = 300;
+
+/** The offset is the median (the middle of the range for coarse stamps); the slope counts only where it stands out of the scatter. */
+function lineThrough(list: readonly Vote[], origin: number, resolution: number): Line {
+  const flat = (rate: number): Line => ({
+    at: centre(
+      list.map((v) => v.capture - (v.log - origin) * rate),
+      resolution,
+    ),
+    rate,
+  });
+  const level = flat(1);
+  const span = list[list.length - 1].log - list[0].log;
+  if (list.length < 8 || span < 1e9) return level;
+  const step = Math.max(1, Math.floor(list.length / SLOPE_POINTS));
+  const points = list.filter((_, i) => i % step === 0);
+  const slopes: number[] = [];
+  for (let i = 0; i < points.length; i++)
+    for (let j = i + 1; j < points.length; j++) {
+      const apart = points[j].log - points[i].log;
+      if (apart > span / 3) slopes.push((points[j].capture - points[i].capture) / apart);
+    }
+  if (slopes.length === 0) return level;
+  const rate = median(slopes);
+  if (Math.abs(rate - 1) > MOST_DRIFT) return level;
+  const sloped = flat(rate);
+  const scatter = median(list.map((v) => Math.abs(residual(sloped, origin, v))));
+  const noise = (6 * Math.max(scatter, resolution / 4)) / Math.sqrt(list.length);
+  return Math.abs(rate - 1) * span > noise ? sloped : level;
+}
+
+function uncertaintyOf(list: readonly Vote[], line: Line, origin: number, resolution: number): number {
+  const off = list.map((v) => residual(line, origin, v)).sort((a, b) => a - b);
+  const range = quantile(off, 0.95) - quantile(off, 0.05);
+  if (resolution < 1e6) return Math.max(range / 2, resolution);
+  // Coarse stamps spread evenly over their resolution: what they leave open is what they do not fill.
+  return Math.max(resolution / 2 - range / 2, JITTER / 20) + resolution / (2 * Math.sqrt(list.length));
+}
+
+function centre(values: readonly number[], resolution: number): number {
+  if (resolution < 1e6) return median(values);
+  const sorted = [...values].sort((a, b) => a - b);
+  return (quantile(sorted, 0.02) + quantile(sorted, 0.98)) / 2;
+}
+
+function median(values: readonly number[]): number {
+  return quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+}
+
+function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+}
+
+function spread(values: readonly number[]): number {
+  let least = Infinity;
+  let most = -Infinity;
+  for (const v of values) {
+    if (v < least) least = v;
+    if (v > most) most = v;
+  }
+  return most - least;
+}
+
+/** How a drift is told: parts in a million, positive where the log's clock runs fast. */
+export function partsPerMillion(fit: ClockFit): number {
+  return (1 / fit.rate - 1) * 1e6;
+}

@@ -1,0 +1,209 @@
+import type { PredictedLine } from '../engine/events.js';
+import { parse } from '../klog/parse.js';
+import { ruleAddress, type Rule } from '../rules/model.js';
+import type { Pair } from './align.js';
+import { createClockEstimator, createStretcher, toCapture, type LogStretch } from './clock.js';
+import { isHostMade } from './identity.js';
+import type { LossEvent, ObservedItem, ObservedLine, PredictedItem } from './lines.js';
+import { createLossPlacer, explainByLoss } from './losses.js';
+import { mergeStretches } from './merge.js';
+import { createPairReader, type Named, type Tally, type WritingRule } from './pairs.js';
+import type { Comparison } from './result.js';
+import { createAligner } from './window.js';
+
+export interface CompareInput {
+  /** In the order in which the kernel would have written them. Read twice. */
+  readonly predicted: Iterable<PredictedLine>;
+  /** In the order of their files. Read twice. */
+  readonly observed: Iterable<ObservedLine>;
+  readonly losses?: readonly LossEvent[];
+  /** Frames in the capture. */
+  readonly packets: number;
+  /** ns since 1970 of capture time 0. */
+  readonly epoch: bigint;
+  /** Capture time of the last frame, ns. */
+  readonly end: number;
+  /**
+   * The rules that write a prefix, and why what they write may be in doubt; without it the prefixes that were predicted
+   * are the ones known.
+   */
+  readonly rulesOf?: (prefix: string) => readonly WritingRule[];
+  /** Whether the capture has the packet that an observed line of the host's own tells of; without it, it has. */
+  readonly wasCaptured?: (line: ObservedLine) => boolean;
+}
+
+/** ns that a line may be written after, or stamped before, its packet was captured. */
+const SLACK = 1e9;
+/** The same for syslog daemons, which stamp a line when they get it. */
+const COARSE_SLACK = 2e9;
+/** ns within which a line outside the capture's time still belongs to it. */
+const EDGE = 1e8;
+
+/** ns by which an unconfirmed wall clock may miss the capture's time and still be believed. */
+const WALL_TRUST = 60e9;
+
+/** Holds the predicted lines against the host's. The log's clock need not be known. */
+export function compareLines(input: CompareInput): Comparison {
+  const { stretches, named } = survey(input);
+  const clocked = stretches.some((s) => s.fit !== null);
+  const losses = createLossPlacer(input.losses ?? []);
+  const tally: Tally = { predicted: 0, observed: 0, matched: 0, fieldMismatch: 0, reordered: 0, outside: 0 };
+  const reader = createPairReader({
+    named,
+    rulesOf: input.rulesOf,
+    tally,
+    isOutside: (item) => {
+      const edge = Math.min(item.tolerance, EDGE + item.tolerance - slackOf(item.line));
+      return Number.isFinite(item.tolerance) && (item.time < -edge || item.time > input.end + edge);
+    },
+    isUncaptured: (line) => isHostMade(line.text) && input.wasCaptured?.(line) === false,
+  });
+  const knownPrefix = (prefix: string): boolean =>
+    named.has(prefix) || (input.rulesOf?.(prefix).length ?? 0) > 0;
+  const aligner = createAligner({ knownPrefix }, (pairs: readonly Pair[]) => reader.read(pairs));
+
+  let unplaced = 0;
+  let order = 0;
+  function* placed(): Generator<ObservedItem> {
+    const stretchOf = createStretcher();
+    for (const line of input.observed) {
+      const stretch = stretches[stretchOf(line)];
+      if (clocked && (stretch.fit === null || line.time === null)) {
+        unplaced++;
+        continue;
+      }
+      const item = place(line, stretch, order++);
+      losses.pass(line, item.time);
+      yield item;
+    }
+  }
+  const merged = mergeStretches(placed(), stretches.length > 1);
+
+  feed(aligner, input.predicted, merged.items, (item) => {
+    const beyond = item.time + item.tolerance < 0 || item.time - item.tolerance > input.end;
+    if (beyond) tally.outside++;
+    return !beyond;
+  });
+
+  const slack = Math.max(SLACK, ...stretches.map((s) => s.resolution));
+  const differences = explainByLoss(
+    reader.differences.sort((a, b) => a.time - b.time),
+    losses.windows(stretches),
+    slack,
+  );
+  const count = (kind: string): number => differences.filter((d) => d.kind === kind).length;
+  return {
+    epoch: input.epoch,
+    summary: {
+      packets: input.packets,
+      predicted: tally.predicted,
+      observed: tally.observed,
+      matched: tally.matched,
+      fieldMismatch: tally.fieldMismatch,
+      onlySimulated: count('onlySimulated'),
+      onlyHost: count('onlyHost'),
+      suppressed: count('lost'),
+    },
+    differences,
+    clocks: stretches,
+    aside: {
+      outside: tally.outside,
+      unplaced,
+      duplicates: merged.duplicates(),
+      reordered: tally.reordered,
+      undecidable: count('undecidable'),
+    },
+    assumptions: assumptions(stretches, clocked, tally),
+  };
+}
+
+/** The first reading: the clocks, and which rule writes which prefix. */
+function survey(input: CompareInput): { stretches: LogStretch[]; named: Named } {
+  const clocks = createClockEstimator();
+  const named = new Map<string, Set<Rule>>();
+  const heads = new Map<string, string>();
+  for (const line of input.predicted) {
+    clocks.predicted(line.text, line.time);
+    const head = line.text.slice(0, line.text.lastIndexOf('IN=', line.text.indexOf('OUT=')));
+    let prefix = heads.get(head);
+    if (prefix === undefined) {
+      prefix = parse(line.text)?.prefix ?? head;
+      heads.set(head, prefix);
+    }
+    const rules = named.get(prefix) ?? new Set();
+    named.set(prefix, rules);
+    if (line.rule) rules.add(line.rule);
+  }
+  for (const line of input.observed) clocks.observed(line);
+  const addresses = new Map([...named].map(([prefix, rules]) => [prefix, [...rules].map(ruleAddress)]));
+  return { stretches: believingWall(clocks.estimate(), input.end), named: addresses };
+}
+
+/** Where no line tells the clock, a wall clock is taken at its word if it falls into the capture's time. */
+function believingWall(stretches: LogStretch[], end: number): LogStretch[] {
+  if (stretches.some((s) => s.fit !== null)) return stretches;
+  const fit = { origin: 0, at: 0, rate: 1, uncertainty: 1e9, agreeing: 0, votes: 0 };
+  return stretches.map((s) =>
+    s.clock === 'wall' && s.to >= -WALL_TRUST && s.from <= end + WALL_TRUST ? { ...s, fit } : s,
+  );
+}
+
+function slackOf(line: ObservedLine): number {
+  return line.time !== null && line.time.resolution > 1e6 ? COARSE_SLACK : SLACK;
+}
+
+function place(line: ObservedLine, { fit }: LogStretch, order: number): ObservedItem {
+  const about = { line, text: line.text.trimEnd(), order, fields: null };
+  if (fit === null || line.time === null) return { ...about, time: 0, tolerance: Infinity };
+  const { ns, resolution } = line.time;
+  return {
+    ...about,
+    time: toCapture(fit, ns + resolution / 2),
+    tolerance: resolution / 2 + fit.uncertainty + slackOf(line),
+  };
+}
+
+/** Takes lines of the side that is behind, so that the window stays small. */
+function feed(
+  aligner: ReturnType<typeof createAligner>,
+  predicted: Iterable<PredictedLine>,
+  observed: Iterable<ObservedItem>,
+  wanted: (item: ObservedItem) => boolean,
+): void {
+  const ours = predicted[Symbol.iterator]();
+  const theirs = observed[Symbol.iterator]();
+  let order = 0;
+  for (let open = 2; open > 0;) {
+    if (aligner.behind() === 'predicted') {
+      const next = ours.next();
+      if (next.done) {
+        aligner.done('predicted');
+        open--;
+      } else aligner.predicted(predictedItem(next.value, order++));
+    } else {
+      const next = theirs.next();
+      if (next.done) {
+        aligner.done('observed');
+        open--;
+      } else if (wanted(next.value)) aligner.observed(next.value);
+    }
+  }
+  aligner.end();
+}
+
+function predictedItem(line: PredictedLine, order: number): PredictedItem {
+  return { line, text: line.text.trimEnd(), time: line.time, tolerance: 0, order, fields: null };
+}
+
+function assumptions(stretches: readonly LogStretch[], clocked: boolean, tally: Tally): string[] {
+  const list: string[] = [];
+  if (!clocked && stretches.some((s) => s.clock !== null) && tally.predicted > 0)
+    list.push(
+      'No line of the log is of a packet that the simulation logs, so the clock of the log could not be told from it; lines were paired by order alone.',
+    );
+  if (stretches.some((s) => s.fit?.votes === 0))
+    list.push("No line confirms the log's wall clock; it was believed to be the capture's.");
+  if (stretches.some((s) => s.clock === null))
+    list.push('The log has lines without a time; they were paired by order alone.');
+  return list;
+}

@@ -1,0 +1,84 @@
+import type { PredictedLine } from '../engine/events.js';
+import { fields } from '../klog/fields.js';
+import { parse } from '../klog/parse.js';
+import type { LogRecord } from '../klog/record.js';
+
+/** When the host's log says that a line was written. */
+export interface LogTime {
+  /** `kernel`: since boot, by the kernel's own clock; `wall`: since the capture's epoch, by the host's wall clock. */
+  readonly clock: 'kernel' | 'wall';
+  /** ns; the clock showed this or up to `resolution` more. */
+  readonly ns: number;
+  /** ns: 1000 for a dmesg stamp, 1e9 for a syslog one. */
+  readonly resolution: number;
+}
+
+/** One LOG line that the host wrote. */
+export interface ObservedLine {
+  /** As the kernel wrote it, without level and stamp. */
+  readonly text: string;
+  /** null where the log keeps no time: its lines are placed by their order alone. */
+  readonly time: LogTime | null;
+  /** The text read; null where the reader of the log did not. */
+  readonly record: LogRecord | null;
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+}
+
+/** The log says that lines are missing from it. */
+export interface LossEvent {
+  readonly reason: string;
+  /** How many were lost; null where the log does not say. */
+  readonly count: number | null;
+  readonly file: string;
+  /** The line that says so: what was lost stood before it… */
+  readonly line: number;
+  readonly time: LogTime | null;
+  /** …and not longer than so many ns before `time` where the writer of the log works in intervals; null: since the log's last line. */
+  readonly interval: number | null;
+}
+
+/** What pairing needs to know of a line of either side; all times are ns since capture start. */
+export interface Item {
+  /** Without the trailing space, which some logs do not keep. */
+  readonly text: string;
+  readonly time: number;
+  /** ns by which the time may differ from the other side's and still be the same event. */
+  readonly tolerance: number;
+  /** Place among the lines of its side. */
+  readonly order: number;
+  /** Read from the text when first asked for, see `fieldsOf`. */
+  fields: ReadonlyMap<string, string> | null;
+}
+
+export interface PredictedItem extends Item {
+  readonly line: PredictedLine;
+}
+
+export interface ObservedItem extends Item {
+  readonly line: ObservedLine;
+}
+
+/** Their times allow that both are the same event. */
+export function mayMeet(p: PredictedItem, o: ObservedItem): boolean {
+  return Math.abs(p.time - o.time) <= o.tolerance;
+}
+
+const NO_FIELDS: ReadonlyMap<string, string> = new Map();
+
+/** The fields of src/klog/fields.ts, and `REST` for what the reader did not understand; empty for no LOG line. */
+export function fieldsOf(item: Item & { readonly line: object }): ReadonlyMap<string, string> {
+  if (item.fields) return item.fields;
+  const known = (item.line as Partial<ObservedLine>).record;
+  const record = known ?? parse(item.text);
+  item.fields = record ? withRest(record) : NO_FIELDS;
+  return item.fields;
+}
+
+function withRest(record: LogRecord): Map<string, string> {
+  const map = fields(record);
+  const rest = record.rest?.trim();
+  if (rest) map.set('REST', rest);
+  return map;
+}

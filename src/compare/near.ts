@@ -1,0 +1,166 @@
+import { assign, type Edge } from './assignment.js';
+import type { Coordinates } from './coordinates.js';
+import { cutKey, isCut, nearKeys, packetBody, UNKNOWABLE } from './identity.js';
+import { fieldsOf, mayMeet, type ObservedItem, type PredictedItem } from './lines.js';
+
+/** A field whose values differ; null: that side's line has no such field. */
+export interface FieldDifference {
+  readonly field: string;
+  readonly simulated: string | null;
+  readonly host: string | null;
+}
+
+/**
+ * By named field, in the predicted line's order; what cannot be known of an uncaptured packet is left out. A line that was
+ * cut agrees as far as it goes.
+ */
+export function differingFields(p: PredictedItem, o: ObservedItem): FieldDifference[] {
+  if (p.text.startsWith(o.text)) return [];
+  const ours = fieldsOf(p);
+  const theirs = fieldsOf(o);
+  const list: FieldDifference[] = [];
+  for (const [field, simulated] of ours) {
+    const host = theirs.get(field) ?? null;
+    if (host === simulated || (p.line.uncaptured && UNKNOWABLE.has(field))) continue;
+    list.push({ field, simulated, host });
+  }
+  for (const [field, host] of theirs)
+    if (!ours.has(field) && !(p.line.uncaptured && UNKNOWABLE.has(field)))
+      list.push({ field, simulated: null, host });
+  return list;
+}
+
+/** How much a difference in a field speaks against two lines being the same event. */
+const WEIGHT: ReadonlyMap<string, number> = new Map([
+  ['PREFIX', 2],
+  ['PROTO', 2],
+  ['ID', 2],
+  ['SEQ', 2],
+  ['ICMP ID', 2],
+  ['ICMPv6 ID', 2],
+  ['LEN', 1.5],
+  ['TCP ACK', 1.5],
+  ['SPT', 0.5],
+  ['DPT', 0.5],
+  ['TTL', 0.5],
+  ['HOPLIMIT', 0.5],
+  ['TOS', 0.5],
+  ['PREC', 0.5],
+  ['TC', 0.5],
+  ['FLOWLBL', 0.5],
+  ['WINDOW', 0.5],
+  ['MAC', 0.5],
+  ['MACSRC', 0.5],
+  ['MACDST', 0.5],
+  ['MACPROTO', 0.5],
+  ['PHYSIN', 0.5],
+  ['PHYSOUT', 0.5],
+]);
+/** Flags, and what is said again of the packet inside an ICMP error. */
+const LIGHT = 0.5;
+/** Pairs that differ by more are two events. */
+const MOST_WEIGHT = 4;
+/** Fields in which the lines of one packet may differ (rule, place, NAT, mangling); any other tells packets apart. */
+const SHARED: ReadonlySet<string> = new Set(
+  'PREFIX IN OUT PHYSIN PHYSOUT MAC MACSRC MACDST MACPROTO VPROTO VID SRC DST SPT DPT TTL HOPLIMIT TOS PREC TC MARK UID GID REST'.split(
+    ' ',
+  ),
+);
+/** Candidates looked at under one key: those that stand nearest. */
+const NEAREST = 6;
+
+function weightOf(differences: readonly FieldDifference[]): number {
+  let sum = 0;
+  for (const { field, simulated, host } of differences) {
+    const light = field.startsWith('[') || (simulated ?? host) === '';
+    sum += light ? LIGHT : (WEIGHT.get(field) ?? 1);
+  }
+  return sum;
+}
+
+/**
+ * Pairs what is left when identical lines are paired: lines of the same packet and rule that differ in little. The
+ * candidates meet under keys that each leave some fields out; of all choices the one with the least difference is made.
+ */
+export function pairNear(
+  predicted: readonly PredictedItem[],
+  observed: readonly ObservedItem[],
+  pairOf: Int32Array,
+  taken: Uint8Array,
+  place: Coordinates,
+  knownPrefix: (prefix: string) => boolean,
+): void {
+  const ours: number[] = [];
+  for (let i = 0; i < pairOf.length; i++) if (pairOf[i] < 0) ours.push(i);
+  if (ours.length === 0 || !taken.includes(0)) return;
+  const index = new Map<string, number[]>();
+  for (let j = 0; j < observed.length; j++) {
+    if (taken[j] || fieldsOf(observed[j]).size === 0) continue;
+    const cut = isCut(fieldsOf(observed[j]));
+    for (const key of cut ? [cutKey(fieldsOf(observed[j]))] : nearKeys(fieldsOf(observed[j]))) {
+      const list = index.get(key);
+      if (list) list.push(j);
+      else index.set(key, [j]);
+    }
+  }
+  if (index.size === 0) return;
+  let packets: Set<string> | null = null;
+  const isAnotherPacket = (o: ObservedItem): boolean =>
+    (packets ??= new Set(predicted.map((p) => packetBody(p.text)))).has(packetBody(o.text));
+
+  const edges: Edge[] = [];
+  for (const i of ours) {
+    const p = predicted[i];
+    const tried = new Set<number>();
+    for (const key of [...nearKeys(fieldsOf(p)), cutKey(fieldsOf(p))])
+      for (const j of nearest(index.get(key), place.predicted[i], place.observed)) tried.add(j);
+    for (const j of tried) {
+      const cost = costOf(
+        p,
+        observed[j],
+        Math.abs(place.predicted[i] - place.observed[j]),
+        knownPrefix,
+        isAnotherPacket,
+      );
+      if (cost !== null) edges.push({ row: i, column: j, cost });
+    }
+  }
+  for (const { row, column } of assign(edges)) {
+    pairOf[row] = column;
+    taken[column] = 1;
+  }
+}
+
+/** Of places in order, those whose coordinate is nearest. */
+function nearest(list: readonly number[] | undefined, at: number, coordinate: Int32Array): readonly number[] {
+  if (!list || list.length <= NEAREST) return list ?? [];
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (coordinate[list[middle]] < at) low = middle + 1;
+    else high = middle;
+  }
+  const from = Math.max(0, Math.min(low - NEAREST / 2, list.length - NEAREST));
+  return list.slice(from, from + NEAREST);
+}
+
+/** null: not the same event. */
+function costOf(
+  p: PredictedItem,
+  o: ObservedItem,
+  apart: number,
+  knownPrefix: (prefix: string) => boolean,
+  isAnotherPacket: (o: ObservedItem) => boolean,
+): number | null {
+  if (!mayMeet(p, o)) return null;
+  const differences = differingFields(p, o);
+  const weight = weightOf(differences);
+  if (weight > MOST_WEIGHT) return null;
+  const prefix = differences.find((d) => d.field === 'PREFIX');
+  if (prefix && knownPrefix(prefix.host ?? '')) return null;
+  // Two packets of one flow differ in these too: only a line that no captured packet explains may be this one changed.
+  if (differences.some((d) => !SHARED.has(d.field)) && (apart > 1 || isAnotherPacket(o))) return null;
+  const late = o.tolerance === Infinity ? 0 : Math.abs(p.time - o.time) / o.tolerance;
+  return weight + Math.min(2, apart / 4) + late;
+}

@@ -1,0 +1,183 @@
+import { ruleAddress } from '../rules/model.js';
+import type { Pair } from './align.js';
+import { packetKey } from './identity.js';
+import { increasing } from './increasing.js';
+import { fieldsOf, type ObservedItem, type ObservedLine, type PredictedItem } from './lines.js';
+import { differingFields } from './near.js';
+import type { Difference } from './result.js';
+
+/** A rule that writes a prefix, and why what it writes may be in doubt. */
+export interface WritingRule {
+  readonly address: string;
+  readonly doubt: string | null;
+}
+
+/** Which rules were seen to write a prefix, by address. */
+export type Named = ReadonlyMap<string, readonly string[]>;
+
+/** Counts that grow while pairs are read. */
+export interface Tally {
+  predicted: number;
+  observed: number;
+  matched: number;
+  fieldMismatch: number;
+  reordered: number;
+  outside: number;
+}
+
+export interface PairReaderOptions {
+  readonly named: Named;
+  readonly rulesOf: ((prefix: string) => readonly WritingRule[]) | undefined;
+  readonly tally: Tally;
+  readonly isOutside: (item: ObservedItem) => boolean;
+  readonly isUncaptured: (line: ObservedLine) => boolean;
+}
+
+const NEVER_SEEN = 'the host made this packet and dropped it before it could be captured';
+
+/** Turns the pairs of one window after another into differences. */
+export function createPairReader(options: PairReaderOptions): {
+  read(pairs: readonly Pair[]): void;
+  readonly differences: Difference[];
+} {
+  const { tally } = options;
+  const differences: Difference[] = [];
+
+  const readBoth = (p: PredictedItem, o: ObservedItem, moved: Difference | undefined): void => {
+    tally.predicted++;
+    tally.observed++;
+    const fields = p.text === o.text ? [] : differingFields(p, o);
+    if (fields.length === 0 && !moved) {
+      tally.matched++;
+      return;
+    }
+    const { doubt } = p.line;
+    if (doubt === null) tally.fieldMismatch++;
+    const kind = doubt === null ? 'field' : 'undecidable';
+    for (const field of fields)
+      differences.push({ ...about(p, o), kind, ...field, reason: doubt, finding: null });
+    if (moved) differences.push(moved);
+  };
+
+  const readPredicted = (p: PredictedItem): void => {
+    tally.predicted++;
+    const reason = p.line.doubt ?? (p.line.uncaptured ? NEVER_SEEN : null);
+    differences.push({
+      ...about(p, null),
+      kind: reason === null ? 'onlySimulated' : 'undecidable',
+      field: null,
+      simulated: p.text,
+      host: null,
+      reason,
+      finding: null,
+    });
+  };
+
+  const readObserved = (o: ObservedItem, frameOf: (text: string) => number): void => {
+    if (options.isOutside(o)) {
+      tally.outside++;
+      return;
+    }
+    tally.observed++;
+    const prefix = fieldsOf(o).get('PREFIX') ?? '';
+    const rules = options.rulesOf?.(prefix) ?? [];
+    const addresses = rules.length > 0 ? rules.map((r) => r.address) : (options.named.get(prefix) ?? []);
+    const reason = options.isUncaptured(o.line)
+      ? NEVER_SEEN
+      : (rules.find((r) => r.doubt !== null)?.doubt ?? null);
+    differences.push({
+      kind: reason === null ? 'onlyHost' : 'undecidable',
+      time: o.time,
+      frame: frameOf(o.text),
+      field: null,
+      simulated: null,
+      host: o.text,
+      rule: addresses.length === 1 ? addresses[0] : null,
+      reason,
+      position: { file: o.line.file, line: o.line.line },
+      line: o.text,
+      finding: null,
+    });
+  };
+
+  return {
+    differences,
+    read(pairs) {
+      const moved = movedLines(pairs);
+      tally.reordered += moved.betweenPackets;
+      let frames: Map<string, number> | null = null;
+      const frameOf = (text: string): number => {
+        frames ??= framesOf(pairs);
+        return frames.get(packetKey(text)) ?? 0;
+      };
+      for (const { predicted: p, observed: o } of pairs) {
+        if (p && o) readBoth(p, o, moved.withinPacket.get(p));
+        else if (p) readPredicted(p);
+        else if (o) readObserved(o, frameOf);
+      }
+    },
+  };
+}
+
+function about(
+  p: PredictedItem,
+  o: ObservedItem | null,
+): Pick<Difference, 'time' | 'frame' | 'rule' | 'position' | 'line'> {
+  return {
+    time: p.time,
+    frame: p.line.frame,
+    rule: p.line.rule ? ruleAddress(p.line.rule) : null,
+    position: o && { file: o.line.file, line: o.line.line },
+    line: p.text,
+  };
+}
+
+function framesOf(pairs: readonly Pair[]): Map<string, number> {
+  const frames = new Map<string, number>();
+  for (const { predicted } of pairs)
+    if (predicted) frames.set(packetKey(predicted.text), predicted.line.frame);
+  return frames;
+}
+
+/**
+ * Lines that are on both sides but in another order. Between packets that is how several CPUs work, and is only counted; the lines of
+ * one packet are written by one CPU in the order of the rules, so there it is a difference, told of as few lines as
+ * explain it.
+ */
+function movedLines(pairs: readonly Pair[]): {
+  withinPacket: Map<PredictedItem, Difference>;
+  betweenPackets: number;
+} {
+  const withinPacket = new Map<PredictedItem, Difference>();
+  const both = pairs.filter((pair): pair is { predicted: PredictedItem; observed: ObservedItem } =>
+    Boolean(pair.predicted && pair.observed),
+  );
+  both.sort((a, b) => a.predicted.order - b.predicted.order);
+  const inOrder = increasing(both.map((pair) => pair.observed.order));
+  let out = 0;
+  for (const mark of inOrder) out += 1 - mark;
+  if (out === 0) return { withinPacket, betweenPackets: 0 };
+
+  for (let from = 0, to = 0; from < both.length; from = to) {
+    const { frame } = both[from].predicted.line;
+    while (to < both.length && both[to].predicted.line.frame === frame) to++;
+    if (frame === 0 || to - from < 2) continue;
+    const group = both.slice(from, to);
+    const stays = increasing(group.map((pair) => pair.observed.order));
+    const byHost = [...group].sort((a, b) => a.observed.order - b.observed.order);
+    group.forEach(({ predicted: p, observed: o }, k) => {
+      if (stays[k]) return;
+      const place = (n: number): string => `line ${n + 1} of ${group.length} for this packet`;
+      withinPacket.set(p, {
+        ...about(p, o),
+        kind: p.line.doubt === null ? 'field' : 'undecidable',
+        field: 'order',
+        simulated: place(k),
+        host: place(byHost.findIndex((pair) => pair.predicted === p)),
+        reason: p.line.doubt,
+        finding: null,
+      });
+    });
+  }
+  return { withinPacket, betweenPackets: Math.max(0, out - withinPacket.size) };
+}
