@@ -17,7 +17,7 @@ export interface FieldDifference {
 export function differingFields(p: PredictedItem, o: ObservedItem): FieldDifference[] {
   if (p.text.startsWith(o.text)) return [];
   const ours = fieldsOf(p);
-  const theirs = fieldsOf(o);
+  const theirs = namedAlike(fieldsOf(o), ours);
   const list: FieldDifference[] = [];
   for (const [field, simulated] of ours) {
     const host = theirs.get(field) ?? null;
@@ -28,6 +28,19 @@ export function differingFields(p: PredictedItem, o: ObservedItem): FieldDiffere
     if (!ours.has(field) && !(p.line.uncaptured && UNKNOWABLE.has(field)))
       list.push({ field, simulated: null, host });
   return list;
+}
+
+/** `UDP LEN` becomes `TCP LEN` where only PROTO differs, so that it is still the same field. */
+function namedAlike(
+  theirs: ReadonlyMap<string, string>,
+  ours: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const from = `${theirs.get('PROTO')} `;
+  const to = `${ours.get('PROTO')} `;
+  if (from === to) return theirs;
+  return new Map(
+    [...theirs].map(([name, value]) => [name.startsWith(from) ? to + name.slice(from.length) : name, value]),
+  );
 }
 
 /** How much a difference in a field speaks against two lines being the same event. */
