@@ -1,0 +1,137 @@
+import { Hook, Priority } from '../../rules/hook.js';
+import type { Chain, Rule, Step, Table } from '../../rules/model.js';
+import type { Position } from '../../source/text.js';
+import { printSteps, tableVersion } from './print.js';
+
+/** The base chains of each table: where the kernel calls it, and when (linux/netfilter_ipv4.h, net/ipv4/netfilter/iptable_*.c). */
+const BASE: Record<string, readonly (readonly [name: string, hook: Hook, priority: number])[]> = {
+  raw: [
+    ['PREROUTING', Hook.prerouting, Priority.raw],
+    ['OUTPUT', Hook.output, Priority.raw],
+  ],
+  mangle: [
+    ['PREROUTING', Hook.prerouting, Priority.mangle],
+    ['INPUT', Hook.input, Priority.mangle],
+    ['FORWARD', Hook.forward, Priority.mangle],
+    ['OUTPUT', Hook.output, Priority.mangle],
+    ['POSTROUTING', Hook.postrouting, Priority.mangle],
+  ],
+  nat: [
+    ['PREROUTING', Hook.prerouting, Priority.dstnat],
+    ['INPUT', Hook.input, Priority.srcnat],
+    ['OUTPUT', Hook.output, Priority.dstnat],
+    ['POSTROUTING', Hook.postrouting, Priority.srcnat],
+  ],
+  filter: [
+    ['INPUT', Hook.input, Priority.filter],
+    ['FORWARD', Hook.forward, Priority.filter],
+    ['OUTPUT', Hook.output, Priority.filter],
+  ],
+  security: [
+    ['INPUT', Hook.input, Priority.security],
+    ['FORWARD', Hook.forward, Priority.security],
+    ['OUTPUT', Hook.output, Priority.security],
+  ],
+};
+
+export function isTableName(name: string): boolean {
+  return Object.hasOwn(BASE, name);
+}
+
+/** A table that is being changed, and who jumps to which of its chains. */
+export interface TableState {
+  readonly table: Table;
+  readonly references: Map<string, Set<Rule>>;
+}
+
+/** A table as the kernel makes it: its base chains, empty, accepting. Without any, where the name is not known. */
+export function newTable(name: string, version: 4 | 6): TableState {
+  const table: Table = { family: version === 4 ? 'ip' : 'ip6', name, chains: new Map() };
+  for (const [chain, hook, priority] of isTableName(name) ? BASE[name] : []) {
+    const type =
+      name === 'nat' ? 'nat' : name === 'mangle' && hook === Hook.output ? 'route' : ('filter' as const);
+    table.chains.set(chain, {
+      name: chain,
+      table,
+      base: { type, hook, priority, policy: 'accept', packets: 0, bytes: 0 },
+      rules: [],
+    });
+  }
+  return { table, references: new Map() };
+}
+
+export function addChain(state: TableState, name: string): Chain {
+  const chain: Chain = { name, table: state.table, base: null, rules: [] };
+  state.table.chains.set(name, chain);
+  return chain;
+}
+
+/** A rule that stands in no chain yet. */
+export function makeRule(
+  chain: Chain,
+  steps: readonly Step[],
+  counters: { readonly packets: number; readonly bytes: number } | null,
+  position: Position | null,
+): Rule {
+  return {
+    chain,
+    steps,
+    packets: counters?.packets ?? 0,
+    bytes: counters?.bytes ?? 0,
+    position,
+    text: printSteps(steps, tableVersion(chain.table)),
+  };
+}
+
+/** Puts a rule at a 0-based place of its chain, `remove` rules of which it replaces. */
+export function placeRule(state: TableState, rule: Rule, at: number, remove = 0): void {
+  const { rules } = rule.chain;
+  if (at === rules.length && remove === 0) rules.push(rule);
+  else for (const old of rules.splice(at, remove, rule)) forget(state, old);
+  for (const step of rule.steps) {
+    if (step.kind !== 'jump') continue;
+    const known = state.references.get(step.chain);
+    if (known) known.add(rule);
+    else state.references.set(step.chain, new Set([rule]));
+  }
+}
+
+export function removeRule(state: TableState, chain: Chain, at: number): void {
+  for (const old of chain.rules.splice(at, 1)) forget(state, old);
+}
+
+export function flushChain(state: TableState, chain: Chain): void {
+  for (const old of chain.rules.splice(0)) forget(state, old);
+}
+
+function forget(state: TableState, rule: Rule): void {
+  for (const step of rule.steps) if (step.kind === 'jump') state.references.get(step.chain)?.delete(rule);
+}
+
+/** How many rules jump or go to a chain; base chains cannot be jumped to. */
+export function referenceCount(state: TableState, name: string): number {
+  return state.references.get(name)?.size ?? 0;
+}
+
+/** Gives a chain another name; the rules that jump to it follow. */
+export function renameChain(state: TableState, chain: Chain, name: string): void {
+  const { chains } = state.table;
+  const callers = [...(state.references.get(chain.name) ?? [])];
+  chains.delete(chain.name);
+  state.references.delete(chain.name);
+  const old = chain.name;
+  chain.name = name;
+  chains.set(name, chain);
+  const moved = new Map<Rule, Rule>();
+  for (const rule of callers) {
+    const steps = rule.steps.map((s): Step =>
+      s.kind === 'jump' && s.chain === old ? { ...s, chain: name } : s,
+    );
+    const text = printSteps(steps, tableVersion(state.table));
+    moved.set(rule, { ...rule, steps, text });
+  }
+  state.references.set(name, new Set(moved.values()));
+  for (const caller of new Set(callers.map((rule) => rule.chain)))
+    for (let i = 0; i < caller.rules.length; i++)
+      caller.rules[i] = moved.get(caller.rules[i]) ?? caller.rules[i];
+}
