@@ -141,10 +141,12 @@ export interface Context {
   readonly shared: SharedTables;
   readonly sets: SetView;
 
-  /** Connections that -m connlimit counts: those seen and still alive under `key`. */
-  liveConnections(): Iterable<Connection>;
-  /** Looks a tuple up without changing anything. */
+  /** The tuple of a packet that belongs to no connection, a new one each time (`nf_ct_get_tuplepr()`); null: its headers tell none. */
+  tupleOf(packet: Packet): Tuple | null;
+  /** The confirmed connection that has this tuple in either direction (`nf_conntrack_find_get()`); changes nothing. */
   findConnection(tuple: Tuple, zone: number): Connection | null;
+  /** TCP in TIME_WAIT or CLOSE: what -m connlimit no longer counts (`already_closed()`, net/netfilter/nf_conncount.c). */
+  isClosed(connection: Connection): boolean;
   /** A number in [0, 1) where evidence or the seed gives one; the choice is noted (design.md, decision 7). */
   random(): number;
 

@@ -21,6 +21,17 @@ import { tcpmss } from './tcpmss.js';
 import { tos } from './tos.js';
 import { hl, ttl } from './ttl.js';
 import { udp } from './udp.js';
+import { limit } from './limit.js';
+import { hashlimit } from './hashlimit.js';
+import { recent } from './recent.js';
+import { connbytes } from './connbytes.js';
+import { connlimit } from './connlimit.js';
+import { quota } from './quota.js';
+import { u32 } from './u32.js';
+import { string } from './string.js';
+import { cluster } from './cluster.js';
+import { rpfilter } from './rpfilter.js';
+import { set } from './set.js';
 
 /** Every match there is. Each is declared as a whole `MatchDefinition`, so one that is half-added does not compile. */
 export const MATCHES: readonly MatchDefinition[] = [
@@ -49,6 +60,17 @@ export const MATCHES: readonly MatchDefinition[] = [
   hl,
   ttl,
   udp,
+  limit,
+  hashlimit,
+  recent,
+  connbytes,
+  connlimit,
+  quota,
+  u32,
+  string,
+  cluster,
+  rpfilter,
+  set,
 ];
 
 const BY_NAME = new Map<string, MatchDefinition>();
