@@ -22,18 +22,18 @@ export function parsePort(text: string, protocol: number | null = null): number 
 
 /**
  * One end of a range of -m tcp, udp and conntrack. It goes through getaddrinfo(3), which reads numbers as decimal, takes
- * nothing for 0, and leaves to others that a port has 16 bits: 70000 is 4464 (`xtables_parse_port()` of libxtables).
+ * nothing for 0 and a name of any protocol, and leaves to others that a port has 16 bits: 70000 is 4464 (`xtables_parse_port()` of libxtables).
  */
-function parseEnd(text: string, protocol: number | null): number | undefined {
-  return /^\d{0,15}$/.test(text) ? Number(text) % 65536 : servicePort(text, protocol);
+function parseEnd(text: string): number | undefined {
+  return /^\d{0,15}$/.test(text) ? Number(text) % 65536 : servicePort(text, null);
 }
 
 /** `min:max` with either side left out, as -m tcp takes it; where the first is above the second it contains nothing. */
-export function parsePortRange(word: Word, protocol: number | null = null): PortRange | undefined {
+export function parsePortRange(word: Word): PortRange | undefined {
   const [low, high, more] = word.text.split(':');
   if (more !== undefined) return undefined;
-  const min = parseEnd(low, protocol);
-  const max = high === undefined ? min : high === '' ? 65535 : parseEnd(high, protocol);
+  const min = parseEnd(low);
+  const max = high === undefined ? min : high === '' ? 65535 : parseEnd(high);
   if (min === undefined || max === undefined) return undefined;
   return { min, max };
 }
@@ -42,12 +42,17 @@ export function parsePortRange(word: Word, protocol: number | null = null): Port
 export function badPortRange(text: string, extension: string, option: string): string {
   const parts = text.split(':');
   if (parts.length > 2) return `${extension}: Too many components for option "${option}" (max: 2)`;
-  const unknown = parts.find((part) => parseEnd(part, null) === undefined) ?? text;
+  const unknown = parts.find((part) => parseEnd(part) === undefined) ?? text;
   return `Port "${unknown}" does not resolve to anything.`;
 }
 
 export function printPortRange({ min, max }: PortRange): string {
   return min === max ? String(min) : `${min}:${max}`;
+}
+
+/** Every port: what -m tcp and udp do not print. */
+export function isAnyPort({ min, max }: PortRange): boolean {
+  return min === 0 && max === 65535;
 }
 
 export function inRange({ min, max }: PortRange, port: number): boolean {

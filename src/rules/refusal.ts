@@ -20,8 +20,8 @@ export const refusal = {
     `${extension}: Bad value for "${option}" option: "${value}"`,
 } as const;
 
-/** Reports the first two options of `names` that were both given, in the order in which they were met. */
+/** Reports the first two options of `names`, in this order, where more than one was given. */
 export function refuseTogether(options: OptionList, extension: string, names: readonly string[]): void {
-  const met = options.given.filter((option) => names.includes(option.name));
-  if (met.length > 1) options.error(refusal.together(extension, met[1].name, met[0].name), met[1]);
+  const met = names.flatMap((name) => options.find(name) ?? []);
+  if (met.length > 1) options.error(refusal.together(extension, met[0].name, met[1].name), met[1]);
 }

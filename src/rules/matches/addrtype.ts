@@ -97,7 +97,7 @@ function isOf(types: number, address: IpAddress, device: Device | null, context:
   if (address.version === 4) return (types & context.routes.addressType(address, device)) !== 0;
   const asked = types & BY_ADDRESS;
   if ((asked & classOf(address)) !== asked) return false;
-  return (types & BY_ROUTE) === 0 || (types & context.routes.addressType(address, device)) !== 0;
+  return (types & BY_ROUTE) === 0 || (types & BY_ROUTE & context.routes.addressType(address, device)) !== 0;
 }
 
 function limitedTo({ limit }: AddrtypeMatch, packet: Packet): Device | null {

@@ -18,11 +18,12 @@ export function transportHeader(packet: Packet, size: number): Outcome {
 
 /** Tells why a match got no header to look into. */
 export function withoutHeader(what: string, packet: Packet, outcome: Outcome): Condition {
+  const dropped = outcome === Outcome.hotdrop ? ', which is dropped at once' : '';
   const saw =
-    outcome === Outcome.miss
-      ? `a later fragment (offset ${packet.fragmentOffset})`
-      : outcome === Outcome.hotdrop
-        ? `a packet that ends after ${packet.length - packet.transport} bytes of it, which is dropped at once`
-        : 'bytes that the capture did not keep';
+    outcome === Outcome.unknown
+      ? 'bytes that the capture did not keep'
+      : packet.fragmentOffset !== 0
+        ? `a later fragment (offset ${packet.fragmentOffset})${dropped}`
+        : `a packet of ${packet.length} bytes, too short for it${dropped}`;
   return { name: what, field: 'transport', wanted: `a ${what} header`, saw, outcome };
 }

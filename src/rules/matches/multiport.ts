@@ -24,10 +24,10 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: '--dports', aliases: ['--destination-ports'], args: 1, negatable: true },
   { name: '--ports', args: 1, negatable: true },
 ];
-const LONG = new Map([
-  ['--sports', '--source-ports'],
-  ['--dports', '--destination-ports'],
-]);
+/** The spelling that iptables uses in its own errors. */
+function longName({ name, aliases }: OptionSpec): string {
+  return aliases?.[0] ?? name;
+}
 const PROTOCOLS: readonly number[] = [
   Protocol.tcp,
   Protocol.udp,
@@ -56,9 +56,10 @@ function parse(options: OptionList): MultiportMatch {
     options.error('multiport expection an option');
     return none;
   }
-  const long = (name: string): string => LONG.get(name) ?? name;
-  if (given.length > 1)
-    options.error(refusal.together('multiport', long(given[1].name), long(given[0].name)), given[1]);
+  if (given.length > 1) {
+    const [first, second] = OPTIONS.filter((spec) => options.has(spec.name)).map(longName);
+    options.error(refusal.together('multiport', first, second), given[1]);
+  }
   const [option] = given;
   if (protocol === null) {
     options.error("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'", option);

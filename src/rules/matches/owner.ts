@@ -31,11 +31,9 @@ const OPTIONS: readonly OptionSpec[] = [
 /** The highest id; the one above stands for none. */
 const MAX_ID = 0xfffffffe;
 
-/** Names that every host has with the same number (Debian's base-passwd, Red Hat's setup); other names are the host's own. */
+/** Names that every host has with the same number whatever the distribution; other names are the host's own. */
 const USERS = new Map([
   ['root', 0],
-  ['daemon', 1],
-  ['bin', 2],
   ['nobody', 65534],
 ]);
 
@@ -105,7 +103,7 @@ function judge(wanted: Negatable<IdRange>, id: number | undefined): Outcome {
 function judgeGroup({ gid, anyGroup }: OwnerMatch, id: number | undefined): Outcome {
   const first = judge(gid!, id);
   if (!anyGroup || id === undefined) return first;
-  return (first === Outcome.hit) === gid!.negated ? first : Outcome.unknown;
+  return (first === Outcome.hit) !== gid!.negated ? first : Outcome.unknown;
 }
 
 function uidOf(packet: Packet, context: Context): number | undefined {

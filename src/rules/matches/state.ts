@@ -16,7 +16,13 @@ export const state: MatchDefinition<StateMatch, undefined> = {
     const given = options.find('--state');
     if (!given) options.error(refusal.missing('state', '--state'));
     const bits = given ? parseStates(given.args[0].text, false) : 0;
-    if (typeof bits !== 'number') options.error(`Bad state "${bits.bad}"`, given?.args[0]);
+    if (typeof bits !== 'number')
+      options.error(
+        bits.bad === ''
+          ? '"--state" requires a list of states with no spaces, e.g. ESTABLISHED,RELATED'
+          : `Bad state "${bits.bad}"`,
+        given?.args[0],
+      );
     return { value: typeof bits === 'number' ? bits : 0, negated: given?.negated ?? false };
   },
   print: ({ value, negated }) => `${bang(negated)}--state ${formatStates(value)}`,

@@ -1,13 +1,24 @@
-import { u16, u8 } from '../../packet/bytes.js';
+import { u8 } from '../../packet/bytes.js';
 import type { Packet } from '../../packet/packet.js';
 import { Tcp } from '../../packet/transport.js';
 import { Protocol } from '../../packet/numbers.js';
 import { condition } from '../explaining.js';
 import type { Condition, Field, MatchDefinition } from '../definition.js';
+import type { Negatable } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
-import { inRange, parsePortRange, type PortRange, printPortRange } from '../ports.js';
+import {
+  badPortRange,
+  inRange,
+  isAnyPort,
+  listPortRange,
+  parsePortRange,
+  type PortRange,
+  printPortRange,
+} from '../ports.js';
 import { formatFlags, formatFlagsHex, parseFlags } from '../tcpFlags.js';
+import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
+import { withoutHeader } from './header.js';
 
 /** `struct xt_tcp` (linux/netfilter/xt_tcpudp.h). */
 export interface TcpMatch {
@@ -16,11 +27,6 @@ export interface TcpMatch {
   readonly flags: { readonly mask: number; readonly set: number; readonly negated: boolean } | null;
   /** --tcp-option: the option kind that must be there. */
   readonly option: Negatable<number> | null;
-}
-
-interface Negatable<T> {
-  readonly value: T;
-  readonly negated: boolean;
 }
 
 const OPTIONS: readonly OptionSpec[] = [
@@ -34,17 +40,21 @@ const OPTIONS: readonly OptionSpec[] = [
 /** --syn: SYN set, and FIN, RST and ACK not (iptables-extensions(8)). */
 const SYN = { mask: 0x17, set: 0x02 };
 
+/** The spelling that iptables uses in its own errors. */
+const LONG = { '--sport': '--source-port', '--dport': '--destination-port' } as const;
+
 function parse(options: OptionList): TcpMatch {
-  const ports = (name: string): Negatable<PortRange> | null => {
+  const ports = (name: keyof typeof LONG): Negatable<PortRange> | null => {
     const given = options.find(name);
     if (!given) return null;
     const value = parsePortRange(given.args[0]);
     if (!value) {
-      options.error(`port "${given.args[0].text}" is not a port, a range or a known service`, given.args[0]);
+      options.error(badPortRange(given.args[0].text, 'tcp', LONG[name]), given.args[0]);
       return null;
     }
     return { value, negated: given.negated };
   };
+  if (options.protocol !== Protocol.tcp) options.error(KERNEL_REFUSES);
   const given = options.find('--tcp-flags');
   const syn = options.find('--syn');
   const tcpOption = options.find('--tcp-option');
@@ -68,8 +78,9 @@ function parse(options: OptionList): TcpMatch {
 function print({ sourcePort, destinationPort, flags, option }: TcpMatch): string {
   const parts: string[] = [];
   const not = (negated: boolean): string => (negated ? '! ' : '');
-  if (sourcePort) parts.push(`${not(sourcePort.negated)}--sport ${printPortRange(sourcePort.value)}`);
-  if (destinationPort)
+  if (sourcePort && !isAnyPort(sourcePort.value))
+    parts.push(`${not(sourcePort.negated)}--sport ${printPortRange(sourcePort.value)}`);
+  if (destinationPort && !isAnyPort(destinationPort.value))
     parts.push(`${not(destinationPort.negated)}--dport ${printPortRange(destinationPort.value)}`);
   if (option) parts.push(`${not(option.negated)}--tcp-option ${option.value}`);
   if (flags)
@@ -77,57 +88,79 @@ function print({ sourcePort, destinationPort, flags, option }: TcpMatch): string
   return parts.join(' ');
 }
 
-function list({ sourcePort, destinationPort, flags, option }: TcpMatch): string {
+function list({ sourcePort, destinationPort, flags, option }: TcpMatch, numeric: boolean): string {
   const parts = ['tcp'];
-  const ports = (word: string, p: Negatable<PortRange>): string =>
-    `${word}${p.value.min === p.value.max ? '' : 's'}:${p.negated ? '!' : ''}${printPortRange(p.value)}`;
-  if (sourcePort) parts.push(ports('spt', sourcePort));
-  if (destinationPort) parts.push(ports('dpt', destinationPort));
+  const ports = (word: string, port: Negatable<PortRange> | null): void => {
+    if (port && (port.negated || !isAnyPort(port.value)))
+      parts.push(listPortRange(word, port, numeric ? null : Protocol.tcp));
+  };
+  ports('spt', sourcePort);
+  ports('dpt', destinationPort);
   if (option) parts.push(`option=${option.negated ? '!' : ''}${option.value}`);
-  if (flags)
-    parts.push(`flags:${flags.negated ? '!' : ''}${formatFlagsHex(flags.mask)}/${formatFlagsHex(flags.set)}`);
+  if (flags) {
+    const format = numeric ? formatFlagsHex : formatFlags;
+    parts.push(`flags:${flags.negated ? '!' : ''}${format(flags.mask)}/${format(flags.set)}`);
+  }
   return parts.join(' ');
 }
 
+/** Where the TCP header ends, by its own data offset. */
+function headerEnd({ data, transport }: Packet): number {
+  return transport + (u8(data, transport + Tcp.dataOffset) >> 4) * 4;
+}
+
 /** Whether the option kind stands among the TCP options: `tcp_find_option()` (net/netfilter/xt_tcpudp.c). */
-export function hasTcpOption(packet: Packet, kind: number): boolean {
+function findOption(packet: Packet, kind: number): Outcome {
   const { data, transport } = packet;
-  const end = transport + (u8(data, transport + Tcp.dataOffset) >> 4) * 4;
+  const end = headerEnd(packet);
+  if (end < transport + Tcp.minimumLength || end > packet.length) return Outcome.hotdrop;
   for (let at = transport + Tcp.minimumLength; at < end;) {
+    if (at + 1 >= data.length && end > data.length) return Outcome.unknown;
     const here = u8(data, at);
-    if (here === kind) return true;
+    if (here === kind) return Outcome.hit;
     // End-of-list and no-operation have no length byte; the kernel steps over both alike.
     at += here < 2 ? 1 : u8(data, at + 1) || 1;
   }
-  return false;
+  return Outcome.miss;
 }
 
 /**
  * `tcp_mt()` (net/netfilter/xt_tcpudp.c). A later fragment never matches; one that would overwrite the flags
- * (offset 1), or a packet too short for the header, is dropped.
+ * (offset 1, which only IPv4 counts in units of eight bytes), or a packet too short for the header, is dropped.
  */
 function test(data: TcpMatch, packet: Packet): Outcome {
-  if (!packet.hasTransport) return packet.fragmentOffset === 8 ? Outcome.hotdrop : Outcome.miss;
-  if (!holdsHeader(packet)) return Outcome.hotdrop;
+  const { fragmentOffset, transport, data: bytes } = packet;
+  if (fragmentOffset !== 0)
+    return fragmentOffset === 8 && packet.version === 4 ? Outcome.hotdrop : Outcome.miss;
+  if (transport + Tcp.minimumLength > packet.length) return Outcome.hotdrop;
   const { sourcePort, destinationPort, flags, option } = data;
+  if ((sourcePort || destinationPort) && transport + Tcp.sequence > bytes.length) return Outcome.unknown;
   if (sourcePort && inRange(sourcePort.value, packet.sourcePort) === sourcePort.negated) return Outcome.miss;
   if (destinationPort && inRange(destinationPort.value, packet.destinationPort) === destinationPort.negated)
     return Outcome.miss;
-  if (flags && ((u8(packet.data, packet.transport + Tcp.flags) & flags.mask) === flags.set) === flags.negated)
-    return Outcome.miss;
-  if (option && hasTcpOption(packet, option.value) === option.negated) return Outcome.miss;
+  if (flags) {
+    if (transport + Tcp.flags >= bytes.length) return Outcome.unknown;
+    if (((bytes[transport + Tcp.flags] & flags.mask) === flags.set) === flags.negated) return Outcome.miss;
+  }
+  if (option) {
+    if (transport + Tcp.dataOffset >= bytes.length) return Outcome.unknown;
+    const found = findOption(packet, option.value);
+    if (found === Outcome.hotdrop || found === Outcome.unknown) return found;
+    if ((found === Outcome.hit) === option.negated) return Outcome.miss;
+  }
   return Outcome.hit;
 }
 
-function holdsHeader(packet: Packet): boolean {
-  return packet.protocol === Protocol.tcp && packet.length - packet.transport >= Tcp.minimumLength;
-}
-
-function explain(data: TcpMatch, packet: Packet): Condition[] {
-  if (!packet.hasTransport || !holdsHeader(packet)) {
-    const saw = packet.hasTransport ? 'too short a packet' : 'a later fragment';
-    return [condition('tcp', 'transport', false, 'a TCP header', saw, false)];
-  }
+function explain(
+  data: TcpMatch,
+  packet: Packet,
+  _context: unknown,
+  _state: unknown,
+  outcome: Outcome,
+): Condition[] {
+  const { transport } = packet;
+  if (outcome === Outcome.hotdrop || outcome === Outcome.unknown || !packet.hasTransport)
+    return [withoutHeader('tcp', packet, outcome)];
   const out: Condition[] = [];
   const port = (name: string, field: Field, wanted: Negatable<PortRange> | null, value: number): void => {
     if (!wanted) return;
@@ -136,20 +169,20 @@ function explain(data: TcpMatch, packet: Packet): Condition[] {
   };
   port('sport', 'sourcePort', data.sourcePort, packet.sourcePort);
   port('dport', 'destinationPort', data.destinationPort, packet.destinationPort);
-  if (data.flags) {
+  if (data.flags && transport + Tcp.flags < packet.data.length) {
     const { mask, set, negated } = data.flags;
-    const have = u8(packet.data, packet.transport + Tcp.flags) & mask;
+    const have = u8(packet.data, transport + Tcp.flags) & mask;
     const wanted = `${formatFlags(set)} of ${formatFlags(mask)}`;
     out.push(
       condition('tcp-flags', 'tcp.flags', negated, wanted, formatFlags(have), (have === set) !== negated),
     );
   }
-  if (data.option) {
+  if (data.option && headerEnd(packet) <= packet.data.length) {
     const { value, negated } = data.option;
-    const there = hasTcpOption(packet, value);
+    const there = findOption(packet, value) === Outcome.hit;
     const saw = there
       ? 'present'
-      : `absent (header of ${u16(packet.data, packet.transport + Tcp.dataOffset) >> 12} words)`;
+      : `absent (header of ${u8(packet.data, transport + Tcp.dataOffset) >> 4} words)`;
     out.push(condition('tcp-option', 'tcp.options', negated, `option ${value}`, saw, there !== negated));
   }
   return out;

@@ -60,11 +60,7 @@ function define({ version, name, offset, none }: Dialect): MatchDefinition<TtlMa
   function parse(list: OptionList): TtlMatch {
     const given = list.given.at(0);
     if (!given) list.error(none);
-    refuseTogether(
-      list,
-      name,
-      options.map((spec) => spec.name),
-    );
+    refuseTogether(list, name, [`--${name}-lt`, `--${name}-gt`, `--${name}-eq`]);
     const value = given && parseUint(given.args[0].text, 255);
     if (given && value === undefined) list.error(refusal.outOfRange(name, given.name, 0, 255), given.args[0]);
     const is = given ? (given.name.slice(-2) as 'eq' | 'lt' | 'gt') : 'eq';

@@ -8,6 +8,7 @@ import type { OptionList, OptionSpec } from '../options.js';
 import {
   badPortRange,
   inRange,
+  isAnyPort,
   listPortRange,
   parsePortRange,
   type PortRange,
@@ -35,7 +36,7 @@ function parse(options: OptionList): UdpMatch {
   const ports = (name: keyof typeof LONG): Negatable<PortRange> | null => {
     const given = options.find(name);
     if (!given) return null;
-    const value = parsePortRange(given.args[0], Protocol.udp);
+    const value = parsePortRange(given.args[0]);
     if (!value) options.error(badPortRange(given.args[0].text, 'udp', LONG[name]), given.args[0]);
     return value ? { value, negated: given.negated } : null;
   };
@@ -45,17 +46,13 @@ function parse(options: OptionList): UdpMatch {
 
 function print({ sourcePort, destinationPort }: UdpMatch): string {
   const part = (option: string, port: Negatable<PortRange> | null): string[] =>
-    port && !isAny(port.value) ? [`${bang(port.negated)}${option} ${printPortRange(port.value)}`] : [];
+    port && !isAnyPort(port.value) ? [`${bang(port.negated)}${option} ${printPortRange(port.value)}`] : [];
   return [...part('--sport', sourcePort), ...part('--dport', destinationPort)].join(' ');
-}
-
-function isAny({ min, max }: PortRange): boolean {
-  return min === 0 && max === 65535;
 }
 
 function list({ sourcePort, destinationPort }: UdpMatch, numeric: boolean): string {
   const part = (word: string, port: Negatable<PortRange> | null): string[] =>
-    port && (port.negated || !isAny(port.value))
+    port && (port.negated || !isAnyPort(port.value))
       ? [listPortRange(word, port, numeric ? null : Protocol.udp)]
       : [];
   return ['udp', ...part('spt', sourcePort), ...part('dpt', destinationPort)].join(' ');
