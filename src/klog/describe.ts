@@ -7,7 +7,7 @@ import { finish } from './draft.js';
 import { emit } from './emit.js';
 import { describeIpv4 } from './ipv4.js';
 import { describeIpv6 } from './ipv6.js';
-import type { LogOptions } from './options.js';
+import type { LineOptions } from './options.js';
 import type { LogRecord, MacLog } from './record.js';
 
 /**
@@ -15,7 +15,7 @@ import type { LogRecord, MacLog } from './record.js';
  * is left out, and `cutShort` says so.
  * @param hook where the rule stands; only POSTROUTING makes a difference, to `MAC=`
  */
-export function describe(packet: Packet, options: LogOptions, hook?: Hook): LogRecord {
+export function describe(packet: Packet, options: LineOptions, hook?: Hook): LogRecord {
   const draft = packet.version === 4 ? describeIpv4(packet, options, 0) : describeIpv6(packet, options, 0);
   const { in: input, out, physIn, physOut, uid, gid, mark } = packet;
   const owned = !draft.ended && options.uid === true && packet.fromSocket;
@@ -35,7 +35,7 @@ export function describe(packet: Packet, options: LogOptions, hook?: Hook): LogR
 }
 
 /** The whole LOG line, trailing space included, without level and time stamp. Parameters as in `describe`. */
-export function formatLine(packet: Packet, options: LogOptions, hook?: Hook): string {
+export function formatLine(packet: Packet, options: LineOptions, hook?: Hook): string {
   return fitBuffer(emit(describe(packet, options, hook)));
 }
 
@@ -55,7 +55,7 @@ const NO_MAC: MacLog = { kind: 'raw', text: '' };
 const LOOPBACK_HEADER = '00:00:00:00:00:00:00:00:00:00:00:00:';
 
 /** `dump_mac_header()`: the header is the received one, its form that of the device the packet is at (`skb->dev`). */
-function describeMac(packet: Packet, input: Device, hook: Hook | undefined, options: LogOptions): MacLog {
+function describeMac(packet: Packet, input: Device, hook: Hook | undefined, options: LineOptions): MacLog {
   const device = hook === Hook.postrouting && packet.out ? packet.out : input;
   const { link } = packet;
   if (device.kind === LinkKind.loopback && link.length === 0)

@@ -4,7 +4,7 @@ import { Ipv4, Ipv4Fragment } from '../packet/ipv4.js';
 import { Protocol } from '../packet/numbers.js';
 import { Icmp, IcmpType } from '../packet/transport.js';
 import { type Bytes, type Draft, embed, endBare, newDraft, presence, pushOptions, reach } from './draft.js';
-import type { LogOptions } from './options.js';
+import type { LineOptions } from './options.js';
 import { describeTcp, describeUdp } from './transport.js';
 
 /** IPTOS_TOS_MASK and IPTOS_PREC_MASK of linux/ip.h: the lowest bit of the byte is shown nowhere. */
@@ -35,7 +35,7 @@ const LEAST: ReadonlyMap<number, number> = new Map([
 const hex = (value: number): string => `0x${value.toString(16).toUpperCase().padStart(2, '0')}`;
 
 /** `dump_ipv4_packet()`. @param at of the header; one that is not the first is inside an ICMP error */
-export function describeIpv4(packet: Bytes, options: LogOptions, at: number): Draft {
+export function describeIpv4(packet: Bytes, options: LineOptions, at: number): Draft {
   const draft = newDraft();
   const { tokens } = draft;
   const { data } = packet;
@@ -81,7 +81,7 @@ export function describeIpv4(packet: Bytes, options: LogOptions, at: number): Dr
 
 function describePayload(
   packet: Bytes,
-  options: LogOptions,
+  options: LineOptions,
   at: number,
   payload: number,
   fragment: boolean,
@@ -121,7 +121,7 @@ function spi(data: Uint8Array, at: number): string {
 
 function describeIcmp(
   packet: Bytes,
-  options: LogOptions,
+  options: LineOptions,
   at: number,
   icmp: number,
   fragment: boolean,

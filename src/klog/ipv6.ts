@@ -4,7 +4,7 @@ import { Ipv6, Ipv6FragmentHeader } from '../packet/ipv6.js';
 import { Protocol } from '../packet/numbers.js';
 import { Icmp, Icmpv6Type } from '../packet/transport.js';
 import { type Bytes, type Draft, embed, endBare, newDraft, presence, reach } from './draft.js';
-import type { LogOptions } from './options.js';
+import type { LineOptions } from './options.js';
 import { describeTcp, describeUdp } from './transport.js';
 
 /** AH: the SPI's place and how many bytes the kernel wants to see; ESP begins with it (RFC 4302, RFC 4303). */
@@ -13,7 +13,7 @@ const AH_SPI = 4;
 const ESP_LENGTH = 8;
 
 /** `dump_ipv6_packet()`. @param at of the header; one that is not the first is inside an ICMPv6 error */
-export function describeIpv6(packet: Bytes, options: LogOptions, at: number): Draft {
+export function describeIpv6(packet: Bytes, options: LineOptions, at: number): Draft {
   const draft = newDraft();
   const { tokens } = draft;
   const { data } = packet;
@@ -50,7 +50,7 @@ interface Payload {
 /** Walks the extension headers as the kernel does; undefined where it, or the capture, ends in them. */
 function describeExtensions(
   packet: Bytes,
-  options: LogOptions,
+  options: LineOptions,
   first: number,
   start: number,
   draft: Draft,
@@ -142,7 +142,7 @@ function describeFragment(packet: Bytes, at: number, draft: Draft): boolean | un
 
 function describePayload(
   packet: Bytes,
-  options: LogOptions,
+  options: LineOptions,
   outermost: boolean,
   { protocol, at, fragment }: Payload,
   draft: Draft,
@@ -163,7 +163,7 @@ function describePayload(
 
 function describeIcmpv6(
   packet: Bytes,
-  options: LogOptions,
+  options: LineOptions,
   outermost: boolean,
   at: number,
   fragment: boolean,

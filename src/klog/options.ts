@@ -1,24 +1,22 @@
-/** What a LOG rule asks for: NF_LOG_* of linux/netfilter/nf_log.h. The syslog level is not in the text. */
-export interface LogOptions {
-  readonly prefix: string;
-  /** --log-tcp-sequence */
-  readonly tcpSequence?: boolean;
-  /** --log-tcp-options */
-  readonly tcpOptions?: boolean;
-  /** --log-ip-options */
-  readonly ipOptions?: boolean;
-  /** --log-uid */
-  readonly uid?: boolean;
-  /** --log-macdecode */
-  readonly macDecode?: boolean;
-}
+import type { LogOptions } from '../rules/context.js';
+
+/** What of a LOG rule's options the text depends on; the level is not in it. */
+export type LineOptions = Pick<LogOptions, 'prefix'> & Partial<LogOptions>;
 
 /**
- * The options of a legacy TRACE line and of the kernel's own lines (invalid packets): all but the decoded
- * link header, NF_LOG_DEFAULT_MASK of include/net/netfilter/nf_log.h.
+ * The options of a legacy TRACE line: all but the decoded link header (NF_LOG_DEFAULT_MASK of
+ * include/net/netfilter/nf_log.h) at level `warning`.
  */
 export function allOptions(prefix: string): LogOptions {
-  return { prefix, tcpSequence: true, tcpOptions: true, ipOptions: true, uid: true };
+  return {
+    prefix,
+    level: 4,
+    tcpSequence: true,
+    tcpOptions: true,
+    ipOptions: true,
+    uid: true,
+    macDecode: false,
+  };
 }
 
 /**

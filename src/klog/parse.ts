@@ -8,8 +8,10 @@ const HEAD = /IN=([^\s=/:]{0,15}) OUT=([^\s=/:]{0,15})(?= |$)/g;
 /** The same for names with `=` in them, tried where HEAD finds nothing. */
 const ODD_HEAD = /IN=([^\s/:]{0,15}) OUT=([^\s/:]{0,15})(?= |$)/g;
 const IN_ONLY = /IN=([^\s=/:]{0,15})(?= |$)/g;
-const AFTER_IN = / (?:PHYSIN|PHYSOUT|MAC|MACSRC|SRC)=/y;
-const CUT_AFTER_IN = / ?$| O(?:U(?:T(?:=[^\s=/:]{0,15})?)?)?$/y;
+/** What the kernel writes behind the interfaces. */
+const BODY = / (?:(?:PHYSIN|PHYSOUT|MAC|MACSRC|SRC)=|ARP |TRUNCATED)/y;
+/** A line that ends in the interfaces. */
+const CUT = / ?$| O(?:U(?:T(?:=[^\s=/:]{0,15})?)?)?$/y;
 
 /**
  * Reads a LOG line; null where the text is none. `emit` of the result is the text again, to the byte, whatever
@@ -29,12 +31,18 @@ interface Head {
   readonly out: string | undefined;
 }
 
-/** A prefix may hold `IN=… OUT=…` itself, so the last one that a prefix can stand before is the kernel's. */
+/**
+ * A prefix may hold `IN=… OUT=…` itself, and another line may follow on the same one: the first head that a
+ * packet follows is the kernel's, or else the last that a prefix is short enough for.
+ */
 function findHead(text: string, pattern: RegExp): Head | undefined {
   let found: Head | undefined;
   for (const match of text.matchAll(pattern)) {
     if (found && match.index > LONGEST_PREFIX) break;
-    found = { at: match.index, end: match.index + match[0].length, in: match[1], out: match[2] };
+    const end = match.index + match[0].length;
+    found = { at: match.index, end, in: match[1], out: match[2] };
+    BODY.lastIndex = end;
+    if (BODY.test(text)) break;
   }
   return found;
 }
@@ -43,10 +51,10 @@ function findHead(text: string, pattern: RegExp): Head | undefined {
 function findInOnly(text: string): Head | undefined {
   for (const match of text.matchAll(IN_ONLY)) {
     const end = match.index + match[0].length;
-    AFTER_IN.lastIndex = CUT_AFTER_IN.lastIndex = end;
-    const believed = AFTER_IN.test(text)
+    BODY.lastIndex = CUT.lastIndex = end;
+    const believed = BODY.test(text)
       ? !text.startsWith('PHYS', match.index - 4)
-      : !/[A-Za-z]/.test(text.charAt(match.index - 1)) && CUT_AFTER_IN.test(text);
+      : !/[A-Za-z]/.test(text.charAt(match.index - 1)) && CUT.test(text);
     if (believed) return { at: match.index, end, in: match[1], out: undefined };
   }
   return undefined;

@@ -1,7 +1,7 @@
 import { u16, u32, u8 } from '../packet/bytes.js';
 import { Tcp, TcpFlag, Udp } from '../packet/transport.js';
 import { type Bytes, type Draft, presence, pushOptions, reach } from './draft.js';
-import type { LogOptions } from './options.js';
+import type { LineOptions } from './options.js';
 
 /** Bit 0 of byte 12: accurate ECN (linux/tcp.h since 6.15; RFC 3168's nonce sum before). */
 const ACCURATE_ECN = 1;
@@ -25,7 +25,7 @@ export function describeTcp(
   packet: Bytes,
   at: number,
   fragment: boolean,
-  options: LogOptions,
+  options: LineOptions,
   draft: Draft,
 ): void {
   const { data } = packet;

@@ -107,7 +107,8 @@ const value = (word: string, text: fc.Arbitrary<string>): fc.Arbitrary<Token[]> 
 const hex = fc.stringMatching(/^([0-9A-F]{8}){1,10}$/).map((t) => `(${t})`);
 const all = (...parts: fc.Arbitrary<Token[]>[]): fc.Arbitrary<Token[]> =>
   fc.tuple(...parts).map((p) => p.flat());
-const maybe = (part: fc.Arbitrary<Token[]>): fc.Arbitrary<Token[]> => fc.oneof(fc.constant([]), part);
+const maybe = (part: fc.Arbitrary<Token[]>): fc.Arbitrary<Token[]> =>
+  fc.oneof(fc.constant<Token[]>([]), part);
 const ports = all(value('SPT', number(65535)), value('DPT', number(65535)));
 const tcp = all(
   value('PROTO', fc.constant('TCP')),

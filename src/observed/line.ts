@@ -1,0 +1,108 @@
+import type { ObservedTime } from './entry.js';
+import { type ClockOptions, readKernelStamp, readWallStamp } from './stamps.js';
+
+/** A log line taken apart. */
+export interface Message {
+  readonly text: string;
+  readonly time: ObservedTime;
+  readonly level?: number;
+  readonly host?: string;
+}
+
+const LEVELS: ReadonlyMap<string, number> = new Map([
+  ['emerg', 0],
+  ['panic', 0],
+  ['alert', 1],
+  ['crit', 2],
+  ['err', 3],
+  ['error', 3],
+  ['warn', 4],
+  ['warning', 4],
+  ['notice', 5],
+  ['info', 6],
+  ['debug', 7],
+]);
+
+/** syslog severity of its name; undefined where the name is none. */
+export function levelOf(name: string): number | undefined {
+  return LEVELS.get(name);
+}
+
+/** <PRI> of RFC 3164 and dmesg -r; RFC 5424 has a version behind it. */
+const PRIORITY = /<(\d{1,3})>(1 )?/y;
+/** dmesg -x: `kern  :warn  : `. */
+const DECODED = /[a-z0-9]{2,8} *:([a-z]{3,7}) *: ?/y;
+/** HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA, RFC 5424 section 6. */
+const SYSLOG_HEADER =
+  /(\S{1,255}) \S{1,48} \S{1,128} \S{1,32} (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|$)/y;
+/** Host, facility.level (busybox, OpenWrt) and tag before a kernel message. */
+const KERNEL_TAG =
+  /(?:(?!kernel[:[ ])([^\s=]{1,255}) )?(?:[a-z0-9]{2,8}\.([a-z]{3,7}) )?kernel(?:\[\d+\])?(?:: | - )/y;
+/** The same for a line of another program, whose tag is part of the text, and for kernel lines without one. */
+const HOST = /([^\s=:[\]]{1,255}) (?:[a-z0-9]{2,8}\.([a-z]{3,7}) )?/y;
+/** /dev/kmsg and extended netconsole: `[release,]level,sequence,µs,flags[,more];text`. */
+const KMSG = /(?:\d+\.\d+[^,;\s]*,)?(\d{1,4}),\d+,(\d{1,16}),[-c+](?:,[^;]*)?;/y;
+
+/**
+ * Takes stamps, host and tag off a line of dmesg, journalctl (the one-line forms), syslog in RFC 3164, RFC 5424 and
+ * their local varieties, netconsole: whatever stands there, in the order it can stand. Several stamps add up.
+ */
+export function takeApart(line: string, options: ClockOptions): Message {
+  let at = line.charCodeAt(0) === 0xfeff ? 1 : 0;
+  let time: ObservedTime = {};
+  let level: number | undefined;
+  let host: string | undefined;
+  const match = (pattern: RegExp): RegExpExecArray | undefined => {
+    pattern.lastIndex = at;
+    const found = pattern.exec(line) ?? undefined;
+    if (found) at += found[0].length;
+    return found;
+  };
+  const kernelStamp = (): boolean => {
+    const stamp = time.kernel ? undefined : readKernelStamp(line, at);
+    if (!stamp) return false;
+    time = { ...time, ...stamp.time };
+    at = stamp.end;
+    return true;
+  };
+
+  const priority = match(PRIORITY);
+  if (priority) level = Number(priority[1]) & 7;
+  const kmsg = match(KMSG);
+  if (kmsg) {
+    level = Number(kmsg[1]) & 7;
+    time = { kernel: { ns: Number(kmsg[2]) * 1000, resolution: 1000 } };
+  }
+  const decoded = match(DECODED);
+  if (decoded && levelOf(decoded[1]) !== undefined) level = levelOf(decoded[1]);
+  else if (decoded) at -= decoded[0].length;
+
+  const wall = readWallStamp(line, at, options);
+  if (wall) {
+    time = { ...time, ...wall.time };
+    at = wall.end;
+  }
+  const begun = kernelStamp();
+  if (priority?.[2] !== undefined) {
+    const header = match(SYSLOG_HEADER);
+    if (header && header[1] !== '-') host = header[1];
+  }
+  if (wall || begun || priority) {
+    const tag =
+      match(KERNEL_TAG) ?? (wall && wall.writer !== 'dmesg' && host === undefined ? match(HOST) : undefined);
+    if (tag?.[1] !== undefined) host = tag[1];
+    if (tag?.[2] !== undefined) level ??= levelOf(tag[2]);
+    kernelStamp();
+  }
+  const raw = at === 0 ? line : line.slice(at);
+  const text = wall && wall.writer !== 'dmesg' ? unescapeSyslog(raw) : raw;
+  return { text, time, ...(level !== undefined && { level }), ...(host !== undefined && { host }) };
+}
+
+/** rsyslog writes control characters as `#` and three octal digits ($EscapeControlCharactersOnReceive). */
+function unescapeSyslog(text: string): string {
+  if (!text.includes('#0')) return text;
+  return text
+    .replace(/#012$/, '')
+    .replace(/#(0[0-3][0-7])/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}
