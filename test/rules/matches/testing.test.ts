@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { IpAddress } from '../../../src/address/ip.js';
 import { parseMac } from '../../../src/address/mac.js';
 import type { Device } from '../../../src/packet/device.js';
 import { PacketType } from '../../../src/packet/numbers.js';
 import type { Packet } from '../../../src/packet/packet.js';
-import { CtState, CtStatus, Direction } from '../../../src/rules/connection.js';
+import { CtState, Direction } from '../../../src/rules/connection.js';
 import { AddressType, type Context } from '../../../src/rules/context.js';
 import { Outcome } from '../../../src/rules/verdict.js';
 import { connection, context, device, icmpPacket, packet, tcpPacket, udpPacket } from './packets.js';
@@ -211,15 +212,14 @@ check('mark and connmark', [
 ]);
 
 const LAN = device('eth1');
-const routes: Context['routes'] = {
-  addressType: (address, on) => {
+const routes = {
+  addressType: (address: IpAddress, on: Device | null) => {
     const text = address.toString();
     if (text === '10.0.0.2' || text === 'fe80::2')
       return on && on !== LAN ? AddressType.unicast : AddressType.local;
     return text.endsWith('.255') ? AddressType.broadcast : AddressType.unicast;
   },
-  reversePath: () => true,
-};
+} as Context['routes'];
 function through(p: Packet, input: Device): Packet {
   p.in = input;
   return p;
