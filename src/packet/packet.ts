@@ -23,6 +23,8 @@ export class Packet {
   /** Position of this fragment in the whole datagram, bytes; 0 for the first and for whole packets. */
   fragmentOffset = 0;
   moreFragments = false;
+  /** The largest fragment that it was put together from, bytes with its header; 0: it came whole. */
+  largestFragment = 0;
 
   /** The link header as received: destination, source, type; empty for packets of the host and for links without one. */
   link: Uint8Array = NO_BYTES;

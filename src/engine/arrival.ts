@@ -1,0 +1,126 @@
+import { formatMac, macEquals } from '../address/mac.js';
+import { addressOf } from '../packet/addresses.js';
+import { verifyIpv4Header } from '../packet/checksum.js';
+import type { Device } from '../packet/device.js';
+import { decodeLink, LinkLayer } from '../packet/link.js';
+import { EtherType, PacketType } from '../packet/numbers.js';
+import { decodePacket, type Packet } from '../packet/packet.js';
+import type { Frame } from '../capture/frame.js';
+import type { Host } from '../host/host.js';
+
+/** A frame as the host met it. */
+export interface Arrival {
+  readonly packet: Packet;
+  readonly direction: 'in' | 'out';
+  readonly device: Device;
+  /** An egress frame that a prediction accounts for. */
+  claimed: boolean;
+}
+
+/** Why a frame takes no part in the replay; counted by these words. */
+export type Skipped = string;
+
+/** Makes packets of frames: which device, which direction, which link header. */
+export class Arrivals {
+  private readonly link = new LinkLayer();
+
+  constructor(
+    private readonly host: Host,
+    /** The device of frames whose capture names none. */
+    private readonly fallback: Device | null,
+  ) {}
+
+  /** @returns a string where the frame has no IP packet, or nothing tells whose it is */
+  read(frame: Frame): Arrival | Skipped {
+    const link = decodeLink(frame.linkType, frame.bytes, this.link);
+    if (typeof link === 'string') return link;
+    if (link.etherType !== EtherType.ipv4 && link.etherType !== EtherType.ipv6)
+      return `EtherType 0x${link.etherType.toString(16).padStart(4, '0')}`;
+    const device = this.deviceOf(frame, link);
+    if (!device) return 'no interface known';
+    const packet = decodePacket(frame.bytes.slice(link.network));
+    if (typeof packet === 'string') return packet;
+    if ((packet.version === 4) !== (link.etherType === EtherType.ipv4))
+      return 'IP version and EtherType differ';
+    packet.time = frame.time;
+    packet.frame = frame.number;
+    const direction = this.directionOf(frame, link, device, packet);
+    if (!direction) return 'direction not known';
+    if (direction === 'in') {
+      if (packet.version === 4 && verifyIpv4Header(packet) === 'bad') return 'bad IPv4 header checksum';
+      packet.packetType = this.packetTypeOf(link, device);
+      packet.link = this.linkHeader(link, device, packet);
+    }
+    return { packet, direction, device, claimed: false };
+  }
+
+  private deviceOf(frame: Frame, link: LinkLayer): Device | null {
+    if (link.interfaceIndex) {
+      const known = this.host.deviceByIndex(link.interfaceIndex);
+      if (known) return known;
+      return this.host.deviceFor(`if${link.interfaceIndex}`);
+    }
+    if (frame.interface && frame.interface !== 'any') return this.host.deviceFor(frame.interface);
+    const destination = link.destination;
+    for (const device of this.host.devices) {
+      if (device.mac.length === 0 || device.isLoopback) continue;
+      if (destination && macEquals(device.mac, destination)) return device;
+      if (link.source.length && macEquals(device.mac, link.source)) return device;
+    }
+    return this.fallback;
+  }
+
+  private directionOf(frame: Frame, link: LinkLayer, device: Device, packet: Packet): 'in' | 'out' | null {
+    // A packet socket sees what loops only as it comes in; for the host it is a packet that it sent.
+    if (device.isLoopback) return 'out';
+    if (link.packetType !== null) return link.packetType === PacketType.outgoing ? 'out' : 'in';
+    if (frame.direction) return frame.direction;
+    if (link.source.length) return macEquals(link.source, device.mac) ? 'out' : 'in';
+    const from = this.host.addresses.some((own) => own.address.equals(addressOf(packet, 'source')));
+    return from ? 'out' : 'in';
+  }
+
+  private packetTypeOf(link: LinkLayer, device: Device): PacketType {
+    if (link.packetType !== null) {
+      // A bridge takes what is addressed to itself; its port sees that as somebody else's.
+      if (link.packetType === PacketType.otherHost && device.master?.isBridge) return PacketType.host;
+      return link.packetType;
+    }
+    const to = link.destination;
+    if (!to) return PacketType.host;
+    if (to[0] & 1) return to.every((b) => b === 0xff) ? PacketType.broadcast : PacketType.multicast;
+    const own = device.master?.isBridge ? device.master.mac : device.mac;
+    return own.length === 0 || macEquals(to, own) ? PacketType.host : PacketType.otherHost;
+  }
+
+  /** The Ethernet header as received; what a cooked capture left out follows from the packet type. */
+  private linkHeader(link: LinkLayer, device: Device, packet: Packet): Uint8Array {
+    const source = link.source;
+    const stack = device.master?.isBridge ? device.master : device;
+    if (source.length !== 6 || stack.mac.length !== 6) return NO_LINK;
+    const header = new Uint8Array(14);
+    header.set(link.destination ?? destinationOf(packet, stack));
+    header.set(source, 6);
+    header[12] = link.etherType >> 8;
+    header[13] = link.etherType & 255;
+    return header;
+  }
+}
+
+const NO_LINK = new Uint8Array(0);
+
+/** The address a frame was sent to, by its packet type: RFC 1112 section 6.4, RFC 2464 section 7 for groups. */
+function destinationOf(packet: Packet, device: Device): Uint8Array {
+  const { data } = packet;
+  if (packet.packetType === PacketType.broadcast) return new Uint8Array(6).fill(0xff);
+  if (packet.packetType === PacketType.multicast)
+    return packet.version === 4
+      ? Uint8Array.from([0x01, 0x00, 0x5e, data[17] & 0x7f, data[18], data[19]])
+      : Uint8Array.from([0x33, 0x33, ...data.subarray(36, 40)]);
+  return device.mac;
+}
+
+/** For messages: the device with its address. */
+export function deviceText(device: Device): string {
+  return device.mac.length ? `${device.name} (${formatMac(device.mac)})` : device.name;
+}

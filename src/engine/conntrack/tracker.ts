@@ -1,0 +1,240 @@
+import { Protocol } from '../../packet/numbers.js';
+import { verifyTransport } from '../../packet/checksum.js';
+import type { Packet } from '../../packet/packet.js';
+import { decodePacket } from '../../packet/packet.js';
+import { Icmp } from '../../packet/transport.js';
+import { CtState, CtStatus, Direction, Tuple } from '../../rules/connection.js';
+import { Hook } from '../../rules/hook.js';
+import { Verdict } from '../../rules/verdict.js';
+import type { Passage } from '../passage.js';
+import { ConnectionEntry, CtEvent } from './entry.js';
+import { icmpKind, isMalformedUdp, trackProtocol } from './protocols.js';
+import type { ConntrackSettings } from './settings.js';
+import { ConnectionTable, type Found } from './table.js';
+import { isMalformedTcp } from './tcp.js';
+import { invertTuple, readTuple } from './tuple.js';
+import { ProtocolVerdict } from './verdict.js';
+
+/** What happened to the table, as `conntrack -E` tells it. */
+export interface TrackerEvents {
+  created(entry: ConnectionEntry, now: number): void;
+  updated(entry: ConnectionEntry, events: number, now: number): void;
+  destroyed(entry: ConnectionEntry, now: number): void;
+}
+
+/** Finds and makes the connections that packets belong to: net/netfilter/nf_conntrack_core.c. */
+export class Tracker {
+  readonly table = new ConnectionTable();
+  private readonly scratch = new Tuple();
+  private readonly inverse = new Tuple();
+  private nextId = 1;
+  private now = 0;
+
+  constructor(
+    readonly settings: ConntrackSettings,
+    private readonly events: TrackerEvents,
+  ) {
+    this.table.onDestroy = (entry) => this.events.destroyed(entry, this.now);
+  }
+
+  /** Gives the packet its connection and state, at PREROUTING and OUTPUT: `nf_conntrack_in()`. */
+  track(passage: Passage, hook: Hook): Verdict {
+    const { packet } = passage;
+    this.now = packet.time;
+    // Seen before (loopback), or told not to be tracked.
+    if (passage.connection || passage.state === CtState.untracked) return Verdict.accept;
+    passage.state = CtState.invalid;
+    if (packet.fragmentOffset !== 0) return Verdict.accept;
+    const { protocol } = packet;
+    if (protocol === Protocol.icmp || protocol === Protocol.icmpv6) {
+      if ((protocol === Protocol.icmp) !== (packet.version === 4)) return Verdict.accept;
+      if (packet.length - packet.transport < Icmp.headerLength || this.badChecksum(packet, hook))
+        return Verdict.accept;
+      const kind = icmpKind(packet);
+      if (kind === 'untracked') {
+        passage.state = CtState.untracked;
+        return Verdict.accept;
+      }
+      if (kind === 'invalid') return Verdict.accept;
+      if (kind === 'error') {
+        this.relate(passage);
+        return Verdict.accept;
+      }
+    }
+    if (this.malformed(packet, hook)) return Verdict.accept;
+    return this.resolve(passage, hook);
+  }
+
+  private malformed(packet: Packet, hook: Hook): boolean {
+    switch (packet.protocol) {
+      case Protocol.tcp:
+        return isMalformedTcp(packet) || this.badChecksum(packet, hook);
+      case Protocol.udp:
+      case Protocol.udplite:
+        return isMalformedUdp(packet) || this.badChecksum(packet, hook);
+      case Protocol.sctp:
+        return this.badChecksum(packet, hook);
+      default:
+        return false;
+    }
+  }
+
+  /** Only what arrives is checked; what the host sends may still have to be summed by its card. */
+  private badChecksum(packet: Packet, hook: Hook): boolean {
+    return (
+      this.settings.checksum &&
+      hook === Hook.prerouting &&
+      packet.in?.isLoopback !== true &&
+      verifyTransport(packet) === 'bad'
+    );
+  }
+
+  /** `resolve_normal_ct()` and `nf_conntrack_handle_packet()`, again where the old entry was over. */
+  private resolve(passage: Passage, hook: Hook): Verdict {
+    const { packet } = passage;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const { scratch } = this;
+      const read = readTuple(
+        scratch,
+        packet.data,
+        packet.version,
+        packet.protocol,
+        0,
+        packet.transport,
+        packet.length,
+      );
+      if (!read) return Verdict.accept;
+      const found = this.table.find(scratch, this.zoneOf(passage), packet.time);
+      const entry = found?.entry ?? this.make(passage, scratch, hook);
+      if (!entry) return Verdict.accept;
+      const direction = found?.direction ?? Direction.original;
+      const verdict = trackProtocol(entry, packet, direction, this.settings, packet.time);
+      if (verdict === ProtocolVerdict.repeat) {
+        this.table.destroy(entry);
+        continue;
+      }
+      if (verdict === ProtocolVerdict.invalid) return Verdict.accept;
+      passage.connection = entry;
+      passage.direction = direction;
+      passage.state = stateOf(entry, direction);
+      if (found) this.count(entry, direction, packet);
+      if (verdict === ProtocolVerdict.kill) {
+        this.table.destroy(entry);
+        return Verdict.accept;
+      }
+      if (direction === Direction.reply && !entry.has(CtStatus.seenReply)) {
+        entry.status |= CtStatus.seenReply;
+        entry.events |= CtEvent.reply;
+        entry.replyFrame = packet.frame;
+      }
+      return Verdict.accept;
+    }
+    return Verdict.accept;
+  }
+
+  newId(): number {
+    return this.nextId++;
+  }
+
+  private zoneOf(passage: Passage): number {
+    const { template, packet } = passage;
+    if (!template) return 0;
+    return template.zoneFromMark ? packet.mark & 0xffff : (template.zoneOriginal ?? 0);
+  }
+
+  private make(passage: Passage, tuple: Tuple, hook: Hook): ConnectionEntry | null {
+    if (!invertTuple(this.inverse, tuple)) return null;
+    const entry = new ConnectionEntry(this.newId(), tuple.copy(), this.inverse.copy());
+    entry.zone = this.zoneOf(passage);
+    entry.helper = passage.template?.helper ?? null;
+    entry.fromHost = hook === Hook.output;
+    entry.firstFrame = passage.packet.frame;
+    entry.counted = this.settings.accounting;
+    return entry;
+  }
+
+  count(entry: ConnectionEntry, direction: Direction, packet: Packet): void {
+    if (!entry.counted) return;
+    entry.packets[direction]++;
+    entry.bytes[direction] += packet.length;
+  }
+
+  /**
+   * An ICMP error belongs to the connection of the packet that it quotes, and is RELATED:
+   * `nf_conntrack_inet_error()` (net/netfilter/nf_conntrack_proto_icmp.c).
+   */
+  private relate(passage: Passage): void {
+    const { packet } = passage;
+    const found = this.findQuoted(packet, this.zoneOf(passage));
+    if (!found) return;
+    // The error must go to where the quoted packet came from, or it is somebody's invention.
+    const there = found.entry.tuple(found.direction);
+    const outer = this.scratch;
+    if (
+      !readTuple(outer, packet.data, packet.version, Protocol.none, 0, packet.transport, packet.length) ||
+      outer.d0 !== there.d0 ||
+      outer.d1 !== there.d1 ||
+      outer.d2 !== there.d2 ||
+      outer.d3 !== there.d3
+    )
+      return;
+    passage.connection = found.entry;
+    passage.direction = found.direction;
+    passage.state = CtState.related;
+  }
+
+  /** The connection of the packet inside an ICMP error, and the direction that the error travels. */
+  findQuoted(packet: Packet, zone: number): Found | null {
+    const at = packet.transport + Icmp.headerLength;
+    const inner = decodePacket(packet.data.subarray(Math.min(at, packet.data.length)));
+    if (typeof inner === 'string' || inner.version !== packet.version || inner.fragmentOffset !== 0)
+      return null;
+    const { scratch, inverse } = this;
+    const read = readTuple(
+      scratch,
+      inner.data,
+      inner.version,
+      inner.protocol,
+      0,
+      inner.transport,
+      Math.min(inner.length, inner.data.length),
+    );
+    if (!read || !invertTuple(inverse, scratch)) return null;
+    return this.table.find(inverse, zone, packet.time);
+  }
+
+  /**
+   * The packet leaves the hooks alive: a new connection enters the table, and events go out: `nf_confirm()`.
+   * Drop: another connection has taken one of its tuples meanwhile.
+   */
+  confirm(passage: Passage): Verdict {
+    const { connection: entry, packet } = passage;
+    if (!entry || passage.state === CtState.untracked) return Verdict.accept;
+    this.now = packet.time;
+    if (!entry.confirmed) {
+      if (entry.dead) return Verdict.drop;
+      for (const tuple of [entry.original, entry.reply])
+        if (this.table.find(tuple, entry.zone, packet.time)) return Verdict.drop;
+      this.count(entry, passage.direction, packet);
+      this.table.insert(entry);
+      entry.events |= entry.master ? CtEvent.related : CtEvent.new;
+    }
+    if (entry.events && !entry.dead) {
+      const { events } = entry;
+      entry.events = 0;
+      if (events & (CtEvent.new | CtEvent.related)) this.events.created(entry, packet.time);
+      else this.events.updated(entry, events, packet.time);
+    }
+    return Verdict.accept;
+  }
+
+  find(tuple: Tuple, zone: number, now: number): Found | null {
+    return this.table.find(tuple, zone, now);
+  }
+}
+
+/** `resolve_normal_ct()`: what the direction and the replies seen so far make of the packet. */
+function stateOf(entry: ConnectionEntry, direction: Direction): CtState {
+  if (direction === Direction.reply || entry.has(CtStatus.seenReply)) return CtState.established;
+  return entry.has(CtStatus.expected) ? CtState.related : CtState.new;
+}

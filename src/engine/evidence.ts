@@ -1,0 +1,152 @@
+import { i32, setU16, u16, u32, u8 } from '../packet/bytes.js';
+import { ipv4HeaderChecksum } from '../packet/checksum.js';
+import { Ipv4 } from '../packet/ipv4.js';
+import { Protocol } from '../packet/numbers.js';
+import type { Packet } from '../packet/packet.js';
+import { isIcmpError } from '../packet/rewrite.js';
+import { Icmp, Tcp } from '../packet/transport.js';
+import { Direction, Tuple } from '../rules/connection.js';
+import type { Arrival } from './arrival.js';
+import type { Found } from './conntrack/table.js';
+import type { Tracker } from './conntrack/tracker.js';
+import { invertTuple, readTuple } from './conntrack/tuple.js';
+import type { Passage } from './passage.js';
+
+const scratch = new Tuple();
+const inverse = new Tuple();
+
+function readInto(tuple: Tuple, packet: Packet): boolean {
+  return readTuple(tuple, packet.data, packet.version, packet.protocol, 0, packet.transport, packet.length);
+}
+
+/** The connection of a packet that has left, found by where its answers would come from, and its direction. */
+export function connectionOfSent(tracker: Tracker, packet: Packet): Found | null {
+  if (packet.fragmentOffset !== 0 || !readInto(scratch, packet)) return null;
+  if (!invertTuple(inverse, scratch)) return null;
+  const found = tracker.find(inverse, 0, packet.time);
+  if (!found) return null;
+  const direction = found.direction === Direction.reply ? Direction.original : Direction.reply;
+  return { entry: found.entry, direction };
+}
+
+/** The same bytes from the transport header on; checksums may be left to the device, so they are not compared. */
+function samePayload(a: Packet, b: Packet): boolean {
+  const left = a.data;
+  const right = b.data;
+  const length = Math.min(left.length - a.transport, right.length - b.transport);
+  const skip = CHECKSUM_AT.get(a.protocol) ?? -2;
+  for (let i = 0; i < length; i++) {
+    if (i === skip || i === skip + 1) continue;
+    if (left[a.transport + i] !== right[b.transport + i]) return false;
+  }
+  return true;
+}
+
+const CHECKSUM_AT = new Map<number, number>([
+  [Protocol.tcp, 16],
+  [Protocol.udp, 6],
+  [Protocol.udplite, 6],
+  [Protocol.icmp, 2],
+  [Protocol.icmpv6, 2],
+  [Protocol.sctp, 8],
+]);
+
+function sameAddresses(a: Packet, b: Packet): boolean {
+  const width = a.version === 4 ? 8 : 32;
+  for (let i = 0; i < width; i += 4)
+    if (i32(a.data, a.sourceOffset + i) !== i32(b.data, b.sourceOffset + i)) return false;
+  return true;
+}
+
+/** Whether an egress frame is the copy of a packet that the simulation sent, or a fragment of it. */
+export function isCopy(sent: Packet, seen: Packet): boolean {
+  if (sent.version !== seen.version || !sameAddresses(sent, seen)) return false;
+  if (sent.version === 4 && u16(sent.data, Ipv4.id) !== u16(seen.data, Ipv4.id)) return false;
+  if (seen.moreFragments || seen.fragmentOffset !== 0)
+    return sent.protocol === seen.protocol && sent.length >= seen.length;
+  return sent.protocol === seen.protocol && sent.length === seen.length && samePayload(sent, seen);
+}
+
+/**
+ * Whether an egress frame, whose translation is not known yet, is the answer that the host's own stack was
+ * predicted to give: the same kind of message for the same peer and the same cause.
+ */
+export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolean {
+  if (answer.version !== seen.version || answer.protocol !== seen.protocol) return false;
+  if (answer.length !== seen.length || seen.fragmentOffset !== 0) return false;
+  const { data, transport } = answer;
+  if (isIcmpError(answer)) {
+    const at = transport + Icmp.headerLength;
+    return (
+      u16(data, transport) === u16(seen.data, seen.transport) &&
+      (answer.version === 6 ||
+        u16(data, at + Ipv4.id) === u16(seen.data, seen.transport + Icmp.headerLength + Ipv4.id))
+    );
+  }
+  if (answer.protocol === Protocol.tcp) {
+    const flags = Tcp.flags;
+    if (u8(data, transport + flags) !== u8(seen.data, seen.transport + flags)) return false;
+    if (u32(data, transport + Tcp.sequence) !== u32(seen.data, seen.transport + Tcp.sequence)) return false;
+    if (u32(data, transport + Tcp.acknowledgment) !== u32(seen.data, seen.transport + Tcp.acknowledgment))
+      return false;
+  }
+  if (sameAddresses(answer, seen) && samePayload(answer, seen)) return true;
+  const found = connectionOfSent(tracker, seen);
+  if (!found) return false;
+  const own = new Tuple();
+  return readInto(own, answer) && found.entry.tuple(found.direction).equals(own);
+}
+
+/** Gives a predicted answer what only the capture tells: the IPv4 identification. */
+export function takeIdentification(packet: Packet, seen: Packet): void {
+  if (packet.version !== 4) return;
+  const data = packet.own();
+  setU16(data, Ipv4.id, u16(seen.data, Ipv4.id));
+  setU16(data, Ipv4.checksum, 0);
+  setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));
+}
+
+/** The egress frames ahead of the packet at hand, and the sent packets whose frames are still to come. */
+export class EgressWindow {
+  private readonly ahead: Arrival[] = [];
+  private sent: { readonly packet: Packet; readonly passage: Passage }[] = [];
+
+  /** ns after which a sent packet without its frame is given up. */
+  private static readonly LIFETIME = 2e9;
+
+  push(arrival: Arrival): void {
+    this.ahead.push(arrival);
+  }
+
+  /** The frame has become the packet at hand. */
+  shift(arrival: Arrival): void {
+    if (this.ahead[0] === arrival) this.ahead.shift();
+  }
+
+  /** Finds and claims the frame of an answer that is about to be sent. */
+  claimAnswer(tracker: Tracker, answer: Packet): Packet | null {
+    for (const arrival of this.ahead)
+      if (!arrival.claimed && isAnswer(tracker, answer, arrival.packet)) {
+        arrival.claimed = true;
+        return arrival.packet;
+      }
+    return null;
+  }
+
+  expect(packet: Packet, passage: Passage): void {
+    const oldest = packet.time - EgressWindow.LIFETIME;
+    if (this.sent.length > 64 && this.sent[0].packet.time < oldest)
+      this.sent = this.sent.filter((s) => s.packet.time >= oldest);
+    this.sent.push({ packet, passage });
+  }
+
+  /** Whether this egress frame was predicted; its prediction is then done with. */
+  account(seen: Packet): Passage | null {
+    const at = this.sent.findIndex((s) => isCopy(s.packet, seen));
+    if (at < 0) return null;
+    const { passage } = this.sent[at];
+    const last = !seen.moreFragments;
+    if (last) this.sent.splice(at, 1);
+    return passage;
+  }
+}

@@ -1,0 +1,452 @@
+import type { Packet } from '../packet/packet.js';
+import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
+import { addressText } from '../packet/addresses.js';
+import { PacketType } from '../packet/numbers.js';
+import { formatLine } from '../klog/describe.js';
+import type { Routing } from '../host/routes.js';
+import type { Device } from '../packet/device.js';
+import { CtState } from '../rules/connection.js';
+import {
+  type CtTemplate,
+  type LogOptions,
+  Manip,
+  type NatRange,
+  type RejectKind,
+  type RouteView,
+  type SetView,
+} from '../rules/context.js';
+import { Hook } from '../rules/hook.js';
+import type { Rule, Ruleset } from '../rules/model.js';
+import { Verdict } from '../rules/verdict.js';
+import type { ConnectionEntry } from './conntrack/entry.js';
+import { conntrackSettings } from './conntrack/settings.js';
+import { Tracker } from './conntrack/tracker.js';
+import { Defragmenter } from './defrag.js';
+import type { PredictedLine } from './events.js';
+import { buildHooks, type HookEntry, StageKind } from './hooks.js';
+import { LocalStack } from './localStack.js';
+import { asksRules, isInitialised, isRelatedError, manipOf, Nat } from './nat.js';
+import type { Observer } from './observer.js';
+import { Passage } from './passage.js';
+import { type BaseChainProgram, compile, type Program } from './program.js';
+import { RuleContext } from './ruleContext.js';
+import { NamedTables } from './shared.js';
+import { walk } from './walk.js';
+
+/** What the simulation needs to know of the host. */
+export interface KernelHost {
+  readonly routing: Routing;
+  readonly routes: RouteView;
+  readonly loopback: Device;
+  sysctl(name: string, fallback: number): number;
+  /** A listening socket that would take this packet; undefined: not known. */
+  listens(packet: Packet): boolean | undefined;
+  socketFor(packet: Packet): { transparent: boolean; uid?: number } | null | undefined;
+}
+
+/** Where the simulation's results go. */
+export interface Sinks {
+  line(line: PredictedLine): void;
+  /** A packet leaves through `passage.packet.out`; what is behind the wire is not the host's doing. */
+  sent(passage: Passage): void;
+  created?(entry: ConnectionEntry, now: number): void;
+  updated?(entry: ConnectionEntry, events: number, now: number): void;
+  destroyed?(entry: ConnectionEntry, now: number): void;
+  note?(passage: Passage, rule: Rule, text: string): void;
+}
+
+/** What the capture tells beyond the packets that came in (design decision 7). */
+export interface Evidence {
+  /**
+   * A packet that the host makes by itself is about to go through OUTPUT: takes over what only its captured copy
+   * tells (the IP identification). False: no copy was captured.
+   */
+  adopt(passage: Passage): boolean;
+}
+
+export interface KernelOptions {
+  readonly ruleset: Ruleset;
+  readonly host: KernelHost;
+  readonly sets: SetView;
+  /** Wall-clock time of ns 0, ns since the epoch. */
+  readonly epoch: bigint;
+  readonly sinks: Sinks;
+  readonly evidence: Evidence;
+  readonly observer?: Observer | null;
+  /** Seeds the choices that nothing tells; the same seed gives the same run. */
+  readonly seed?: number;
+}
+
+/** The simulated network stack of one host. `receive` and `send` are a packet's way through it, top to bottom. */
+export class Kernel {
+  readonly tracker: Tracker;
+  readonly nat: Nat;
+  readonly program: Program;
+  readonly host: KernelHost;
+  readonly sinks: Sinks;
+  private readonly evidence: Evidence;
+  private readonly context: RuleContext;
+  private readonly hooks: readonly (readonly (readonly HookEntry[])[])[];
+  private readonly defragmenter = new Defragmenter();
+  private readonly stack: LocalStack;
+  private readonly observer: Observer | null;
+  private seed: number;
+
+  constructor(options: KernelOptions) {
+    const { host, sinks, ruleset } = options;
+    this.host = host;
+    this.sinks = sinks;
+    this.evidence = options.evidence;
+    this.observer = options.observer ?? null;
+    this.seed = options.seed ?? 1;
+    this.tracker = new Tracker(
+      conntrackSettings((name, fallback) => host.sysctl(name, fallback)),
+      {
+        created: (entry, now) => sinks.created?.(entry, now),
+        updated: (entry, events, now) => sinks.updated?.(entry, events, now),
+        destroyed: (entry, now) => {
+          this.nat.forget(entry);
+          sinks.destroyed?.(entry, now);
+        },
+      },
+    );
+    this.nat = new Nat(this.tracker, (passage) => {
+      passage.doubt ??= 'the kernel chose a port at random';
+      return Math.floor(this.draw() * 65536);
+    });
+    const shared = new NamedTables();
+    this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);
+    this.program = compile(ruleset, { shared, now: 0 });
+    this.hooks = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
+    this.stack = new LocalStack(host, (passage, cause) => this.answer(passage, cause));
+  }
+
+  /** A packet came in through `packet.in`: `ip_rcv()`, `ipv6_rcv()`. */
+  receive(passage: Passage): void {
+    const { packet } = passage;
+    this.observer?.packet(passage, 'received');
+    if (packet.packetType === PacketType.otherHost) return this.lost(passage, 'addressed to another host');
+    if (!this.runHook(Hook.prerouting, passage)) return;
+    this.routeInput(passage);
+  }
+
+  private routeInput(passage: Passage): void {
+    const decision = this.host.routing.input(passage.packet);
+    passage.route = decision.route;
+    passage.doubt ??= decision.doubt;
+    this.observer?.route(
+      decision.action === 'drop' ? `dropped: ${decision.reason}` : decision.action,
+      passage,
+    );
+    switch (decision.action) {
+      case 'local':
+        return this.deliver(passage);
+      case 'forward':
+        return this.forward(passage);
+      case 'drop':
+        if (decision.unreachableCode !== null) this.stack.unreachable(passage, decision.unreachableCode);
+        return this.lost(passage, decision.reason ?? 'no route');
+    }
+  }
+
+  /** `ip_local_deliver()`, `ip6_input()`. */
+  private deliver(passage: Passage): void {
+    const whole = this.defragmenter.add(passage.packet);
+    if (!whole) return;
+    passage.packet = whole;
+    if (!this.runHook(Hook.input, passage)) return;
+    this.observer?.end(passage, { kind: 'delivered' });
+    this.stack.deliver(passage);
+  }
+
+  /** `ip_forward()`, `ip6_forward()`. */
+  private forward(passage: Passage): void {
+    const { packet, route } = passage;
+    if (packet.packetType !== PacketType.host)
+      return this.lost(passage, 'not addressed to this host at the link');
+    if (ttlOf(packet) <= 1) {
+      this.stack.timeExceeded(passage);
+      return this.lost(passage, 'its time to live ran out');
+    }
+    packet.out = route?.device ?? null;
+    if (this.stack.tooBig(passage)) return this.lost(passage, 'larger than the MTU and not to be fragmented');
+    const ttl = ttlOf(packet);
+    setTtl(packet, ttl - 1);
+    this.observer?.change('ip.ttl', String(ttl), String(ttl - 1), null, passage);
+    if (!this.runHook(Hook.forward, passage)) return;
+    this.leave(passage);
+  }
+
+  /** A packet that this host made: `__ip_local_out()`, `__ip6_local_out()`. */
+  send(passage: Passage): void {
+    const { packet } = passage;
+    this.observer?.packet(passage, 'sent');
+    const route = passage.route ?? this.host.routing.output(packet);
+    if (!route) return this.lost(passage, 'no route');
+    passage.route = route;
+    packet.out = route.device;
+    if (!this.runHook(Hook.output, passage)) return;
+    this.leave(passage);
+  }
+
+  /** `ip_output()` and what is behind it. */
+  private leave(passage: Passage): void {
+    if (!this.runHook(Hook.postrouting, passage)) return;
+    const { packet } = passage;
+    this.sinks.sent(passage);
+    this.observer?.end(passage, { kind: 'sent', packet });
+    if (packet.out?.isLoopback) this.loop(passage);
+  }
+
+  /** What leaves through lo comes back in, with the connection it has: `loopback_xmit()`. */
+  private loop(passage: Passage): void {
+    const again = new Passage(passage.packet.clone());
+    again.connection = passage.connection;
+    again.state = passage.state;
+    again.direction = passage.direction;
+    again.doubt = passage.doubt;
+    again.uncaptured = passage.uncaptured;
+    const { packet } = again;
+    packet.in = packet.out;
+    packet.out = null;
+    packet.link = packet.version === 4 ? LOOPBACK_LINK_4 : LOOPBACK_LINK_6;
+    packet.packetType = PacketType.host;
+    this.receive(again);
+  }
+
+  /** An answer of the host's own stack, made while `cause` was handled. */
+  private answer(passage: Passage, cause: Passage): void {
+    passage.doubt ??= cause.doubt;
+    passage.packet.time = cause.packet.time;
+    passage.packet.frame = cause.packet.frame;
+    passage.uncaptured = !this.evidence.adopt(passage);
+    const saved = this.saveContext();
+    this.send(passage);
+    this.restoreContext(saved);
+  }
+
+  reject(passage: Passage, packet: Packet, kind: RejectKind, hook: Hook): void {
+    this.stack.reject(passage, packet, kind, hook);
+  }
+
+  private saveContext(): [Hook, string, Rule, Passage] {
+    const { hook, table, rule, passage } = this.context;
+    return [hook, table, rule, passage];
+  }
+
+  private restoreContext([hook, table, rule, passage]: [Hook, string, Rule, Passage]): void {
+    Object.assign(this.context, { hook, table, rule, passage });
+  }
+
+  /** Runs what is registered at a hook, in order of priority: `nf_hook_slow()`. False: the packet is gone. */
+  private runHook(hook: Hook, passage: Passage): boolean {
+    this.observer?.hook(hook, passage);
+    const { context } = this;
+    const entries = this.hooks[passage.packet.version === 4 ? 0 : 1][hook];
+    for (const entry of entries) {
+      context.passage = passage;
+      context.hook = hook;
+      const verdict = this.runEntry(entry, hook, passage);
+      if (verdict === Verdict.accept) continue;
+      return false;
+    }
+    return true;
+  }
+
+  private runEntry(entry: HookEntry, hook: Hook, passage: Passage): Verdict {
+    switch (entry.kind) {
+      case StageKind.defrag: {
+        const whole =
+          passage.state === CtState.untracked ? passage.packet : this.defragmenter.add(passage.packet);
+        if (!whole) return Verdict.stolen;
+        passage.packet = whole;
+        return Verdict.accept;
+      }
+      case StageKind.conntrack:
+        return this.tracker.track(passage, hook);
+      case StageKind.confirm: {
+        const verdict = this.tracker.confirm(passage);
+        if (verdict === Verdict.drop) this.lost(passage, 'another connection has taken its tuple');
+        return verdict;
+      }
+      case StageKind.nat:
+        return this.translate(entry.chains, hook, passage);
+      case StageKind.chain:
+        return this.runChain(entry.chain, hook, passage);
+    }
+  }
+
+  private runChain(chain: BaseChainProgram, hook: Hook, passage: Passage): Verdict {
+    const { context } = this;
+    context.table = chain.chain.table.name;
+    context.family = chain.chain.table.family;
+    const { packet } = passage;
+    const watched = hook === Hook.output && chain.base.type === 'route';
+    const mark = packet.mark;
+    const tos = watched ? tosOf(packet) : 0;
+    const result = walk(chain, passage, context, this.observer);
+    if (result.verdict === Verdict.drop)
+      this.observer?.end(passage, {
+        kind: 'dropped',
+        rule: result.rule,
+        chain: chain.chain,
+        reason: result.rule ? 'rule' : 'policy',
+      });
+    // `ipt_mangle_out()`: what routing looks at has changed, so it is asked again.
+    if (watched && result.verdict === Verdict.accept && (packet.mark !== mark || tosOf(packet) !== tos))
+      return this.reroute(passage);
+    return result.verdict;
+  }
+
+  /** `ip_route_me_harder()`. */
+  private reroute(passage: Passage): Verdict {
+    const route = this.host.routing.output(passage.packet);
+    if (!route) {
+      this.lost(passage, 'no route after OUTPUT changed it');
+      return Verdict.drop;
+    }
+    passage.route = route;
+    passage.packet.out = route.device;
+    return Verdict.accept;
+  }
+
+  /** `nf_nat_inet_fn()` (net/netfilter/nf_nat_core.c), and the ICMP errors that go before it (nf_nat_proto.c). */
+  private translate(chains: readonly BaseChainProgram[], hook: Hook, passage: Passage): Verdict {
+    const entry = passage.connection;
+    const { packet } = passage;
+    if (!entry || passage.state === CtState.untracked) {
+      const reason = passage.state === CtState.untracked ? 'untracked' : 'invalid';
+      for (const chain of chains) this.observer?.skip(chain.chain, reason, passage);
+      return Verdict.accept;
+    }
+    if (isRelatedError(passage, packet)) {
+      for (const chain of chains) this.observer?.skip(chain.chain, 'related-error', passage);
+      return this.rewritten(passage, hook, () => this.nat.applyToError(passage, hook));
+    }
+    const manip = manipOf(hook);
+    if (asksRules(passage) && !isInitialised(entry, manip)) {
+      for (const chain of chains) {
+        const verdict = this.runChain(chain, hook, passage);
+        if (verdict !== Verdict.accept) return verdict;
+        if (isInitialised(entry, manip)) break;
+      }
+      if (!isInitialised(entry, manip)) this.nat.setupNull(passage, manip);
+    } else {
+      for (const chain of chains) this.observer?.skip(chain.chain, 'known-connection', passage);
+      // `nf_nat_oif_changed()`: MASQUERADE's address belongs to the interface it left by.
+      if (
+        hook === Hook.postrouting &&
+        entry.masqueradeIndex !== 0 &&
+        packet.out?.index !== entry.masqueradeIndex &&
+        passage.direction === 0
+      ) {
+        this.tracker.table.destroy(entry);
+        this.lost(passage, 'its masqueraded connection left by another interface before');
+        return Verdict.drop;
+      }
+    }
+    return this.rewritten(passage, hook, () => {
+      this.nat.apply(passage, hook);
+      return true;
+    });
+  }
+
+  /** Applies a translation, tells of it, and routes again what OUTPUT sends elsewhere (`nf_nat_ipv4_local_fn()`). */
+  private rewritten(passage: Passage, hook: Hook, apply: () => boolean): Verdict {
+    const { packet } = passage;
+    const before = this.observer || hook === Hook.output ? endpoints(packet) : null;
+    if (!apply()) {
+      this.lost(passage, 'an ICMP error that cannot be translated');
+      return Verdict.drop;
+    }
+    if (!before) return Verdict.accept;
+    const now = endpoints(packet);
+    if (this.observer) this.tellTranslation(passage, before, now);
+    if (hook === Hook.output && before.destination !== now.destination) return this.reroute(passage);
+    return Verdict.accept;
+  }
+
+  private tellTranslation(passage: Passage, before: Endpoints, now: Endpoints): void {
+    const entry = passage.connection;
+    const swap = passage.direction === 1;
+    const sourceRule = (swap ? entry?.destinationRule : entry?.sourceRule) ?? null;
+    const destinationRule = (swap ? entry?.sourceRule : entry?.destinationRule) ?? null;
+    const tell = this.observer;
+    if (before.source !== now.source)
+      tell?.change('ip.source', before.source, now.source, sourceRule, passage);
+    if (before.destination !== now.destination)
+      tell?.change('ip.destination', before.destination, now.destination, destinationRule, passage);
+    if (before.sourcePort !== now.sourcePort)
+      tell?.change('sourcePort', String(before.sourcePort), String(now.sourcePort), sourceRule, passage);
+    if (before.destinationPort !== now.destinationPort)
+      tell?.change(
+        'destinationPort',
+        String(before.destinationPort),
+        String(now.destinationPort),
+        destinationRule,
+        passage,
+      );
+  }
+
+  setupNat(passage: Passage, manip: Manip, range: NatRange, rule: Rule): void {
+    const entry = passage.connection;
+    if (!entry) return;
+    this.nat.setup(passage, manip, range);
+    if (manip === Manip.source) {
+      entry.sourceRule ??= rule;
+      const last = rule.steps[rule.steps.length - 1];
+      if (last.kind === 'target' && last.definition.name === 'MASQUERADE')
+        entry.masqueradeIndex = passage.packet.out?.index ?? 0;
+    } else entry.destinationRule ??= rule;
+  }
+
+  /** -j CT: `xt_ct_target()` (net/netfilter/xt_CT.c); a packet that has a connection already keeps it. */
+  assign(passage: Passage, template: CtTemplate): void {
+    if (passage.connection || passage.state === CtState.untracked) return;
+    if (template.notrack) passage.state = CtState.untracked;
+    else passage.template = template;
+  }
+
+  logLine(passage: Passage, packet: Packet, options: LogOptions, rule: Rule | null, hook: Hook): void {
+    this.sinks.line({
+      time: packet.time,
+      frame: packet.frame,
+      rule,
+      level: options.level,
+      text: formatLine(packet, options, hook),
+      doubt: passage.doubt,
+      uncaptured: passage.uncaptured,
+    });
+  }
+
+  private lost(passage: Passage, reason: string): void {
+    this.observer?.end(passage, { kind: 'dropped', rule: null, chain: null, reason });
+  }
+
+  /** A number in [0, 1) from the seed (Marsaglia's xorshift32). */
+  draw(): number {
+    this.seed ^= this.seed << 13;
+    this.seed ^= this.seed >>> 17;
+    this.seed ^= this.seed << 5;
+    return (this.seed >>> 0) / 2 ** 32;
+  }
+}
+
+const LOOPBACK_LINK_4 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00]);
+const LOOPBACK_LINK_6 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x86, 0xdd]);
+
+interface Endpoints {
+  readonly source: string;
+  readonly destination: string;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+function endpoints(packet: Packet): Endpoints {
+  return {
+    source: addressText(packet, 'source'),
+    destination: addressText(packet, 'destination'),
+    sourcePort: packet.sourcePort,
+    destinationPort: packet.destinationPort,
+  };
+}

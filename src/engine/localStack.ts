@@ -1,0 +1,222 @@
+import { addressOf } from '../packet/addresses.js';
+import { echoReply, icmpError, rejectReset, resetForClosedPort, timestampReply } from '../packet/build.js';
+import { u8 } from '../packet/bytes.js';
+import { verifyTransport } from '../packet/checksum.js';
+import { PacketType, Protocol } from '../packet/numbers.js';
+import type { Packet } from '../packet/packet.js';
+import { isIcmpError } from '../packet/rewrite.js';
+import { IcmpType, Icmpv6Type, Tcp, TcpFlag } from '../packet/transport.js';
+import { CtState, Direction } from '../rules/connection.js';
+import type { RejectKind } from '../rules/context.js';
+import { Hook } from '../rules/hook.js';
+import { IcmpLimiter } from './icmpLimit.js';
+import { setClosing } from './conntrack/tcp.js';
+import type { KernelHost } from './kernel.js';
+import { Passage } from './passage.js';
+
+/** Codes of RFC 792 and RFC 1812 (type 3), and of RFC 4443 (type 1), by the names that REJECT takes. */
+const REJECT_CODES: Record<Exclude<RejectKind, 'tcp-reset'>, number> = {
+  'icmp-net-unreachable': 0,
+  'icmp-host-unreachable': 1,
+  'icmp-proto-unreachable': 2,
+  'icmp-port-unreachable': 3,
+  'icmp-net-prohibited': 9,
+  'icmp-host-prohibited': 10,
+  'icmp-admin-prohibited': 13,
+  'icmp6-no-route': 0,
+  'icmp6-adm-prohibited': 1,
+  'icmp6-addr-unreachable': 3,
+  'icmp6-port-unreachable': 4,
+  'icmp6-policy-fail': 5,
+  'icmp6-reject-route': 6,
+};
+
+/** Protocols that the IPv4 stack itself takes; the sender of another one is told so (`inet_protos`). */
+const HANDLED_4 = new Set<number>([
+  Protocol.icmp,
+  Protocol.igmp,
+  Protocol.tcp,
+  Protocol.udp,
+  Protocol.udplite,
+]);
+const HANDLED_6 = new Set<number>([
+  Protocol.icmpv6,
+  Protocol.tcp,
+  Protocol.udp,
+  Protocol.udplite,
+  Protocol.none,
+]);
+
+/** What the host itself answers: echo, closed ports, unknown protocols, and the errors of forwarding and REJECT. */
+export class LocalStack {
+  private readonly limiter = new IcmpLimiter();
+
+  /** @param send takes an answer into OUTPUT, with the packet that caused it */
+  constructor(
+    private readonly host: KernelHost,
+    private readonly send: (answer: Passage, cause: Passage) => void,
+  ) {}
+
+  /** A packet has passed INPUT. */
+  deliver(passage: Passage): void {
+    const { packet } = passage;
+    switch (packet.protocol) {
+      case Protocol.icmp:
+      case Protocol.icmpv6:
+        return this.answerQuery(passage);
+      case Protocol.tcp:
+        return this.closedTcpPort(passage);
+      case Protocol.udp:
+      case Protocol.udplite:
+        return this.closedUdpPort(passage);
+      default: {
+        const handled = packet.version === 4 ? HANDLED_4 : HANDLED_6;
+        if (handled.has(packet.protocol)) return;
+        // RFC 1122 section 3.2.2.1; RFC 8200 section 4: parameter problem, unrecognised next header.
+        if (packet.version === 4) return this.error(passage, IcmpType.destinationUnreachable, 2);
+        return this.error(passage, Icmpv6Type.parameterProblem, 1);
+      }
+    }
+  }
+
+  /** `icmp_echo()`, `icmp_timestamp()` (net/ipv4/icmp.c), `icmpv6_echo_reply()`. */
+  private answerQuery(passage: Passage): void {
+    const { packet } = passage;
+    if (verifyTransport(packet) === 'bad') return;
+    const type = u8(packet.data, packet.transport);
+    const v4 = packet.version === 4;
+    const toMany = packet.packetType !== PacketType.host;
+    if (type === (v4 ? IcmpType.echo : Icmpv6Type.echoRequest)) {
+      const where = v4 ? 'net.ipv4' : 'net.ipv6.icmp';
+      const name = v4 ? 'icmp_echo_ignore_all' : 'echo_ignore_all';
+      if (this.host.sysctl(`${where}.${name}`, 0)) return;
+      if (
+        toMany &&
+        this.host.sysctl(
+          v4 ? 'net.ipv4.icmp_echo_ignore_broadcasts' : 'net.ipv6.icmp.echo_ignore_multicast',
+          v4 ? 1 : 0,
+        )
+      )
+        return;
+      this.reply(passage, echoReply(packet, this.ownAddress(passage)));
+    } else if (v4 && type === IcmpType.timestamp && !toMany)
+      this.reply(passage, timestampReply(packet, this.ownAddress(passage)));
+  }
+
+  /** The address that answers come from: the one asked, or where that was a broadcast, the interface's. */
+  private ownAddress(passage: Passage): ReturnType<typeof addressOf> {
+    const { packet } = passage;
+    const asked = addressOf(packet, 'destination');
+    if (packet.packetType === PacketType.host) return asked;
+    return this.host.routing.redirectAddress(asked, packet.in) ?? asked;
+  }
+
+  /** `tcp_v4_rcv()`, `tcp_v6_rcv()`: nobody is there. */
+  private closedTcpPort(passage: Passage): void {
+    const { packet } = passage;
+    if (packet.packetType !== PacketType.host) return;
+    if (packet.length - packet.transport < Tcp.minimumLength) return;
+    if (u8(packet.data, packet.transport + Tcp.flags) & TcpFlag.rst) return;
+    if (verifyTransport(packet) === 'bad' || this.someoneListens(passage)) return;
+    this.reply(passage, resetForClosedPort(packet));
+  }
+
+  /** `__udp4_lib_rcv()`, `__udp6_lib_rcv()`. */
+  private closedUdpPort(passage: Passage): void {
+    const { packet } = passage;
+    if (packet.packetType !== PacketType.host || verifyTransport(packet) === 'bad') return;
+    if (this.someoneListens(passage)) return;
+    if (packet.version === 4) this.error(passage, IcmpType.destinationUnreachable, 3);
+    else this.error(passage, Icmpv6Type.destinationUnreachable, 4);
+  }
+
+  /** A listening socket, or the one that this host opened the connection from. */
+  private someoneListens(passage: Passage): boolean {
+    const { connection, direction, packet } = passage;
+    if (connection?.fromHost && direction === Direction.reply) return true;
+    return this.host.listens(packet) === true;
+  }
+
+  /** The TTL or hop limit ran out on the way (RFC 1812 section 5.3.1, RFC 4443 section 3.3). */
+  timeExceeded(passage: Passage): void {
+    this.error(passage, passage.packet.version === 4 ? IcmpType.timeExceeded : Icmpv6Type.timeExceeded, 0);
+  }
+
+  /** Larger than the way out takes: answered where it must not be fragmented. */
+  tooBig(passage: Passage): boolean {
+    const { packet, route } = passage;
+    const mtu = route?.mtu ?? packet.out?.mtu ?? 0;
+    if (mtu === 0 || packet.length <= mtu) return false;
+    if (packet.version === 4 && !(u8(packet.data, 6) & 0x40)) return false;
+    // A datagram that came in fragments leaves in fragments no larger than those.
+    if (packet.largestFragment > 0 && packet.largestFragment <= mtu) return false;
+    if (packet.version === 4) this.error(passage, IcmpType.destinationUnreachable, 4, mtu);
+    else this.error(passage, Icmpv6Type.packetTooBig, 0, mtu);
+    return true;
+  }
+
+  /** A route that refuses: destination unreachable. */
+  unreachable(passage: Passage, code: number): void {
+    const v4 = passage.packet.version === 4;
+    this.error(passage, v4 ? IcmpType.destinationUnreachable : Icmpv6Type.destinationUnreachable, code);
+  }
+
+  /** -j REJECT: `nf_send_unreach()`, `nf_send_reset()` (net/ipv4/netfilter/nf_reject_ipv4.c) and their IPv6 siblings. */
+  reject(passage: Passage, packet: Packet, kind: RejectKind, hook: Hook): void {
+    if (packet.fragmentOffset !== 0) return;
+    if (hook !== Hook.output && verifyTransport(packet) === 'bad') return;
+    if (kind !== 'tcp-reset') {
+      const type = packet.version === 4 ? IcmpType.destinationUnreachable : Icmpv6Type.destinationUnreachable;
+      return this.error(passage, type, REJECT_CODES[kind]);
+    }
+    if (packet.packetType !== PacketType.host) return;
+    const reset = rejectReset(packet);
+    if (!reset) return;
+    const answer = new Passage(reset);
+    // `nf_ct_attach()`: the reset belongs to the connection that it ends, and counts as related to it.
+    if (passage.connection) {
+      answer.connection = passage.connection;
+      answer.state = CtState.related;
+      answer.direction = passage.direction === Direction.original ? Direction.reply : Direction.original;
+      setClosing(passage.connection, packet.time);
+    }
+    this.send(answer, passage);
+  }
+
+  /** `icmp_send()` (net/ipv4/icmp.c), `icmp6_send()` (net/ipv6/icmp.c). */
+  private error(passage: Passage, type: number, code: number, mtu = 0): void {
+    const { packet } = passage;
+    // RFC 1122 section 3.2.2, RFC 4443 section 2.4: never about an error, a later fragment, or what went to many.
+    if (packet.fragmentOffset !== 0 || isIcmpError(packet)) return;
+    const many = packet.packetType !== PacketType.host;
+    if (many && !(packet.version === 6 && type === Icmpv6Type.packetTooBig)) return;
+    const source = addressOf(packet, 'source');
+    const route = this.host.routing.lookup({ destination: source });
+    if (!route) return;
+    const own =
+      passage.route?.type === 'local' || packet.in === null
+        ? addressOf(packet, 'destination')
+        : this.host.routing.sourceAddress(source, route);
+    const from = packet.in === null ? this.host.routing.sourceAddress(source, route) : own;
+    if (!from) return;
+    if (!route.device?.isLoopback && this.limited(packet.version, type))
+      if (!this.limiter.allows(source, this.interval(packet.version), packet.time)) return;
+    const answer = icmpError(packet, type, code, { source: from, mtu });
+    if (answer) this.reply(passage, answer);
+  }
+
+  private limited(version: 4 | 6, type: number): boolean {
+    // net.ipv4.icmp_ratemask: a bit a type; ICMPv6 errors are all limited but packet too big.
+    if (version === 6) return type !== Icmpv6Type.packetTooBig;
+    return ((this.host.sysctl('net.ipv4.icmp_ratemask', 6168) >>> type) & 1) !== 0;
+  }
+
+  private interval(version: 4 | 6): number {
+    const name = version === 4 ? 'net.ipv4.icmp_ratelimit' : 'net.ipv6.icmp.ratelimit';
+    return this.host.sysctl(name, 1000) * 1e6;
+  }
+
+  private reply(cause: Passage, packet: Packet): void {
+    this.send(new Passage(packet), cause);
+  }
+}

@@ -1,0 +1,299 @@
+import type { IpAddress } from '../address/ip.js';
+import { Protocol } from '../packet/numbers.js';
+import type { Packet } from '../packet/packet.js';
+import { u8 } from '../packet/bytes.js';
+import { type Changes, hasPorts, innerSite, rewrite, rewriteInner } from '../packet/rewrite.js';
+import { IcmpType, Icmpv6Type } from '../packet/transport.js';
+import { CtState, CtStatus, Direction, Tuple } from '../rules/connection.js';
+import { Manip, type NatRange } from '../rules/context.js';
+import { Hook } from '../rules/hook.js';
+import type { ConnectionEntry } from './conntrack/entry.js';
+import type { Tracker } from './conntrack/tracker.js';
+import { invertTuple } from './conntrack/tuple.js';
+import type { Passage } from './passage.js';
+import { spreadAddress } from './natRange.js';
+
+/** Source addresses change as late as they can, destinations as early (`HOOK2MANIP`, nf_nat.h). */
+export function manipOf(hook: Hook): Manip {
+  return hook === Hook.postrouting || hook === Hook.input ? Manip.source : Manip.destination;
+}
+
+const DONE = { [Manip.source]: CtStatus.srcNatDone, [Manip.destination]: CtStatus.dstNatDone };
+const CHANGED = { [Manip.source]: CtStatus.srcNat, [Manip.destination]: CtStatus.dstNat };
+
+export function isInitialised(entry: ConnectionEntry, manip: Manip): boolean {
+  return entry.has(DONE[manip]);
+}
+
+/** Where the kernel would draw a random number for a port; gives one in [0, 65535]. */
+export type PortSeed = (passage: Passage, tuple: Tuple) => number;
+
+/** Which source mappings exist, so that one client keeps its mapping (`nf_nat_bysource`). */
+export class SourceMappings {
+  private readonly bySource = new Map<string, ConnectionEntry[]>();
+
+  private static key(t: Tuple): string {
+    return `${t.protocol} ${t.s0} ${t.s1} ${t.s2} ${t.s3} ${t.sourcePort}`;
+  }
+
+  add(entry: ConnectionEntry): void {
+    const key = SourceMappings.key(entry.original);
+    const list = this.bySource.get(key);
+    if (list) list.unshift(entry);
+    else this.bySource.set(key, [entry]);
+  }
+
+  remove(entry: ConnectionEntry): void {
+    const key = SourceMappings.key(entry.original);
+    const rest = this.bySource.get(key)?.filter((e) => e !== entry) ?? [];
+    if (rest.length) this.bySource.set(key, rest);
+    else this.bySource.delete(key);
+  }
+
+  of(tuple: Tuple): readonly ConnectionEntry[] {
+    return this.bySource.get(SourceMappings.key(tuple)) ?? [];
+  }
+}
+
+/** Chooses and applies translations: net/netfilter/nf_nat_core.c. */
+export class Nat {
+  private readonly mappings = new SourceMappings();
+  private now = 0;
+
+  constructor(
+    private readonly tracker: Tracker,
+    private readonly seed: PortSeed,
+  ) {}
+
+  /** A connection ended: its mapping no longer holds. */
+  forget(entry: ConnectionEntry): void {
+    if (isInitialised(entry, Manip.source)) this.mappings.remove(entry);
+  }
+
+  /** Gives the connection its tuple for one side, once: `nf_nat_setup_info()`. */
+  setup(passage: Passage, manip: Manip, range: NatRange): void {
+    const entry = passage.connection;
+    if (!entry || entry.confirmed || isInitialised(entry, manip)) return;
+    this.now = passage.packet.time;
+    const current = new Tuple();
+    invertTuple(current, entry.reply);
+    const chosen = this.uniqueTuple(passage, entry, current, manip, range);
+    if (!chosen.equals(current)) {
+      const reply = new Tuple();
+      invertTuple(reply, chosen);
+      entry.reply = reply;
+      entry.status |= CHANGED[manip];
+    }
+    entry.status |= DONE[manip];
+    if (manip === Manip.source) this.mappings.add(entry);
+  }
+
+  /** No rule wanted a translation: only a clash can still change a port: `nf_nat_alloc_null_binding()`. */
+  setupNull(passage: Passage, manip: Manip): void {
+    const entry = passage.connection;
+    if (!entry) return;
+    const address = manip === Manip.source ? entry.reply.destination : entry.reply.source;
+    this.setup(passage, manip, {
+      minAddress: address,
+      maxAddress: address,
+      minPort: null,
+      maxPort: null,
+    });
+  }
+
+  /** `get_unique_tuple()`. */
+  private uniqueTuple(
+    passage: Passage,
+    entry: ConnectionEntry,
+    original: Tuple,
+    manip: Manip,
+    range: NatRange,
+  ): Tuple {
+    const random = range.random === true || range.fullyRandom === true;
+    if (manip === Manip.source && !random) {
+      if (inRange(original, range)) {
+        if (!this.taken(original, entry)) return original;
+      } else {
+        const found = this.mappedBefore(original, entry, range);
+        if (found) return found;
+      }
+    }
+    const tuple = original.copy();
+    const address = spreadAddress(range, original, manip, entry.zone);
+    if (address) {
+      if (manip === Manip.source) tuple.source = address;
+      else tuple.destination = address;
+    }
+    if (!random) {
+      if (range.minPort !== null && range.maxPort !== null) {
+        const fits = (range.basePort ?? null) === null && portInRange(tuple, manip, range);
+        if (fits && (range.minPort === range.maxPort || !this.taken(tuple, entry))) return tuple;
+      } else if (!this.taken(tuple, entry)) return tuple;
+    }
+    this.choosePort(passage, entry, tuple, manip, range);
+    return tuple;
+  }
+
+  /** A client that is mapped already keeps its mapping: `find_appropriate_src()`. */
+  private mappedBefore(original: Tuple, entry: ConnectionEntry, range: NatRange): Tuple | null {
+    for (const other of this.mappings.of(original)) {
+      if (other.zone !== entry.zone) continue;
+      const result = new Tuple();
+      invertTuple(result, other.reply);
+      result.destination = original.destination;
+      result.destinationPort = original.destinationPort;
+      if (inRange(result, range)) return this.taken(result, entry) ? null : result;
+    }
+    return null;
+  }
+
+  /** The answers to this tuple would be taken for another connection's: `nf_nat_used_tuple()`. */
+  private taken(tuple: Tuple, entry: ConnectionEntry): boolean {
+    const reply = new Tuple();
+    if (!invertTuple(reply, tuple)) return false;
+    const found = this.tracker.table.find(reply, entry.zone, this.now);
+    return found !== null && found.entry !== entry;
+  }
+
+  /** `nf_nat_l4proto_unique_tuple()`. */
+  private choosePort(
+    passage: Passage,
+    entry: ConnectionEntry,
+    tuple: Tuple,
+    manip: Manip,
+    range: NatRange,
+  ): void {
+    const icmp = tuple.protocol === Protocol.icmp || tuple.protocol === Protocol.icmpv6;
+    if (!icmp && !hasPorts(tuple.protocol)) return;
+    const side = icmp || manip === Manip.source ? 'sourcePort' : 'destinationPort';
+    const there = tuple[side];
+    let min: number;
+    let size: number;
+    if (range.minPort !== null && range.maxPort !== null) {
+      min = Math.min(range.minPort, range.maxPort);
+      size = Math.abs(range.maxPort - range.minPort) + 1;
+    } else if (icmp) {
+      min = 0;
+      size = 65536;
+    } else if (manip === Manip.destination) return;
+    else if (there < 512) {
+      min = 1;
+      size = 511;
+    } else if (there < 1024) {
+      min = 600;
+      size = 424;
+    } else {
+      min = 1024;
+      size = 64512;
+    }
+    const base = range.basePort ?? null;
+    let offset = base !== null ? (there - base) & 0xffff : this.seed(passage, tuple);
+    for (let attempts = Math.min(size, 128); ; attempts = attempts >> 1) {
+      for (let i = 0; i < attempts; i++, offset = (offset + 1) & 0xffff) {
+        tuple[side] = min + (offset % size);
+        if (!this.taken(tuple, entry)) return;
+      }
+      if (attempts >= size || attempts < 16) return;
+      offset = this.seed(passage, tuple);
+    }
+  }
+
+  /** Rewrites the packet as its connection says, at this hook: `nf_nat_packet()`. */
+  apply(passage: Passage, hook: Hook): void {
+    const entry = passage.connection;
+    if (!entry) return;
+    const manip = manipOf(hook);
+    const reply = passage.direction === Direction.reply;
+    const bit = CHANGED[reply ? otherManip(manip) : manip];
+    if (!entry.has(bit)) return;
+    const target = new Tuple();
+    if (!invertTuple(target, entry.tuple(reply ? Direction.original : Direction.reply))) return;
+    rewrite(passage.packet, changes(target, manip, passage.packet.protocol));
+  }
+
+  /**
+   * An ICMP error of a translated connection: what it quotes is translated back, and its own address with it:
+   * `nf_nat_icmp_reply_translation()`. False: the packet is dropped.
+   */
+  applyToError(passage: Passage, hook: Hook): boolean {
+    const entry = passage.connection;
+    if (!entry) return true;
+    const { packet } = passage;
+    const manip = manipOf(hook);
+    const type = u8(packet.data, packet.transport);
+    if (type === (packet.version === 4 ? IcmpType.redirect : Icmpv6Type.redirect)) {
+      const both = CtStatus.srcNatDone | CtStatus.dstNatDone;
+      if ((entry.status & both) !== both) return false;
+      if (entry.status & (CtStatus.srcNat | CtStatus.dstNat)) return false;
+    }
+    const reply = passage.direction === Direction.reply;
+    if (!entry.has(CHANGED[reply ? otherManip(manip) : manip])) return true;
+    const other = entry.tuple(reply ? Direction.original : Direction.reply);
+    const inner = innerSite(packet);
+    if (!inner) return false;
+    rewriteInner(packet, inner, changes(other, otherManip(manip), inner.protocol));
+    const target = new Tuple();
+    if (!invertTuple(target, other)) return true;
+    rewrite(packet, manip === Manip.source ? { source: target.source } : { destination: target.destination });
+    return true;
+  }
+}
+
+function otherManip(manip: Manip): Manip {
+  return manip === Manip.source ? Manip.destination : Manip.source;
+}
+
+function changes(target: Tuple, manip: Manip, protocol: number): Changes {
+  const icmp = protocol === Protocol.icmp || protocol === Protocol.icmpv6;
+  const ports = hasPorts(protocol);
+  return manip === Manip.source
+    ? {
+        source: target.source,
+        sourcePort: ports ? target.sourcePort : null,
+        icmpId: icmp ? target.sourcePort : null,
+      }
+    : {
+        destination: target.destination,
+        destinationPort: ports ? target.destinationPort : null,
+        icmpId: icmp ? target.sourcePort : null,
+      };
+}
+
+function compare(a: IpAddress, b: IpAddress): number {
+  return (
+    (a.a >>> 0) - (b.a >>> 0) ||
+    (a.b >>> 0) - (b.b >>> 0) ||
+    (a.c >>> 0) - (b.c >>> 0) ||
+    (a.d >>> 0) - (b.d >>> 0)
+  );
+}
+
+/** Whether the source that the tuple has already is one that the range allows: `in_range()`. */
+function inRange(tuple: Tuple, range: NatRange): boolean {
+  if (range.minAddress && range.maxAddress) {
+    const { source } = tuple;
+    if (compare(source, range.minAddress) < 0 || compare(source, range.maxAddress) > 0) return false;
+  }
+  return range.minPort === null || portInRange(tuple, Manip.source, range);
+}
+
+function portInRange(tuple: Tuple, manip: Manip, range: NatRange): boolean {
+  if (range.minPort === null || range.maxPort === null) return true;
+  const icmp = tuple.protocol === Protocol.icmp || tuple.protocol === Protocol.icmpv6;
+  if (!icmp && !hasPorts(tuple.protocol) && tuple.protocol !== Protocol.gre) return true;
+  const port = icmp || manip === Manip.source ? tuple.sourcePort : tuple.destinationPort;
+  return port >= range.minPort && port <= range.maxPort;
+}
+
+/** NAT rules see only packets that open a connection, and ICMP errors never do. */
+export function asksRules(passage: Passage): boolean {
+  return passage.state === CtState.new || passage.state === CtState.related;
+}
+
+/** An ICMP error of a known connection. */
+export function isRelatedError(passage: Passage, packet: Packet): boolean {
+  return (
+    passage.state === CtState.related &&
+    (packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6)
+  );
+}

@@ -1,0 +1,42 @@
+import type { Packet } from '../packet/packet.js';
+import type { Condition, Field } from '../rules/definition.js';
+import type { Chain, Rule } from '../rules/model.js';
+import type { Hook } from '../rules/hook.js';
+import type { Outcome, Verdict } from '../rules/verdict.js';
+import type { Passage } from './passage.js';
+
+/**
+ * Watches the walk of every packet, misses included: what `why` is made of. The engine runs the same with and
+ * without one.
+ */
+export interface Observer {
+  /** A packet starts its way: received, or made by this host. */
+  packet(passage: Passage, how: 'received' | 'sent'): void;
+  hook(hook: Hook, passage: Passage): void;
+  /** A base chain or user chain begins; `by` is the rule that jumped. */
+  enter(chain: Chain, by: Rule | null, passage: Passage): void;
+  /** A chain's nat rules are not asked, and why. */
+  skip(chain: Chain, reason: SkipReason, passage: Passage): void;
+  /** One rule was tried; `conditions` are those of its tests up to the one that failed. */
+  rule(rule: Rule, outcome: Outcome, conditions: readonly Condition[], passage: Passage): void;
+  verdict(rule: Rule | null, chain: Chain, verdict: Verdict, passage: Passage): void;
+  /** A field got a new value; `rule` is whose doing it is, null for the kernel's own (TTL). */
+  change(field: Field, from: string, to: string, rule: Rule | null, passage: Passage): void;
+  /** Where routing sent it, and where its way ended without a rule's doing. */
+  route(decision: string, passage: Passage): void;
+  end(passage: Passage, how: PacketEnd): void;
+}
+
+export type SkipReason =
+  'known-connection' | 'untracked' | 'invalid' | 'related-error' | 'already-translated';
+
+/** How a packet's way through the host ended. */
+export type PacketEnd =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'sent'; readonly packet: Packet }
+  | {
+      readonly kind: 'dropped';
+      readonly rule: Rule | null;
+      readonly chain: Chain | null;
+      readonly reason: string;
+    };

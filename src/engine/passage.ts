@@ -1,0 +1,21 @@
+import type { Packet } from '../packet/packet.js';
+import { CtState, Direction } from '../rules/connection.js';
+import type { CtTemplate } from '../rules/context.js';
+import type { Route } from '../host/routeModel.js';
+import type { ConnectionEntry } from './conntrack/entry.js';
+
+/** A packet on its way through the hooks, with what the kernel hangs on it: `skb->_nfct`, `skb_dst()`. */
+export class Passage {
+  connection: ConnectionEntry | null = null;
+  state: CtState = CtState.invalid;
+  direction: Direction = Direction.original;
+  /** What -j CT said, until the connection is looked up. */
+  template: CtTemplate | null = null;
+  route: Route | null = null;
+  /** Why what happens to it cannot be relied on: an `unknown` was met, a choice was made without evidence. */
+  doubt: string | null = null;
+  /** A packet of the host whose captured copy was not found. */
+  uncaptured = false;
+
+  constructor(public packet: Packet) {}
+}

@@ -1,0 +1,112 @@
+import type { MatchDefinition, TargetDefinition } from '../rules/definition.js';
+import type { Context } from '../rules/context.js';
+import type { BaseChain, Chain, Rule, Ruleset, Step, Table } from '../rules/model.js';
+import type { Hook } from '../rules/hook.js';
+
+/** A ruleset made ready to run: names resolved to objects, each rule with its counters and what its tests remember. */
+export interface Program {
+  readonly chains: readonly CompiledChain[];
+  /** The base chains of a family at a hook, lowest priority first; among equals in the order of loading. */
+  at(version: 4 | 6, hook: Hook): readonly BaseChainProgram[];
+  readonly ruleset: Ruleset;
+}
+
+export interface CompiledChain {
+  readonly chain: Chain;
+  readonly rules: CompiledRule[];
+  policyPackets: number;
+  policyBytes: number;
+}
+
+export interface BaseChainProgram extends CompiledChain {
+  readonly base: BaseChain;
+}
+
+export interface CompiledRule {
+  readonly rule: Rule;
+  readonly steps: readonly CompiledStep[];
+  packets: number;
+  bytes: number;
+}
+
+/** Numbers for the walk to switch on. */
+export const StepKind = { match: 0, counter: 1, target: 2, jump: 3 } as const;
+
+export type CompiledStep =
+  | {
+      readonly kind: typeof StepKind.match;
+      readonly definition: MatchDefinition;
+      readonly data: unknown;
+      readonly state: unknown;
+    }
+  | { readonly kind: typeof StepKind.counter }
+  | {
+      readonly kind: typeof StepKind.target;
+      readonly definition: TargetDefinition;
+      readonly data: unknown;
+      readonly state: unknown;
+    }
+  | { readonly kind: typeof StepKind.jump; readonly chain: CompiledChain; readonly goto: boolean };
+
+/**
+ * Compiles a ruleset. A jump into a chain that does not exist was an error when the text was read and has become
+ * an unknown step there, so that here every jump has its chain.
+ */
+export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now'>): Program {
+  const compiled = new Map<Chain, CompiledChain>();
+  for (const table of ruleset.tables)
+    for (const chain of table.chains.values())
+      compiled.set(chain, {
+        chain,
+        rules: [],
+        policyPackets: chain.base?.packets ?? 0,
+        policyBytes: chain.base?.bytes ?? 0,
+      });
+  for (const target of compiled.values())
+    for (const rule of target.chain.rules)
+      target.rules.push({
+        rule,
+        steps: rule.steps.map((step) => compileStep(step, target.chain.table, compiled, context)),
+        packets: rule.packets,
+        bytes: rule.bytes,
+      });
+  const chains = [...compiled.values()];
+  return { chains, ruleset, at: (version, hook) => baseChains(chains, version, hook) };
+}
+
+function compileStep(
+  step: Step,
+  table: Table,
+  compiled: ReadonlyMap<Chain, CompiledChain>,
+  context: Pick<Context, 'shared' | 'now'>,
+): CompiledStep {
+  switch (step.kind) {
+    case 'match': {
+      const { definition, data } = step;
+      return { kind: StepKind.match, definition, data, state: definition.start(data, context) as unknown };
+    }
+    case 'counter':
+      return { kind: StepKind.counter };
+    case 'target': {
+      const { definition, data } = step;
+      return { kind: StepKind.target, definition, data, state: definition.start(data, context) as unknown };
+    }
+    case 'jump': {
+      const chain = table.chains.get(step.chain);
+      const target = chain && compiled.get(chain);
+      if (!target) throw new Error(`jump to ${step.chain}, which table ${table.name} does not have`);
+      return { kind: StepKind.jump, chain: target, goto: step.goto };
+    }
+  }
+}
+
+function baseChains(chains: readonly CompiledChain[], version: 4 | 6, hook: Hook): BaseChainProgram[] {
+  const own = version === 4 ? 'ip' : 'ip6';
+  const out: BaseChainProgram[] = [];
+  for (const compiled of chains) {
+    const { base, table } = compiled.chain;
+    if (base?.hook === hook && (table.family === own || table.family === 'inet'))
+      out.push(Object.assign(compiled, { base }));
+  }
+  return out.sort((a, b) => a.base.priority - b.base.priority);
+}

@@ -1,0 +1,264 @@
+import { addressOf } from '../packet/addresses.js';
+import { u8 } from '../packet/bytes.js';
+import type { Device } from '../packet/device.js';
+import { PacketType, Protocol } from '../packet/numbers.js';
+import type { Packet } from '../packet/packet.js';
+import { hasPorts, rewrite } from '../packet/rewrite.js';
+import { Tcp, TcpFlag } from '../packet/transport.js';
+import { Direction } from '../rules/connection.js';
+import { AddressType, type SetView } from '../rules/context.js';
+import type { Ruleset } from '../rules/model.js';
+import type { FrameSource } from '../capture/frame.js';
+import type { Host } from '../host/host.js';
+import { Arrivals, type Arrival } from './arrival.js';
+import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.js';
+import { Kernel, type KernelHost, type Sinks } from './kernel.js';
+import { seedConnections } from './conntrack/snapshot.js';
+import type { Observer } from './observer.js';
+import { Passage } from './passage.js';
+
+export interface ReplayOptions {
+  readonly ruleset: Ruleset;
+  readonly host: Host;
+  readonly sets: SetView;
+  readonly sinks: Sinks;
+  readonly observer?: Observer | null;
+  readonly seed?: number;
+  /** The interface of frames whose capture does not name one. */
+  readonly device?: string;
+}
+
+/** What the capture held, by what became of it. */
+export interface ReplayCounts {
+  frames: number;
+  /** Packets that came in and were run. */
+  received: number;
+  /** Packets that the host made by itself, seen leaving. */
+  sent: number;
+  /** Egress frames that the simulation had predicted. */
+  accounted: number;
+  /** Copies of packets on a bridge's port, or on the bridge. */
+  copies: number;
+  /** Egress frames that nothing explains: the host sent them, the simulation did not. */
+  unexplained: number;
+  /** Frames without a packet to run, by the reason. */
+  readonly skipped: Map<string, number>;
+}
+
+/** How far ahead of the packet at hand frames are looked at, in frames and ns: an answer follows within microseconds. */
+const AHEAD = { frames: 64, time: 50e6 } as const;
+
+/**
+ * Runs a capture through the simulated host: ingress frames drive it, egress frames are what it predicted, and what
+ * is left over was made by the host itself and starts at OUTPUT (design decision 8).
+ */
+export class Replay {
+  readonly kernel: Kernel;
+  readonly counts: ReplayCounts = {
+    frames: 0,
+    received: 0,
+    sent: 0,
+    accounted: 0,
+    copies: 0,
+    unexplained: 0,
+    skipped: new Map(),
+  };
+  /** What the sets' timeouts run on: follows the packet at hand. */
+  clock = { now: 0 };
+  /** Time of the last frame, ns since capture start. */
+  lastTime = 0;
+  private readonly egress = new EgressWindow();
+  private readonly arrivals: Arrivals;
+  private readonly bridgesWithPorts = new Set<Device>();
+  private readonly callIptables: boolean;
+  private readonly callIp6tables: boolean;
+
+  constructor(
+    private readonly options: ReplayOptions,
+    private readonly source: FrameSource,
+  ) {
+    const { host } = options;
+    this.callIptables = host.sysctlNumber('net.bridge.bridge-nf-call-iptables', 0) !== 0;
+    this.callIp6tables = host.sysctlNumber('net.bridge.bridge-nf-call-ip6tables', 0) !== 0;
+    this.arrivals = new Arrivals(host, options.device ? host.deviceFor(options.device) : null);
+    const { sinks } = options;
+    this.kernel = new Kernel({
+      ruleset: options.ruleset,
+      host: kernelHost(host),
+      sets: options.sets,
+      epoch: source.epoch,
+      observer: options.observer ?? null,
+      seed: options.seed,
+      sinks: {
+        ...sinks,
+        sent: (passage) => {
+          this.egress.expect(passage.packet, passage);
+          sinks.sent(passage);
+        },
+      },
+      evidence: { adopt: (passage) => this.adopt(passage) },
+    });
+    seedConnections(this.kernel.tracker, host.conntrack);
+  }
+
+  /** Runs every frame, in order. */
+  async run(): Promise<void> {
+    const ahead: Arrival[] = [];
+    for await (const batch of this.source.batches())
+      for (const frame of batch) {
+        this.counts.frames++;
+        const arrival = this.arrivals.read(frame);
+        if (typeof arrival === 'string') {
+          this.counts.skipped.set(arrival, (this.counts.skipped.get(arrival) ?? 0) + 1);
+          continue;
+        }
+        ahead.push(arrival);
+        if (arrival.direction === 'out' && !this.isPort(arrival.device)) this.egress.push(arrival);
+        while (ahead.length > AHEAD.frames || ahead[0].packet.time + AHEAD.time < arrival.packet.time)
+          this.step(ahead.shift() as Arrival);
+      }
+    for (const arrival of ahead) this.step(arrival);
+  }
+
+  private isPort(device: Device): boolean {
+    return device.master?.isBridge === true;
+  }
+
+  private step(arrival: Arrival): void {
+    const { packet, device, direction } = arrival;
+    this.lastTime = packet.time;
+    this.clock.now = packet.time;
+    if (direction === 'out') {
+      this.egress.shift(arrival);
+      return this.left(arrival);
+    }
+    const filtersBridge = packet.version === 4 ? this.callIptables : this.callIp6tables;
+    if (this.isPort(device) && device.master) {
+      // br_netfilter runs the IP hooks where the frame enters the bridge, before the bridge itself gets it.
+      this.bridgesWithPorts.add(device.master);
+      if (!filtersBridge) return this.copy();
+      packet.in = device.master;
+      packet.physIn = device;
+    } else if (filtersBridge && this.bridgesWithPorts.has(device)) return this.copy();
+    else packet.in = device;
+    if (packet.version === 6 && !this.options.host.acceptsIpv6(packet.in)) return this.copy();
+    this.counts.received++;
+    this.kernel.receive(new Passage(packet));
+  }
+
+  private copy(): void {
+    this.counts.copies++;
+  }
+
+  /** An egress frame: predicted, a port's copy, or the host's own. */
+  private left(arrival: Arrival): void {
+    const { packet, device } = arrival;
+    if (this.isPort(device)) return this.copy();
+    if (this.egress.account(packet) || arrival.claimed) {
+      this.counts.accounted++;
+      return;
+    }
+    const own = this.beforeTranslation(packet);
+    if (!own) {
+      this.counts.unexplained++;
+      return;
+    }
+    this.counts.sent++;
+    const passage = new Passage(own);
+    own.in = null;
+    own.out = null;
+    own.link = NO_LINK;
+    own.packetType = PacketType.host;
+    own.fromSocket = hasOwner(own);
+    if (own.fromSocket) {
+      // The capture does not tell who; most of what a firewall host sends is root's.
+      own.uid = 0;
+      own.gid = 0;
+    }
+    this.kernel.send(passage);
+  }
+
+  /** The packet as it was before OUTPUT and POSTROUTING translated it; null: it is not this host's. */
+  private beforeTranslation(packet: Packet): Packet | null {
+    const own = packet.clone();
+    const found = connectionOfSent(this.kernel.tracker, packet);
+    if (found) {
+      const tuple = found.entry.tuple(found.direction);
+      const ports = hasPorts(own.protocol);
+      rewrite(own, {
+        source: tuple.source,
+        destination: tuple.destination,
+        sourcePort: ports ? tuple.sourcePort : null,
+        destinationPort: ports ? tuple.destinationPort : null,
+        icmpId: own.protocol === Protocol.icmp || own.protocol === Protocol.icmpv6 ? tuple.sourcePort : null,
+      });
+      if (found.direction === Direction.original && !found.entry.fromHost) return null;
+    }
+    const { host } = this.options;
+    const isOwn = (p: Packet): boolean => {
+      const source = addressOf(p, 'source');
+      return (
+        host.addresses.some((a) => a.address.equals(source)) ||
+        (host.routes.addressType(source, null) & AddressType.local) !== 0
+      );
+    };
+    if (isOwn(own)) return own;
+    if (found) return null;
+    // A source that is not the host's was given to it by SNAT: it was made with the address that its route has.
+    const route = host.routing.output(own);
+    const address = route && host.routing.sourceAddress(addressOf(own, 'destination'), route);
+    if (!address || !this.translatesSources()) return null;
+    rewrite(own, { source: address });
+    return own;
+  }
+
+  private translatesSources(): boolean {
+    return this.kernel.program.chains.some((c) =>
+      c.rules.some((r) =>
+        r.steps.some((s) => 'definition' in s && ['SNAT', 'NETMAP'].includes(s.definition.name)),
+      ),
+    );
+  }
+
+  private adopt(passage: Passage): boolean {
+    const seen = this.egress.claimAnswer(this.kernel.tracker, passage.packet);
+    if (!seen) return false;
+    takeIdentification(passage.packet, seen);
+    return true;
+  }
+}
+
+const NO_LINK = new Uint8Array(0);
+
+/**
+ * Whether a full socket with an owner stands behind a packet of the host: not behind a SYN+ACK, which a request
+ * socket sends, and not behind what the stack answers by itself (`dump_sk_uid_gid()`, net/netfilter/nf_log_syslog.c).
+ */
+function hasOwner(packet: Packet): boolean {
+  if (packet.protocol === Protocol.tcp) {
+    const flags = u8(packet.data, packet.transport + Tcp.flags);
+    return (flags & (TcpFlag.syn | TcpFlag.ack)) !== (TcpFlag.syn | TcpFlag.ack) && !(flags & TcpFlag.rst);
+  }
+  return true;
+}
+
+function kernelHost(host: Host): KernelHost {
+  return {
+    routing: host.routing,
+    routes: host.routes,
+    loopback: host.routing.world.loopback,
+    sysctl: (name, fallback) => host.sysctlNumber(name, fallback),
+    listens: (packet) => {
+      const destination = addressOf(packet, 'destination');
+      const port = packet.destinationPort;
+      return host.sockets.some(
+        (s) =>
+          s.protocol === packet.protocol &&
+          s.port === port &&
+          s.versions.includes(packet.version) &&
+          (s.address === null || s.address.equals(destination)),
+      );
+    },
+    socketFor: () => undefined,
+  };
+}

@@ -1,0 +1,43 @@
+import { modelCounters, printSave } from '../frontend/iptables/print.js';
+import { printConntrack, type ConntrackEventKind } from '../host/conntrackText.js';
+import type { Chain, Rule } from '../rules/model.js';
+import type { ConnectionEntry } from './conntrack/entry.js';
+import { listConnection } from './conntrack/snapshot.js';
+import type { Tracker } from './conntrack/tracker.js';
+import type { Program } from './program.js';
+
+/** What a rule, or a base chain's policy, has counted by now. */
+export interface Counted {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** The counters of a program by rule and chain, as they are when it is called. */
+export function countersOf(program: Program): (of: Rule | Chain) => Counted {
+  const counted = new Map<Rule | Chain, Counted>();
+  for (const chain of program.chains) {
+    if (chain.chain.base)
+      counted.set(chain.chain, { packets: chain.policyPackets, bytes: chain.policyBytes });
+    for (const rule of chain.rules) counted.set(rule.rule, rule);
+  }
+  return (of) => counted.get(of) ?? modelCounters(of);
+}
+
+/** The rules with their counters, as iptables-save -c prints them. */
+export function saveText(program: Program, version: 4 | 6): string {
+  return printSave(program.ruleset.tables, version, countersOf(program));
+}
+
+/** The connections that are alive at `now`, as conntrack -L -o extended prints them. */
+export function conntrackText(tracker: Tracker, now: number): string {
+  tracker.table.collect(now);
+  let text = '';
+  for (const entry of tracker.table.entries()) text += `${printConntrack(listConnection(entry, now))}\n`;
+  return text;
+}
+
+/** One event, as conntrack -E prints it: without what a list has and an event has not. */
+export function conntrackEvent(kind: ConntrackEventKind, entry: ConnectionEntry, now: number): string {
+  const { version: _version, use: _use, mark, state, ...listed } = listConnection(entry, now);
+  return printConntrack({ ...listed, event: kind, state, mark: mark === 0 ? undefined : mark });
+}
