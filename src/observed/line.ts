@@ -37,9 +37,9 @@ const SYSLOG_HEADER =
   /(\S{1,255}) \S{1,48} \S{1,128} \S{1,32} (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|$)/y;
 /** Host, facility.level (busybox, OpenWrt) and tag before a kernel message. */
 const KERNEL_TAG =
-  /(?:(?!kernel[:[ ])([^\s=]{1,255}) )?(?:[a-z0-9]{2,8}\.([a-z]{3,7}) )?kernel(?:\[\d+\])?(?:: | - )/y;
-/** The same for a line of another program, whose tag is part of the text, and for kernel lines without one. */
-const HOST = /([^\s=:[\]]{1,255}) (?:[a-z0-9]{2,8}\.([a-z]{3,7}) )?/y;
+  /(?:(?!kernel[:[ ]|kern\.)([^\s=]{1,255}) )?(?:kern\.([a-z]{3,7}) )?kernel(?:\[\d+\])?(?:: | - )/y;
+/** The host before a line of another program, whose tag is part of the text, and before a kernel line without one. */
+const HOST = /([^\s=:[\]]{1,255}) (?:(?:kern|user|daemon|syslog)\.([a-z]{3,7}) )?/y;
 /** /dev/kmsg and extended netconsole: `[release,]level,sequence,µs,flags[,more];text`. */
 const KMSG = /(?:\d+\.\d+[^,;\s]*,)?(\d{1,4}),\d+,(\d{1,16}),[-c+](?:,[^;]*)?;/y;
 

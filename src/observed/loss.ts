@@ -1,7 +1,7 @@
 import type { Loss } from './entry.js';
 
 /** Words that every loss line has one of; a quick look before the patterns. */
-const HINT = /suppress|dropped|lost|Missed|lose|losing/;
+const HINT = /[Ss]uppress|dropped|lost|Missed|lose|losing/;
 
 /** The first group is the count. From the format strings of the programs named. */
 const LOSSES: readonly (readonly [Loss['by'], RegExp])[] = [

@@ -120,7 +120,7 @@ describe('one line', () => {
     ],
     [
       'RFC 5424 with data',
-      `<5>1 2026-11-22T12:00:00Z fw kernel - - [a b="c]"][d] \ufeff${LINE}`,
+      `<5>1 2026-11-22T12:00:00Z fw kernel - - [a b="c\\]"][d] \ufeff${LINE}`,
       { wall: NOON, host: 'fw', level: 5 },
     ],
     [
@@ -157,7 +157,7 @@ describe('one line', () => {
     expect(record).toEqual(parse(LINE));
     expect({
       kernel: time.kernel && time.kernel.ns / 1000,
-      wall: time.wall && Number(time.wall.ns) / 1e9,
+      wall: time.wall && NOON + Number(time.wall.ns - BigInt(NOON) * 1_000_000_000n) / 1e9,
       host,
       level,
     }).toEqual({
@@ -226,13 +226,12 @@ describe('losses', () => {
     expect(entries).toEqual([expect.objectContaining({ record: null, loss, line: 1 })]);
   });
 
-  it.each([
-    '[    1.000000] usb 1-1: device lost',
-    'Nov 22 12:00:00 fw app: dropped privileges',
-    'Suppressed IN=x',
-  ])('are not seen in %s', async (line) => {
-    expect((await read(`${line}\n`)).entries).toEqual([]);
-  });
+  it.each(['[    1.000000] usb 1-1: device lost', 'Nov 22 12:00:00 fw app: dropped privileges'])(
+    'are not seen in %s',
+    async (line) => {
+      expect((await read(`${line}\n`)).entries).toEqual([]);
+    },
+  );
 });
 
 describe('a whole file', () => {
