@@ -18,6 +18,7 @@ import type { LogRecord, MacLog } from './record.js';
 export function describe(packet: Packet, options: LineOptions, hook?: Hook): LogRecord {
   const draft = packet.version === 4 ? describeIpv4(packet, options, 0) : describeIpv6(packet, options, 0);
   const { in: input, out, physIn, physOut, uid, gid, mark } = packet;
+  const mac = input && describeMac(packet, input, hook, options);
   const owned = !draft.ended && options.uid === true && packet.fromSocket;
   return {
     prefix: options.prefix,
@@ -25,7 +26,7 @@ export function describe(packet: Packet, options: LineOptions, hook?: Hook): Log
     out: out?.name ?? '',
     ...(physIn && physIn.index !== input?.index && { physIn: physIn.name }),
     ...(physOut && physOut.index !== out?.index && { physOut: physOut.name }),
-    ...(input && { mac: describeMac(packet, input, hook, options) }),
+    ...(mac && { mac }),
     ...(draft.tokens.length > 0 && { packet: finish(draft) }),
     ...(owned && uid !== undefined && gid !== undefined && { uid, gid }),
     ...(!draft.ended && mark !== 0 && { mark: mark >>> 0 }),
@@ -54,20 +55,30 @@ const ETHERNET_HEADER = 14;
 const NO_MAC: MacLog = { kind: 'raw', text: '' };
 const LOOPBACK_HEADER = '00:00:00:00:00:00:00:00:00:00:00:00:';
 
-/** `dump_mac_header()`: the header is the received one, its form that of the device the packet is at (`skb->dev`). */
-function describeMac(packet: Packet, input: Device, hook: Hook | undefined, options: LineOptions): MacLog {
+/**
+ * `dump_mac_header()`: the header is the received one, its form that of the device that the packet is at
+ * (`skb->dev`). Nothing is printed where a header that never was shall be decoded.
+ */
+function describeMac(
+  packet: Packet,
+  input: Device,
+  hook: Hook | undefined,
+  options: LineOptions,
+): MacLog | undefined {
   const device = hook === Hook.postrouting && packet.out ? packet.out : input;
   const { link } = packet;
   if (device.kind === LinkKind.loopback && link.length === 0)
     return { kind: 'raw', text: `${LOOPBACK_HEADER}${packet.version === 4 ? '08:00' : '86:dd'}` };
-  if (device.kind !== LinkKind.ethernet && device.kind !== LinkKind.loopback) return NO_MAC;
-  if (link.length < ETHERNET_HEADER) return NO_MAC;
-  if (options.macDecode && device.kind === LinkKind.ethernet)
+  if (options.macDecode && device.kind === LinkKind.ethernet) {
+    if (link.length < ETHERNET_HEADER) return undefined;
     return {
       kind: 'decoded',
       source: formatMac(link.subarray(6, 12)),
       destination: formatMac(link.subarray(0, 6)),
       protocol: formatMac(link.subarray(12, 14)).replace(':', ''),
     };
+  }
+  if (device.kind !== LinkKind.ethernet && device.kind !== LinkKind.loopback) return NO_MAC;
+  if (link.length < ETHERNET_HEADER) return NO_MAC;
   return { kind: 'raw', text: formatMac(link.subarray(0, ETHERNET_HEADER)) };
 }

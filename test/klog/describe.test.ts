@@ -96,6 +96,20 @@ describe('the link header', () => {
     ],
     ['stays while forwarded', syn({ out: tun }), false, Hook.forward, raw],
     ['has the form of the output behind the routing', syn({ out: tun }), false, Hook.postrouting, 'MAC= '],
+    [
+      'is nothing where there is none to decode',
+      syn({ in: tun, out: eth, link: new Uint8Array(0) }),
+      true,
+      Hook.postrouting,
+      '',
+    ],
+    [
+      'is empty where there is none to print',
+      syn({ in: tun, out: eth, link: new Uint8Array(0) }),
+      false,
+      Hook.postrouting,
+      'MAC= ',
+    ],
     ['is decoded behind the routing', syn({ out: device('eth1', 3) }), true, Hook.postrouting, decoded],
   ])('%s', (_, packet, decode, hook, wanted) => {
     expect(mac(packet, decode, hook)).toBe(wanted);
