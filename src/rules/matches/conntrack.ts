@@ -1,6 +1,6 @@
-import { IpAddress, IpNetwork, parseAddress, parseNetwork } from '../../address/ip.js';
+import { IpNetwork, parseAddress, parseNetwork } from '../../address/ip.js';
 import type { Packet } from '../../packet/packet.js';
-import { type Connection, CtStatus, Direction, type Tuple } from '../connection.js';
+import { type Connection, CtStatus, Direction } from '../connection.js';
 import type { Context } from '../context.js';
 import type { Condition, Field, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
@@ -17,23 +17,35 @@ import { formatStates, parseStates, statesOf } from './ctState.js';
 export interface ConntrackMatch {
   readonly state: Negatable<number> | null;
   readonly protocol: Negatable<number> | null;
-  readonly addresses: readonly (Negatable<IpNetwork> & { readonly option: AddressOption })[];
-  readonly ports: readonly (Negatable<PortRange> & { readonly option: PortOption })[];
+  readonly addresses: readonly (Negatable<IpNetwork> & Place)[];
+  readonly ports: readonly (Negatable<PortRange> & Place)[];
   readonly status: Negatable<number> | null;
   /** Seconds. */
   readonly expires: Negatable<UintRange> | null;
   readonly direction: Direction | null;
 }
 
-const ADDRESSES = ['ctorigsrc', 'ctorigdst', 'ctreplsrc', 'ctrepldst'] as const;
-type AddressOption = (typeof ADDRESSES)[number];
-const PORTS = ['ctorigsrcport', 'ctorigdstport', 'ctreplsrcport', 'ctrepldstport'] as const;
-type PortOption = (typeof PORTS)[number];
+/** Where in an entry an option looks. */
+interface Place {
+  readonly option: string;
+  readonly inReply: boolean;
+  readonly atSource: boolean;
+}
+
+const ADDRESSES: readonly Place[] = [
+  { option: 'ctorigsrc', inReply: false, atSource: true },
+  { option: 'ctorigdst', inReply: false, atSource: false },
+  { option: 'ctreplsrc', inReply: true, atSource: true },
+  { option: 'ctrepldst', inReply: true, atSource: false },
+];
+const PORTS: readonly Place[] = ADDRESSES.map((place) => ({ ...place, option: `${place.option}port` }));
 
 const OPTIONS: readonly OptionSpec[] = [
   { name: '--ctstate', args: 1, negatable: true },
   { name: '--ctproto', args: 1, negatable: true },
-  ...[...ADDRESSES, ...PORTS].map((name) => ({ name: `--${name}`, args: 1, negatable: true }) as const),
+  ...[...ADDRESSES, ...PORTS].map(
+    ({ option }) => ({ name: `--${option}`, args: 1, negatable: true }) as const,
+  ),
   { name: '--ctstatus', args: 1, negatable: true },
   { name: '--ctexpire', args: 1, negatable: true },
   { name: '--ctdir', args: 1 },
@@ -63,13 +75,13 @@ function parse(options: OptionList): ConntrackMatch {
     options.error(value, given.args[0]);
     return null;
   }
-  const each = <N extends string, T>(
-    names: readonly N[],
-    read: (name: N) => Negatable<T> | null,
-  ): (Negatable<T> & { option: N })[] =>
-    names.flatMap((option) => {
-      const found = read(option);
-      return found ? [{ ...found, option }] : [];
+  const each = <T>(
+    places: readonly Place[],
+    read: (name: string) => Negatable<T> | null,
+  ): (Negatable<T> & Place)[] =>
+    places.flatMap((place) => {
+      const found = read(place.option);
+      return found ? [{ ...found, ...place }] : [];
     });
 
   return {
@@ -165,20 +177,20 @@ function listHostMask(network: IpNetwork): string {
   return (a | b | c | d) === 0 ? 'anywhere' : printHostMask(network);
 }
 
-function addressHits(option: AddressOption, network: IpNetwork, connection: Connection): boolean {
-  const tuple = tupleOf(option, connection);
-  return option === 'ctorigsrc' || option === 'ctreplsrc'
-    ? network.contains(tuple.s0, tuple.s1, tuple.s2, tuple.s3)
-    : network.contains(tuple.d0, tuple.d1, tuple.d2, tuple.d3);
+function addressHits(
+  { inReply, atSource, value, negated }: ConntrackMatch['addresses'][number],
+  connection: Connection,
+): boolean {
+  const tuple = inReply ? connection.reply : connection.original;
+  const inside = atSource
+    ? value.contains(tuple.s0, tuple.s1, tuple.s2, tuple.s3)
+    : value.contains(tuple.d0, tuple.d1, tuple.d2, tuple.d3);
+  return inside !== negated;
 }
 
-function tupleOf(option: AddressOption | PortOption, { original, reply }: Connection): Tuple {
-  return option.startsWith('ctorig') ? original : reply;
-}
-
-function portOf(option: PortOption, connection: Connection): number {
-  const tuple = tupleOf(option, connection);
-  return option === 'ctorigsrcport' || option === 'ctreplsrcport' ? tuple.sourcePort : tuple.destinationPort;
+function portOf({ inReply, atSource }: Place, connection: Connection): number {
+  const tuple = inReply ? connection.reply : connection.original;
+  return atSource ? tuple.sourcePort : tuple.destinationPort;
 }
 
 /** Whole seconds left; an entry that is not confirmed yet has no timer running (`nf_ct_expires()`). */
@@ -198,11 +210,10 @@ function test(data: ConntrackMatch, _packet: Packet, context: Context): Outcome 
   if (state && ((statesOf(context) & state.value) !== 0) === state.negated) return Outcome.miss;
   if (connection === null) return state ? Outcome.hit : Outcome.miss;
   if (direction !== null && context.ctDirection !== direction) return Outcome.miss;
-  for (const given of data.addresses)
-    if (addressHits(given.option, given.value, connection) === given.negated) return Outcome.miss;
+  for (const given of data.addresses) if (!addressHits(given, connection)) return Outcome.miss;
   if (protocol && (connection.original.protocol === protocol.value) === protocol.negated) return Outcome.miss;
   for (const given of data.ports)
-    if (inRange(given.value, portOf(given.option, connection)) === given.negated) return Outcome.miss;
+    if (inRange(given.value, portOf(given, connection)) === given.negated) return Outcome.miss;
   if (status && ((connection.status & status.value) !== 0) === status.negated) return Outcome.miss;
   if (expires && inRange(expires.value, secondsLeft(connection, context.now)) === expires.negated)
     return Outcome.miss;
@@ -230,13 +241,11 @@ function explain(data: ConntrackMatch, _packet: Packet, context: Context): Condi
     const hit = context.ctDirection === direction;
     out.push(condition('ctdir', 'ct.direction', false, DIRECTIONS[direction], saw, hit));
   }
-  for (const { option, value, negated } of addresses) {
-    const tuple = tupleOf(option, connection);
-    const address = option.endsWith('src')
-      ? new IpAddress(tuple.version, tuple.s0, tuple.s1, tuple.s2, tuple.s3)
-      : new IpAddress(tuple.version, tuple.d0, tuple.d1, tuple.d2, tuple.d3);
-    const hit = addressHits(option, value, connection) !== negated;
-    out.push(condition(option, 'ct.tuple', negated, value.toString(), address.toString(), hit));
+  for (const given of addresses) {
+    const tuple = given.inReply ? connection.reply : connection.original;
+    const saw = (given.atSource ? tuple.source : tuple.destination).toString();
+    const hit = addressHits(given, connection);
+    out.push(condition(given.option, 'ct.tuple', given.negated, given.value.toString(), saw, hit));
   }
   if (protocol) {
     const saw = connection.original.protocol;
@@ -252,10 +261,12 @@ function explain(data: ConntrackMatch, _packet: Packet, context: Context): Condi
       ),
     );
   }
-  for (const { option, value, negated } of ports) {
-    const port = portOf(option, connection);
-    const hit = inRange(value, port) !== negated;
-    out.push(condition(option, 'ct.tuple', negated, printPortRange(value), String(port), hit));
+  for (const given of ports) {
+    const port = portOf(given, connection);
+    const hit = inRange(given.value, port) !== given.negated;
+    out.push(
+      condition(given.option, 'ct.tuple', given.negated, printPortRange(given.value), String(port), hit),
+    );
   }
   if (status) {
     const hit = ((connection.status & status.value) !== 0) !== status.negated;

@@ -67,7 +67,7 @@ describe('whatever the words and the bytes', () => {
             definition.reads(data);
             const routes = { addressType: () => 2 };
             const around = context({ random: () => 0.5, socket: () => undefined, routes: routes as never });
-            const state: unknown = definition.start(data, around as never);
+            const state: unknown = definition.start(data, around);
             const p = packet(list.protocol ?? 6, payload, { source, snaplen: Math.max(snaplen, 40) });
             const outcome = definition.test(data, p, around, state);
             const conditions = definition.explain(data, p, around, state, outcome);
