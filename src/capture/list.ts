@@ -81,9 +81,9 @@ export function packetRow(
   if (family === '') return base;
   const packet = decodePacket(data);
   const at = ` at byte ${layer.network}`;
-  if (typeof packet === 'string') return { ...base, problem: packet + at };
+  if (typeof packet === 'string') return { ...base, family, problem: packet + at };
   if (packet.version !== family)
-    return { ...base, problem: `IP version ${packet.version} in a frame of IPv${family}${at}` };
+    return { ...base, family, problem: `IP version ${packet.version} in a frame of IPv${family}${at}` };
   return { ...base, ...ip(packet, layer.network) };
 }
 
