@@ -1,7 +1,7 @@
 import type { Chain, MatchStep, Rule, Step } from '../../rules/model.js';
 import type { Word } from '../../rules/options.js';
 import type { Position } from '../../source/text.js';
-import type { Command } from './command.js';
+import type { Command } from './scan.js';
 import { isTargetName } from './extensionNames.js';
 import { kernelRefuses } from './kernelChecks.js';
 import { printRuleLine } from './list.js';
@@ -44,7 +44,7 @@ const SENTENCE = {
   ELOOP: 'Too many levels of symbolic links.',
 } as const;
 
-function refuse(why: keyof typeof SENTENCE): Refused {
+export function refuse(why: keyof typeof SENTENCE): Refused {
   return { refused: SENTENCE[why] };
 }
 
@@ -189,6 +189,10 @@ function changeRules(
   const rules = said.heads.map((head) =>
     makeRule(chain, stepsOf(head, said.matches, end), command.counters, how.position),
   );
+  if (command.refusedByKernel && letter !== 'D' && letter !== 'C') {
+    if (how.kernel) return refuse('EINVAL');
+    state.refused = true;
+  }
   if (command.verbose) for (const rule of rules) how.voice.out(printRuleLine(rule));
   const before = rules.length > 1 ? [...chain.rules] : null;
   for (const rule of rules) {

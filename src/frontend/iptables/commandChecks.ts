@@ -1,5 +1,4 @@
-import type { Letter, Scan } from './command.js';
-import { fail, NAME_SIZE, tooLong } from './command.js';
+import { fail, type Letter, NAME_SIZE, type Scan, tooLong } from './scan.js';
 
 /** Options in the order in which iptables checks them (`optflags`, iptables/xshared.c). */
 const CHECKED = 'nsdpjvxio0cf';

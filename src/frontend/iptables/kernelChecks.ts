@@ -9,16 +9,7 @@ export type Refusal = 'EINVAL' | 'ELOOP';
 const ALL = 0b11111;
 const mask = (...hooks: Hook[]): number => hooks.reduce<number>((bits, hook) => bits | (1 << hook), 0);
 
-/** The hooks from which an extension may be reached (`.hooks` of each `xt_target` and `xt_match` in net/netfilter). */
-const TARGET_HOOKS: ReadonlyMap<string, number> = new Map([
-  ['DNAT', mask(Hook.prerouting, Hook.output)],
-  ['REDIRECT', mask(Hook.prerouting, Hook.output)],
-  ['SNAT', mask(Hook.postrouting, Hook.input)],
-  ['MASQUERADE', mask(Hook.postrouting)],
-  ['REJECT', mask(Hook.input, Hook.forward, Hook.output)],
-  ['TPROXY', mask(Hook.prerouting)],
-  ['CLASSIFY', mask(Hook.output, Hook.forward, Hook.postrouting)],
-]);
+/** The hooks from which a match may be reached (`.hooks` of each `xt_match` in net/netfilter). */
 const MATCH_HOOKS: ReadonlyMap<string, number> = new Map([
   ['owner', mask(Hook.output, Hook.postrouting)],
   ['rpfilter', mask(Hook.prerouting)],
@@ -26,7 +17,7 @@ const MATCH_HOOKS: ReadonlyMap<string, number> = new Map([
 ]);
 
 function stepHooks(step: Step): number {
-  if (step.kind === 'target') return TARGET_HOOKS.get(step.definition.name) ?? ALL;
+  if (step.kind === 'target') return step.definition.hooks ? mask(...step.definition.hooks) : ALL;
   if (step.kind === 'match') return MATCH_HOOKS.get(step.definition.name) ?? ALL;
   return ALL;
 }
@@ -53,6 +44,7 @@ export function kernelRefuses(state: TableState, rule: Rule): Refusal | null {
 
 /** The same for a whole table, as iptables-restore hands it over at COMMIT. */
 export function kernelRefusesTable(state: TableState): Refusal | null {
+  if (state.refused) return 'EINVAL';
   const hooks = reachableHooks(state);
   if (!hooks) return 'ELOOP';
   for (const chain of state.table.chains.values()) {

@@ -1,6 +1,7 @@
 import type { IpMatch } from '../../rules/matches/ip.js';
 import { ip } from '../../rules/matches/ip.js';
-import type { Chain, Rule, Table } from '../../rules/model.js';
+import type { Chain, Rule, Table, TargetStep } from '../../rules/model.js';
+import { unknownTarget, type UnknownTarget } from '../../rules/targets/unknown.js';
 import { protocolName } from '../../rules/protocols.js';
 import type { IpNetwork } from '../../address/ip.js';
 import { chainsInOrder, type CounterOf, modelCounters, policyName, tableVersion } from './print.js';
@@ -79,7 +80,7 @@ function heading(chain: Chain, options: ListOptions, counters: CounterOf, refere
   let columns = lineNumbers ? 'num  ' : '';
   if (verbose) columns += exact ? '    pkts      bytes ' : ' pkts bytes ';
   columns += 'target     prot opt';
-  if (verbose) columns += ' in     out   ';
+  if (verbose) columns += ' in     out    ';
   columns += ' source               destination         ';
   return [`Chain ${chain.name} (${state})`, columns];
 }
@@ -109,17 +110,17 @@ function partsOf(rule: Rule, numeric: boolean): Parts {
       data = step.data as IpMatch;
       continue;
     }
-    if (step.kind === 'target') target = listedTarget(step.definition.name, step.data);
+    if (step.kind === 'target') target = listedTarget(step);
     const text = step.definition.list(step.data, numeric, version);
     if (text !== '') rest += ` ${text}`;
   }
   return { data, target, goto, rest };
 }
 
-/** NOTRACK is another name of CT (`ct_tg_reg`, extensions/libxt_CT.c); -L shows the kernel's name. */
-function listedTarget(name: string, data: unknown): string {
-  if (name === 'NOTRACK') return 'CT';
-  return name === 'unknown' ? (data as { name: string }).name : name;
+function listedTarget({ definition, data }: TargetStep): string {
+  return definition === unknownTarget
+    ? (data as UnknownTarget).name
+    : (definition.listedAs ?? definition.name);
 }
 
 /** `print_firewall()` (iptables/iptables.c). */

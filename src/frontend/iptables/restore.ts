@@ -1,9 +1,9 @@
 import type { Chain } from '../../rules/model.js';
 import type { Word } from '../../rules/options.js';
-import type { SourceText } from '../../source/lines.js';
 import type { Position } from '../../source/text.js';
 import { applyCommand, type Failure, keepRule, type Voice } from './apply.js';
-import { type Command, NAME_SIZE, parseCommand, type Reader } from './command.js';
+import { parseCommand } from './command.js';
+import { type Command, NAME_SIZE, type Reader } from './scan.js';
 import { kernelRefusesTable } from './kernelChecks.js';
 import { printRules } from './print.js';
 import { printList } from './list.js';
@@ -49,30 +49,27 @@ interface Progress {
 
 /**
  * Runs lines of iptables-save text (`ip46tables_restore_main()`, iptables/iptables-restore.c).
- * @param from first line, 0-based
- * @param to one behind the last line
+ * @param lines without their line ends
+ * @param firstLine where the first of them stands in the file, 1-based
  * @returns whether nothing was wrong
  */
-export function restore(source: SourceText, from: number, to: number, how: Restoring): boolean {
+export function restore(lines: readonly string[], file: string, firstLine: number, how: Restoring): boolean {
   const progress: Progress = {
-    file: source.file,
+    file,
     how,
     state: null,
     inTable: false,
     failed: false,
     reader: null,
   };
-  for (let i = from; i < to; i++) {
-    restoreLine(progress, source.lines[i], i + 1, i - from + 1);
+  for (let i = 0; i < lines.length; i++) {
+    restoreLine(progress, lines[i], firstLine + i, i + 1);
     if (progress.failed && how.strict) return false;
   }
   if (progress.inTable) {
-    const at = { file: source.file, line: Math.max(from + 1, to), column: 1 };
-    failure(
-      progress,
-      { message: `COMMIT expected at line ${to - from + 1}`, status: 1, position: at, length: 1 },
-      to - from,
-    );
+    const at = { file, line: firstLine + Math.max(0, lines.length - 1), column: 1 };
+    const message = `COMMIT expected at line ${lines.length + 1}`;
+    failure(progress, { message, status: 1, position: at, length: 1, bare: true }, lines.length);
     if (!how.strict && progress.state) how.commit(progress.state);
   }
   return !progress.failed;

@@ -5,7 +5,7 @@ import type { Position } from '../../source/text.js';
 import type { Voice } from './apply.js';
 import type { Problem } from './problem.js';
 import { restore } from './restore.js';
-import { isTableName, newTable, type TableState } from './tables.js';
+import { isTableName, keepPolicies, newTable, type TableState } from './tables.js';
 import type { Word } from '../../rules/options.js';
 
 const SILENT: Voice = { out: () => undefined, err: () => undefined };
@@ -19,7 +19,7 @@ export function parseSave(text: string, file: string, version: 4 | 6, diagnostic
   const source = readLines(text, file);
   const tables = new Map<string, TableState>();
   const tell = reporter(source, diagnostics);
-  restore(source, 0, source.lines.length, {
+  restore(source.lines, file, 1, {
     version,
     strict: false,
     counters: true,
@@ -45,15 +45,6 @@ export function parseSave(text: string, file: string, version: 4 | 6, diagnostic
     voice: SILENT,
   });
   return [...tables.values()].map((state) => state.table);
-}
-
-/** iptables-restore flushes a table; its policies stay until they are set. */
-function keepPolicies(from: TableState, to: TableState): void {
-  for (const chain of to.table.chains.values()) {
-    const old = from.table.chains.get(chain.name)?.base;
-    if (chain.base && old)
-      Object.assign(chain.base, { policy: old.policy, packets: old.packets, bytes: old.bytes });
-  }
 }
 
 /** Turns what readers of rules have to say into diagnostics that show the line. */

@@ -42,6 +42,8 @@ export function isTableName(name: string): boolean {
 export interface TableState {
   readonly table: Table;
   readonly references: Map<string, Set<Rule>>;
+  /** Something was put in that the kernel will not take. */
+  refused: boolean;
 }
 
 /** A table as the kernel makes it: its base chains, empty, accepting. Without any, where the name is not known. */
@@ -57,7 +59,7 @@ export function newTable(name: string, version: 4 | 6): TableState {
       rules: [],
     });
   }
-  return { table, references: new Map() };
+  return { table, references: new Map(), refused: false };
 }
 
 export function addChain(state: TableState, name: string): Chain {
@@ -134,4 +136,28 @@ export function renameChain(state: TableState, chain: Chain, name: string): void
   for (const caller of new Set(callers.map((rule) => rule.chain)))
     for (let i = 0; i < caller.rules.length; i++)
       caller.rules[i] = moved.get(caller.rules[i]) ?? caller.rules[i];
+}
+
+/** What stays when iptables-restore flushes a table: the policies, until they are set. */
+export function keepPolicies(from: TableState, to: TableState): void {
+  for (const chain of to.table.chains.values()) {
+    const old = from.table.chains.get(chain.name)?.base;
+    if (!chain.base || !old) continue;
+    chain.base.policy = old.policy;
+    chain.base.packets = old.packets;
+    chain.base.bytes = old.bytes;
+  }
+}
+
+/** A table of its own with the same content, to be changed and then committed or dropped. */
+export function copyTable(state: TableState): TableState {
+  const { table } = state;
+  const copy = newTable(table.name, tableVersion(table));
+  for (const name of table.chains.keys()) if (!copy.table.chains.has(name)) addChain(copy, name);
+  keepPolicies(state, copy);
+  for (const chain of table.chains.values()) {
+    const into = copy.table.chains.get(chain.name);
+    if (into) for (const rule of chain.rules) placeRule(copy, { ...rule, chain: into }, into.rules.length);
+  }
+  return copy;
 }

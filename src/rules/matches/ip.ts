@@ -70,11 +70,14 @@ function parse(options: OptionList): IpMatch {
 function print(data: IpMatch): string {
   const part = (option: string, n: Negatable<{ toString(): string }> | null): string[] =>
     n ? [`${n.negated ? '! ' : ''}${option} ${n.value.toString()}`] : [];
+  // `+` alone has an empty mask, so save_iface() (iptables/xshared.c) leaves it out.
+  const device = (option: string, n: Negatable<InterfacePattern> | null): string[] =>
+    n?.value.text === '+' ? [] : part(option, n);
   return [
     ...part('-s', data.source),
     ...part('-d', data.destination),
-    ...part('-i', data.in),
-    ...part('-o', data.out),
+    ...device('-i', data.in),
+    ...device('-o', data.out),
     ...(data.protocol ? [`${data.protocol.negated ? '! ' : ''}-p ${protocolName(data.protocol.value)}`] : []),
     ...(data.fragment ? [`${data.fragment.negated ? '! ' : ''}-f`] : []),
   ].join(' ');

@@ -1,0 +1,344 @@
+import type { Table } from '../../rules/model.js';
+import type { Word } from '../../rules/options.js';
+import type { Diagnostics } from '../../source/diagnostic.js';
+import { readLines } from '../../source/lines.js';
+import type { Position } from '../../source/text.js';
+import { applyCommand, type Failure, refuse, zeroChain } from './apply.js';
+import { parseCommand } from './command.js';
+import type { Command, Reader } from './scan.js';
+import { printList } from './list.js';
+import { printRules, printSave } from './print.js';
+import { errorText, type Problem } from './problem.js';
+import { restore } from './restore.js';
+import { reporter, type Reporter } from './save.js';
+import { shellCommands, type SimpleCommand } from './shell.js';
+import type { HereDocument } from './shellWords.js';
+import { copyTable, isTableName, keepPolicies, newTable, type TableState } from './tables.js';
+
+/** A command of a script that is not iptables' own: ipset, ip, sysctl… */
+export interface OtherCommand {
+  /** Without its path. */
+  readonly name: string;
+  readonly arguments: readonly Word[];
+  /** What it reads: a here-document or a here-string. */
+  readonly input: HereDocument | null;
+  readonly position: Position;
+}
+
+/** What a script's commands reach. */
+export interface ScriptHost {
+  /** What a command printed; `at` is the command. */
+  write(stream: 'stdout' | 'stderr', text: string, at: Position): void;
+  /** Runs what is not iptables; its exit status, or undefined where nobody knows the command. */
+  other(command: OtherCommand): number | undefined;
+}
+
+export interface ScriptResult {
+  /** Of both IP versions, in the order in which the kernel lists them: the last one first. */
+  readonly tables: Table[];
+  /** The last command's exit status, as the shell would return it. */
+  readonly status: number;
+  /** The last status that was not 0; 0 where every command succeeded. */
+  readonly lastFailure: number;
+}
+
+interface Session {
+  readonly host: ScriptHost;
+  readonly diagnostics: Diagnostics;
+  readonly tell: Reporter;
+  readonly file: string;
+  /** By `4 filter` and so on, the table last used for the first time last. */
+  readonly tables: Map<string, TableState>;
+  readonly unknownNames: Set<string>;
+  stopOnFailure: boolean;
+  exited: boolean;
+  status: number;
+  lastFailure: number;
+}
+
+/**
+ * Runs a shell script of iptables, ip6tables, iptables-restore and other commands, in order, on a host without
+ * rules, as iptables-legacy 1.8.9 would, with its words and exit statuses. What is wrong with the script as
+ * such goes to `diagnostics`; what iptables says of a command goes to `host.write`.
+ */
+export function runScript(
+  text: string,
+  file: string,
+  host: ScriptHost,
+  diagnostics: Diagnostics,
+): ScriptResult {
+  const source = readLines(text, file);
+  const tell = reporter(source, diagnostics);
+  const session: Session = {
+    host,
+    diagnostics,
+    tell,
+    file,
+    tables: new Map(),
+    unknownNames: new Set(),
+    stopOnFailure: false,
+    exited: false,
+    status: 0,
+    lastFailure: 0,
+  };
+  const complain = (message: string, position: Position, length: number): void =>
+    tell.problem({ message, position, length, status: 2 });
+  let piped: HereDocument | null = null;
+  for (const command of shellCommands(source, complain)) {
+    if (command.before === '&&' && session.status !== 0) continue;
+    if (command.before === '||' && session.status === 0) continue;
+    const input: HereDocument | null = command.input ?? (command.before === '|' ? piped : null);
+    piped = null;
+    if (command.after === '|' && passesOn(command)) {
+      piped = input ?? echoed(command);
+      continue;
+    }
+    const status = runOne(session, command, input);
+    session.status = command.negated ? Number(status === 0) : status;
+    if (status !== 0) session.lastFailure = status;
+    const tested = command.after === '&&' || command.after === '||' || command.negated;
+    if (session.exited || (session.stopOnFailure && status !== 0 && !tested)) break;
+  }
+  const tables = [...session.tables.values()].map((state) => state.table).reverse();
+  return { tables, status: session.status, lastFailure: session.lastFailure };
+}
+
+/** `cat` and `echo` before a pipe only hand text on. */
+function passesOn({ words }: SimpleCommand): boolean {
+  return baseName(words[0].text) === 'echo' || (baseName(words[0].text) === 'cat' && words.length === 1);
+}
+
+function echoed({ words, position }: SimpleCommand): HereDocument {
+  const lines = words
+    .slice(1)
+    .map((w) => w.text)
+    .join(' ')
+    .split('\n');
+  return { lines, firstLine: position.line };
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+const IPTABLES = /^(ip6?tables)(?:-legacy|-nft)?(-save|-restore)?$/;
+
+function runOne(session: Session, command: SimpleCommand, input: HereDocument | null): number {
+  let { words } = command;
+  while (words.length > 1 && /^(sudo|command|exec)$/.test(baseName(words[0].text))) words = words.slice(1);
+  const name = baseName(words[0].text);
+  const { position } = command;
+  const run: Run = {
+    session,
+    version: name.startsWith('ip6') ? 6 : 4,
+    position,
+    voice: {
+      out: (text) => {
+        if (!command.hidesOutput && command.after !== '|') session.host.write('stdout', text, position);
+      },
+      err: (text) => {
+        if (!command.hidesErrors) session.host.write('stderr', text, position);
+      },
+    },
+  };
+  const found = IPTABLES.exec(name);
+  if (found?.[2] === '-save') return runSave(run, words.slice(1));
+  if (found?.[2] === '-restore') return runRestore(run, words.slice(1), input, command.inputFile);
+  if (found) return runIptables(run, words.slice(1));
+  return runOther(run, name, words, input);
+}
+
+/** One command of the script under way. */
+interface Run {
+  readonly session: Session;
+  readonly version: 4 | 6;
+  readonly position: Position;
+  readonly voice: { out(text: string): void; err(text: string): void };
+}
+
+function runOther(run: Run, name: string, words: readonly Word[], input: HereDocument | null): number {
+  const { session } = run;
+  const args = words.slice(1);
+  switch (name) {
+    case ':':
+    case 'true':
+    case 'modprobe':
+    case 'sleep':
+    case 'shift':
+    case 'unset':
+      return 0;
+    case 'false':
+      return 1;
+    case 'echo':
+      run.voice.out(`${args.map((w) => w.text).join(' ')}\n`);
+      return 0;
+    case 'set':
+      for (const { text } of args) if (/^-[a-z]*e/.test(text)) session.stopOnFailure = true;
+      if (args.some((w) => w.text === '+e')) session.stopOnFailure = false;
+      return 0;
+    case 'exit':
+      session.exited = true;
+      return args.length > 0 ? Number.parseInt(args[0].text, 10) & 255 : session.status;
+  }
+  const status = session.host.other({ name, arguments: args, input, position: run.position });
+  if (status !== undefined) return status;
+  if (!session.unknownNames.has(name)) {
+    session.unknownNames.add(name);
+    session.tell.warning(
+      `${name} is not run: only iptables, ip6tables, ipset and ip are known here`,
+      words[0].position,
+    );
+  }
+  return 0;
+}
+
+function programOf(version: 4 | 6): string {
+  return version === 4 ? 'iptables' : 'ip6tables';
+}
+
+function openTable(run: Run, name: string): TableState | null {
+  if (!isTableName(name)) return null;
+  const { tables } = run.session;
+  const key = `${run.version} ${name}`;
+  let state = tables.get(key);
+  if (!state) {
+    state = newTable(name, run.version);
+    tables.set(key, state);
+  }
+  return state;
+}
+
+function say(run: Run, failure: Failure): number {
+  const program = programOf(run.version);
+  if ('refused' in failure) {
+    run.voice.err(`${program}: ${failure.refused}\n`);
+    return 1;
+  }
+  run.voice.err(errorText(failure, program, null));
+  return failure.status;
+}
+
+function runIptables(run: Run, words: readonly Word[]): number {
+  const { version, position, voice, session } = run;
+  if (words[0]?.text === '-V' || words[0]?.text === '--version') {
+    voice.out(`${programOf(version)} v1.8.9 (legacy)\n`);
+    return 0;
+  }
+  let first: Problem | null = null;
+  const reader: Reader = {
+    version,
+    strict: true,
+    table: null,
+    report: (problem) => (first ??= problem),
+    unmodelled: (kind, name) => session.tell.unmodelled(kind, name),
+  };
+  const command = parseCommand(words, position, reader);
+  if (!command) return say(run, first ?? { message: 'no command specified', status: 2, position, length: 1 });
+  const state = openTable(run, command.table);
+  if (!state) {
+    const message = `can't initialize ${programOf(version)} table \`${command.table}': Table does not exist (do you need to insmod?)`;
+    return say(run, { message, status: 3, position, length: 1 });
+  }
+  const failure =
+    command.letter === 'L' || command.letter === 'S'
+      ? show(state, command, run)
+      : applyCommand(state, command, { strict: true, kernel: true, position, voice });
+  return failure ? say(run, failure) : 0;
+}
+
+/** -L and -S, with -Z beside them or not. */
+function show(state: TableState, command: Command, run: Run): Failure | null {
+  const options = { ...command, chain: command.chain?.text ?? null };
+  const text = command.letter === 'L' ? printList(state.table, options) : printRules(state.table, options);
+  if (text === undefined) return refuse('noSuchChain');
+  run.voice.out(text);
+  if (command.zero)
+    for (const chain of state.table.chains.values())
+      if (options.chain === null || options.chain === chain.name) zeroChain(chain);
+  return null;
+}
+
+/** `iptables-save [-c] [-t table]`, without the comment lines that hold the time. */
+function runSave(run: Run, words: readonly Word[]): number {
+  const texts = words.map((w) => w.text);
+  const at = texts.findIndex((text) => text === '-t' || text === '--table');
+  const only = at >= 0 ? texts[at + 1] : null;
+  const tables = [...run.session.tables.values()].map((state) => state.table).reverse();
+  const counters = texts.some((text) => text === '--counters' || /^-[a-z]*c/.test(text));
+  const shown = tables.filter((table) => only === null || table.name === only);
+  run.voice.out(printSave(shown, run.version, undefined, counters));
+  return 0;
+}
+
+interface RestoreFlags {
+  counters: boolean;
+  noflush: boolean;
+  test: boolean;
+  only: string | null;
+  file: string | null;
+}
+
+function restoreFlags(words: readonly Word[]): RestoreFlags {
+  const flags: RestoreFlags = { counters: false, noflush: false, test: false, only: null, file: null };
+  for (let i = 0; i < words.length; i++) {
+    const { text } = words[i];
+    if (text === '--counters' || /^-[bcvtnw]*c/.test(text)) flags.counters = true;
+    if (text === '--noflush' || /^-[bcvtnw]*n/.test(text)) flags.noflush = true;
+    if (text === '--test' || /^-[bcvtnw]*t/.test(text)) flags.test = true;
+    if (text === '-T' || text === '--table') flags.only = words[++i]?.text ?? null;
+    else if (text === '-w' || text === '-W') {
+      if (/^\d+$/.test(words[i + 1]?.text ?? '')) i++;
+    } else if (!text.startsWith('-')) flags.file = text;
+  }
+  return flags;
+}
+
+function runRestore(
+  run: Run,
+  words: readonly Word[],
+  input: HereDocument | null,
+  inputFile: string | null,
+): number {
+  const { session, version, voice, position } = run;
+  const flags = restoreFlags(words);
+  const file = flags.file ?? inputFile;
+  if (file !== null || !input) {
+    const what = file === null ? 'standard input' : file;
+    session.tell.error(
+      `${what} is not read: give the rules as a here-document, or as a file of their own`,
+      position,
+    );
+    return 1;
+  }
+  const program = `${programOf(version)}-restore`;
+  let status = 0;
+  const ok = restore(input.lines, session.file, input.firstLine, {
+    version,
+    strict: true,
+    ...flags,
+    open(name) {
+      const present = openTable(run, name);
+      if (!present) return null;
+      if (flags.noflush) return copyTable(present);
+      const fresh = newTable(name, version);
+      keepPolicies(present, fresh);
+      return fresh;
+    },
+    commit: (state) => session.tables.set(`${version} ${state.table.name}`, state),
+    report(problem, line) {
+      voice.err(
+        problem.bare && problem.status === 1
+          ? `${program}: ${problem.message}\n`
+          : errorText(problem, program, line),
+      );
+      status = problem.status;
+    },
+    refused(_sentence, _at, line) {
+      voice.err(`${program}: line ${line} failed\n`);
+      status = 1;
+    },
+    unmodelled: (kind, name) => session.tell.unmodelled(kind, name),
+    voice,
+  });
+  return ok ? 0 : status;
+}
