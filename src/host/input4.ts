@@ -7,7 +7,8 @@ import type { Route } from './routeModel.js';
 
 const isMulticast = (a: number): boolean => a >>> 28 === 14;
 const isLimitedBroadcast = (a: number): boolean => a === -1;
-const isZeroNet = (a: number): boolean => a >>> 24 === 0;
+/** `ipv4_is_zeronet()`: the whole of 0/8 until Linux 5.3, since then 0.0.0.0 alone. */
+const isZeroNet = (a: number): boolean => a === 0;
 const isLoopback = (a: number): boolean => a >>> 24 === 127;
 const isLocalMulticast = (a: number): boolean => a >>> 8 === 0xe00000;
 

@@ -53,7 +53,7 @@ function slotOf(address: IpAddress, device: Device | null): number {
 /** `inet_addr_type()`, `inet_dev_addr_type()` (net/ipv4/fib_frontend.c): the local table alone is asked. */
 function type4(world: RoutingWorld, flow: Flow, address: IpAddress, device: Device | null): number {
   const { a } = address;
-  if (a >>> 24 === 0 || a === -1) return AddressType.broadcast;
+  if (a === 0 || a === -1) return AddressType.broadcast;
   if (a >>> 28 === 14) return AddressType.multicast;
   ask(flow, address, null);
   flow.iif = null;
@@ -151,9 +151,9 @@ function reversePath4(
   const source = i32(packet.data, Ipv4.source);
   const destination = i32(packet.data, Ipv4.destination);
   // DHCP and IGMP speak from 0.0.0.0.
-  if (source >>> 24 === 0 && (destination === -1 || destination >>> 8 === 0xe00000)) return true;
+  if (source === 0 && (destination === -1 || destination >>> 8 === 0xe00000)) return true;
   ask(flow, new IpAddress(4, source), null);
-  flow.s0 = destination >>> 28 === 14 || destination === -1 || destination >>> 24 === 0 ? 0 : destination;
+  flow.s0 = destination >>> 28 === 14 || destination === -1 ? 0 : destination;
   flow.iif = world.loopback;
   flow.mark = options.validMark ? packet.mark : 0;
   flow.tos = u8(packet.data, Ipv4.tos) & 0xfc;

@@ -5,6 +5,7 @@ import { Ipv4 } from '../packet/ipv4.js';
 import { Ipv6 } from '../packet/ipv6.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
+import { Scope } from './addresses.js';
 import { DROPPED, type InputDecision, type RoutingWorld } from './decision.js';
 import { Flow, setDestination, setSource, type Fib } from './fib.js';
 import { route4 } from './input4.js';
@@ -94,7 +95,8 @@ export class Routing {
 
   /**
    * What `ip_route_output_key()` and `ip6_route_output()` decide for a packet of the host, and again where OUTPUT
-   * changed its addresses, mark or TOS (`ip_route_me_harder()`). null: no route, the packet is never made.
+   * changed its addresses, mark or TOS (`ip_route_me_harder()`). What is for the host itself goes through the
+   * loopback device. null: no route, the packet is never made.
    * @param device the device that its socket is bound to
    */
   output(packet: Packet, device: Device | null = null): Route | null {
@@ -139,15 +141,13 @@ export class Routing {
    */
   sourceAddress(destination: IpAddress, route: Route): IpAddress | null {
     if (route.preferredSource) return route.preferredSource;
-    if (route.type === 'local' && destination.version === 4) return destination;
-    if (!route.device) return null;
-    return destination.version === 4
-      ? this.world.sources.select4(
-          route.device,
-          route.gateway?.version === 4 ? route.gateway : null,
-          route.entry?.scope ?? 0,
-        )
-      : this.world.sources.select6(route.device, destination);
+    if (route.type === 'local' && destination.version === 4)
+      return destination.a === 0 ? new IpAddress(4, (127 << 24) | 1) : destination;
+    const device = route.type === 'anycast' ? route.entry?.nexthops[0]?.device : route.device;
+    if (!device) return null;
+    if (destination.version === 6) return this.world.sources.select6(device, destination);
+    const gateway = route.gateway?.version === 4 ? route.gateway : null;
+    return this.world.sources.select4(device, gateway, route.entry?.scope ?? Scope.link);
   }
 
   /** MASQUERADE: `nf_nat_masquerade_ipv4()` asks for the gateway's subnet, `_ipv6()` for a source to the destination. */
@@ -173,10 +173,22 @@ export class Routing {
     flow.iif = this.world.loopback;
     flow.oif = device;
     flow.strict = flow.version === 6 && device !== null;
+    if (flow.version === 4) {
+      const special = output4(this.world, flow, device);
+      if (special) return special;
+    }
     const route = fib.lookup(flow);
+    // ip_route_output_key_hash_rcu(): without a route, the device that was asked for has everybody on its link.
     if (!route || route.type === 'blackhole' || route.type === 'unreachable' || route.type === 'prohibit')
-      return null;
-    return route;
+      return device && flow.version === 4
+        ? onLinkRoute(device, isGroup(flow.d0) ? groupType(flow.d0) : 'unicast')
+        : null;
+    if (route.type === 'local' || route.type === 'anycast')
+      return { ...route, device: this.world.loopback, gateway: null, alternatives: [] };
+    // Such a packet has no next hop, whatever the route says.
+    return flow.version === 4 && route.device && isGroup(flow.d0)
+      ? onLinkRoute(route.device, groupType(flow.d0))
+      : route;
   }
 
   private fill(flow: Flow, packet: Packet): Fib {
@@ -221,6 +233,42 @@ export class Routing {
     }
     return fib;
   }
+}
+
+function isGroup(a: number): boolean {
+  return a >>> 28 === 14 || a === -1;
+}
+
+function groupType(a: number): 'broadcast' | 'multicast' {
+  return a === -1 ? 'broadcast' : 'multicast';
+}
+
+/**
+ * The destinations that `ip_route_output_key_hash_rcu()` looks up in no table: 0.0.0.0 is the host itself; multicast
+ * and limited broadcast leave by the device asked for, or by the one that has the source address.
+ */
+function output4(world: RoutingWorld, flow: Flow, device: Device | null): Route | null {
+  const { d0, s0 } = flow;
+  if (d0 === 0) return onLinkRoute(world.loopback, 'local');
+  if (!isGroup(d0)) return null;
+  if (device) return d0 === -1 || d0 >>> 8 === 0xe00000 ? onLinkRoute(device, groupType(d0)) : null;
+  const home = s0 === 0 ? null : world.sources.deviceOf(new IpAddress(4, s0));
+  return home && onLinkRoute(home, groupType(d0));
+}
+
+function onLinkRoute(device: Device, type: 'unicast' | 'local' | 'broadcast' | 'multicast'): Route {
+  return {
+    type,
+    device,
+    gateway: null,
+    preferredSource: null,
+    mtu: null,
+    table: 0,
+    realm: 0,
+    prefixLength: 0,
+    entry: null,
+    alternatives: [],
+  };
 }
 
 function slotOf(flow: Flow, device: Device | null): number {

@@ -65,6 +65,11 @@ export class SourceAddresses {
     return list.some((own) => own.address.equals(address) && !own.tentative);
   }
 
+  /** The device that has the address (`__ip_dev_find()`). */
+  deviceOf(address: IpAddress): Device | null {
+    return this.all4.find((own) => own.address.equals(address))?.device ?? null;
+  }
+
   /** `inet_addr_onlink()`: a subnet of the device holds both; `other` null: it alone. */
   onLink(device: Device, address: IpAddress, other: IpAddress | null): boolean {
     const mine = this.byDevice.get(device)?.[address.version === 4 ? 'v4' : 'v6'] ?? [];
