@@ -43,7 +43,9 @@ export class StreamedPcapReader implements FrameReader {
     frame.seconds = header.timestampSeconds;
     frame.nanoseconds = header.timestampMicroseconds * this.format.unit;
     frame.originalLength = header.originalLength;
-    frame.bytes = this.packets[this.taken++];
+    // No Buffer goes out: its slice() is a view where that of Uint8Array is a copy.
+    const data = this.packets[this.taken++];
+    frame.bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
     return true;
   }
 

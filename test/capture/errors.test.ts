@@ -228,6 +228,12 @@ describe('what arrives', () => {
     expect(source.errors).toEqual([]);
   });
 
+  it('as plain arrays, whose slice() is a copy', async () => {
+    const stdin = createReadStream(`${DATA}eth.pcap`);
+    for await (const frame of openCaptures(['-'], { stdin }).frames())
+      expect(Buffer.isBuffer(frame.bytes)).toBe(false);
+  });
+
   it('from a file given as standard input', async () => {
     const reading = await readAll(['-'], { stdin: createReadStream(`${DATA}two.pcapng`) });
     expect(reading).toEqual(await readAll([`${DATA}two.pcapng`]));
