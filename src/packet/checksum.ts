@@ -125,6 +125,33 @@ export function verifyTransport(packet: Packet): ChecksumState {
   return fold(addWords(data, transport, end, start)) === 0xffff ? 'good' : 'bad';
 }
 
+/**
+ * Whether -j REJECT would answer this packet, as far as its checksum goes: `nf_reject_verify_csum()`, `nf_ip_checksum()`
+ * (net/netfilter/utils.c). A protocol that is not known to be without one is taken to have an Internet checksum over
+ * all it carries, whatever it is; a fragment is judged by itself.
+ */
+export function verifyForReject(packet: Packet): ChecksumState {
+  const { data, transport, length, version, protocol } = packet;
+  switch (protocol) {
+    case Protocol.udp:
+      if (transport + Udp.headerLength <= data.length && u16(data, transport + Udp.checksum) === 0)
+        return 'good';
+      break;
+    case Protocol.gre:
+    case Protocol.ah:
+    case Protocol.esp:
+    case Protocol.sctp:
+    case Protocol.udplite:
+    case Protocol.dccp:
+      return 'good';
+  }
+  if (isOffloaded(packet)) return 'good';
+  if (length > data.length) return 'unverifiable';
+  const pseudo = version === 6 || protocol === Protocol.tcp || protocol === Protocol.udp;
+  const start = pseudo ? pseudoHeaderSum(packet, length - transport) : 0;
+  return fold(addWords(data, transport, length, start)) === 0xffff ? 'good' : 'bad';
+}
+
 /** Writes the transport checksum that the bytes call for; nothing where the protocol has none. */
 export function fillTransportChecksum(packet: Packet): void {
   const data = packet.own();
