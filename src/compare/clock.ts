@@ -41,29 +41,24 @@ export function toCapture(fit: ClockFit, ns: number): number {
   return fit.at + (ns - fit.origin) * fit.rate;
 }
 
-/** Cuts a log into stretches of one clock: call it with every line in order; it returns the stretch's number. */
-export function createStretcher(): (line: Pick<ObservedLine, 'time' | 'file'>) => number {
-  let file: string | null = null;
-  let clock: LogTime['clock'] | null = null;
-  let latest = -Infinity;
-  let number = -1;
-  return ({ time, file: of }) => {
-    if (time === null) {
-      if (number < 0 || of !== file) {
-        number++;
-        [file, clock, latest] = [of, null, -Infinity];
-      }
-      return number;
+/** Stretches told apart at most; a log that goes back more often is not one. */
+const MOST_STRETCHES = 1000;
+
+/** Cuts a log into stretches of one file, clock and boot: call it with every line in order; it returns the stretch's number. */
+export function createStretcher(): (line: Pick<ObservedLine, 'time' | 'file' | 'boot'>) => number {
+  const current = new Map<string, { number: number; latest: number; boot: number | undefined }>();
+  let count = 0;
+  return ({ time, file, boot }) => {
+    const key = `${time?.clock ?? ''}\u0000${file}`;
+    let stretch = current.get(key);
+    const ns = time?.ns ?? 0;
+    const back = time !== null && stretch !== undefined && ns < stretch.latest - BACKWARDS - time.resolution;
+    if (!stretch || ((back || stretch.boot !== boot) && count < MOST_STRETCHES)) {
+      stretch = { number: count++, latest: -Infinity, boot };
+      current.set(key, stretch);
     }
-    const changed = of !== file || (clock !== null && clock !== time.clock);
-    if (number < 0 || changed || time.ns < latest - BACKWARDS - time.resolution) {
-      number++;
-      latest = -Infinity;
-    }
-    file = of;
-    clock = time.clock;
-    latest = Math.max(latest, time.ns);
-    return number;
+    stretch.latest = Math.max(stretch.latest, ns);
+    return stretch.number;
   };
 }
 
@@ -130,13 +125,19 @@ export function createClockEstimator(): ClockEstimator {
     estimate: () =>
       stretches.map(({ exact, packet, ...about }) => ({
         ...about,
-        fit:
-          about.clock === null
-            ? null
-            : (fitClock(votes(ours.exact, exact), about.resolution) ??
-              fitClock(votes(ours.packet, packet), about.resolution)),
+        fit: about.clock === null ? null : bestFit(ours, { exact, packet }, about.resolution),
       })),
   };
+}
+
+/** Packets vote only where so few whole lines agree that it may be chance. */
+const FEW = 3;
+
+function bestFit(ours: Side, theirs: Side, resolution: number): ClockFit | null {
+  const exact = fitClock(votes(ours.exact, theirs.exact), resolution);
+  if (exact && exact.agreeing >= FEW) return exact;
+  const packet = fitClock(votes(ours.packet, theirs.packet), resolution);
+  return exact && exact.agreeing >= (packet?.agreeing ?? 0) ? exact : packet;
 }
 
 /** One pair of lines that may be the same: log time (the middle of what the stamp allows) and capture time, ns. */

@@ -53,8 +53,8 @@ export function compareLines(input: CompareInput): Comparison {
     rulesOf: input.rulesOf,
     tally,
     isOutside: (item) => {
-      const edge = Math.min(item.tolerance, EDGE + item.tolerance - slackOf(item.line));
-      return Number.isFinite(item.tolerance) && (item.time < -edge || item.time > input.end + edge);
+      const edge = EDGE + item.precision;
+      return Number.isFinite(edge) && (item.time < -edge || item.time > input.end + edge);
     },
     isUncaptured: (line) => isHostMade(line.text) && input.wasCaptured?.(line) === false,
   });
@@ -154,12 +154,15 @@ function slackOf(line: ObservedLine): number {
 
 function place(line: ObservedLine, { fit }: LogStretch, order: number): ObservedItem {
   const about = { line, text: line.text.trimEnd(), order, fields: null };
-  if (fit === null || line.time === null) return { ...about, time: 0, tolerance: Infinity };
+  if (fit === null || line.time === null)
+    return { ...about, time: 0, tolerance: Infinity, precision: Infinity };
   const { ns, resolution } = line.time;
+  const precision = resolution / 2 + fit.uncertainty;
   return {
     ...about,
     time: toCapture(fit, ns + resolution / 2),
-    tolerance: resolution / 2 + fit.uncertainty + slackOf(line),
+    tolerance: precision + slackOf(line),
+    precision,
   };
 }
 

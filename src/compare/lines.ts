@@ -24,6 +24,8 @@ export interface ObservedLine {
   readonly file: string;
   /** 1-based. */
   readonly line: number;
+  /** Changes where the log itself tells that the host booted. */
+  readonly boot?: number;
 }
 
 /** The log says that lines are missing from it. */
@@ -57,6 +59,8 @@ export interface PredictedItem extends Item {
 }
 
 export interface ObservedItem extends Item {
+  /** ns by which the clock that gave the time may be wrong. */
+  readonly precision: number;
   readonly line: ObservedLine;
 }
 

@@ -79,8 +79,12 @@ const SHARED: ReadonlySet<string> = new Set(
     ' ',
   ),
 );
-/** Candidates looked at under one key: those that stand nearest. */
-const NEAREST = 6;
+/** The ends of a flow: where they differ too, a difference that tells packets apart makes two events. */
+const ENDS: ReadonlySet<string> = new Set(['SRC', 'DST', 'SPT', 'DPT']);
+/** ns by which a packet's line may be late and still be told from the line of the flow's next packet. */
+const PROMPT = 2e6;
+/** Candidates looked at under one key: so many that stand nearest by place and so many by time. */
+const NEAREST = 3;
 
 function weightOf(differences: readonly FieldDifference[]): number {
   let sum = 0;
@@ -122,19 +126,21 @@ export function pairNear(
     (packets ??= new Set(predicted.map((p) => packetBody(p.text)))).has(packetBody(o.text));
 
   const edges: Edge[] = [];
+  const ranks = new Map<string, Rank>();
   for (const i of ours) {
     const p = predicted[i];
     const tried = new Set<number>();
-    for (const key of [...nearKeys(fieldsOf(p)), cutKey(fieldsOf(p))])
-      for (const j of nearest(index.get(key), place.predicted[i], place.observed)) tried.add(j);
+    for (const key of [...nearKeys(fieldsOf(p)), cutKey(fieldsOf(p))]) {
+      const list = index.get(key);
+      if (!list) continue;
+      const rank = rankOf(ranks, key, place.predicted[i]);
+      for (const j of around(list, (j) => place.observed[j] < place.predicted[i], rank)) tried.add(j);
+      if (list.length > NEAREST)
+        for (const j of around(list, (j) => observed[j].time < p.time, 0)) tried.add(j);
+    }
     for (const j of tried) {
-      const cost = costOf(
-        p,
-        observed[j],
-        Math.abs(place.predicted[i] - place.observed[j]),
-        knownPrefix,
-        isAnotherPacket,
-      );
+      const apart = Math.abs(place.predicted[i] - place.observed[j]);
+      const cost = costOf(p, observed[j], apart, knownPrefix, isAnotherPacket);
       if (cost !== null) edges.push({ row: i, column: j, cost });
     }
   }
@@ -144,17 +150,34 @@ export function pairNear(
   }
 }
 
-/** Of places in order, those whose coordinate is nearest. */
-function nearest(list: readonly number[] | undefined, at: number, coordinate: Int32Array): readonly number[] {
-  if (!list || list.length <= NEAREST) return list ?? [];
+/** How many lines of a key stood at the same place so far: the next one is likely that far in on the other side too. */
+interface Rank {
+  place: number;
+  count: number;
+}
+
+function rankOf(ranks: Map<string, Rank>, key: string, place: number): number {
+  const rank = ranks.get(key);
+  if (rank?.place === place) return rank.count++;
+  ranks.set(key, { place, count: 1 });
+  return 0;
+}
+
+/** A few of a list in order, around the one that stands `further` behind those that `isBefore`. */
+function around(
+  list: readonly number[],
+  isBefore: (j: number) => boolean,
+  further: number,
+): readonly number[] {
+  if (list.length <= NEAREST) return list;
   let low = 0;
   let high = list.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (coordinate[list[middle]] < at) low = middle + 1;
+    if (isBefore(list[middle])) low = middle + 1;
     else high = middle;
   }
-  const from = Math.max(0, Math.min(low - NEAREST / 2, list.length - NEAREST));
+  const from = Math.max(0, Math.min(low + further - (NEAREST >> 1), list.length - NEAREST));
   return list.slice(from, from + NEAREST);
 }
 
@@ -172,8 +195,12 @@ function costOf(
   if (weight > MOST_WEIGHT) return null;
   const prefix = differences.find((d) => d.field === 'PREFIX');
   if (prefix && knownPrefix(prefix.host ?? '')) return null;
-  // Two packets of one flow differ in these too: only a line that no captured packet explains may be this one changed.
-  if (differences.some((d) => !SHARED.has(d.field)) && (apart > 1 || isAnotherPacket(o))) return null;
+  // Two packets of one flow differ so as well: only a prompt line that no other captured packet explains is this one changed.
+  if (differences.some((d) => !SHARED.has(d.field))) {
+    const prompt = Math.abs(p.time - o.time) <= PROMPT + 4 * o.precision;
+    const elsewhere = differences.some((d) => ENDS.has(d.field));
+    if (apart > 1 || !prompt || elsewhere || isAnotherPacket(o)) return null;
+  }
   const late = o.tolerance === Infinity ? 0 : Math.abs(p.time - o.time) / o.tolerance;
   return weight + Math.min(2, apart / 4) + late;
 }

@@ -4,8 +4,8 @@ import { hash } from './identity.js';
 const PER_KEY = 16;
 
 /**
- * The times at which keys were seen, of a sample of the keys. Both sides sample the same keys (those whose hash ends in
- * so many zero bits), so what one side keeps the other keeps too, and memory does not grow with the input.
+ * The times at which keys were seen, of a sample of the keys. Both sides sample the same keys (those whose hash ends
+ * in so many zero bits), so what one side keeps the other keeps too, and memory does not grow with the input.
  */
 export interface Sketch {
   add(key: string, time: number): void;

@@ -120,7 +120,8 @@ describe('a clock that goes back begins another stretch', () => {
     ['two CPUs', [at(10.0002e9), at(10.0001e9)], [0, 0]],
     ['another file', [at(1e9), at(2e9, 'b')], [0, 1]],
     ['another clock', [at(1e9), at(2e9, 'a', 'wall')], [0, 1]],
-    ['lines without time stay', [{ file: 'a', time: null }, at(1e9), { file: 'a', time: null }], [0, 0, 0]],
+    ['both clocks in turn', [at(1e9), at(1e9, 'a', 'wall'), at(2e9), at(2e9, 'a', 'wall')], [0, 1, 0, 1]],
+    ['lines without time', [{ file: 'a', time: null }, at(1e9), { file: 'a', time: null }], [0, 1, 0]],
   ])('%s', (_, lines, numbers) => {
     const stretch = createStretcher();
     expect(lines.map((l) => stretch(l))).toEqual(numbers);
