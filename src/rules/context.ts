@@ -162,7 +162,7 @@ export interface Context {
   /** A copy for NFLOG, NFQUEUE, TEE and the like: what left the simulation, and where to. */
   note(text: string): void;
   /** Sockets on this host, for -m socket and -m owner. */
-  socket(packet: Packet): { transparent: boolean; uid?: number } | null | undefined;
+  socket(packet: Packet): { transparent: boolean; wildcard?: boolean; uid?: number } | null | undefined;
 }
 
 export interface CtTemplate {

@@ -32,6 +32,23 @@ import { string } from './string.js';
 import { cluster } from './cluster.js';
 import { rpfilter } from './rpfilter.js';
 import { set } from './set.js';
+import { ah, ah6, esp } from './spi.js';
+import { bpf } from './bpf.js';
+import { connlabel } from './connlabel.js';
+import { cpu, nfacct, osf, rateest } from './opaque.js';
+import { dccp } from './dccp.js';
+import { devgroup, realm } from './devgroup.js';
+import { dst, hbh } from './options6.js';
+import { eui64 } from './eui64.js';
+import { frag } from './frag.js';
+import { helper } from './helper.js';
+import { ipv6header } from './ipv6header.js';
+import { mh } from './mh.js';
+import { policy } from './policy.js';
+import { rt } from './rt.js';
+import { sctp } from './sctp.js';
+import { socket } from './socket.js';
+import { time } from './time.js';
 
 /** Every match there is. Each is declared as a whole `MatchDefinition`, so one that is half-added does not compile. */
 export const MATCHES: readonly MatchDefinition[] = [
@@ -71,6 +88,30 @@ export const MATCHES: readonly MatchDefinition[] = [
   cluster,
   rpfilter,
   set,
+  ah,
+  ah6,
+  esp,
+  bpf,
+  connlabel,
+  cpu,
+  nfacct,
+  osf,
+  rateest,
+  dccp,
+  devgroup,
+  realm,
+  dst,
+  hbh,
+  eui64,
+  frag,
+  helper,
+  ipv6header,
+  mh,
+  policy,
+  rt,
+  sctp,
+  socket,
+  time,
 ];
 
 const BY_NAME = new Map<string, MatchDefinition>();

@@ -1,0 +1,109 @@
+import type { MatchDefinition } from '../definition.js';
+import { bang } from '../negatable.js';
+import { saveString } from '../quoting.js';
+import type { OptionList, OptionSpec } from '../options.js';
+import { refusal } from '../refusal.js';
+import { Outcome } from '../verdict.js';
+
+/** Matches on what a capture and a snapshot cannot tell; they are kept, printed, and answered `unknown`. */
+export interface OpaqueMatch {
+  /** In the order iptables-save prints them. */
+  readonly given: readonly {
+    readonly name: string;
+    readonly negated: boolean;
+    readonly values: readonly string[];
+  }[];
+}
+
+function parse(
+  extension: string,
+  required: string,
+  specs: readonly OptionSpec[],
+  options: OptionList,
+): OpaqueMatch {
+  if (!options.has(required)) options.error(refusal.missing(extension, required));
+  return {
+    given: specs.flatMap(({ name }) => {
+      const option = options.find(name);
+      return option ? [{ name, negated: option.negated, values: option.args.map((word) => word.text) }] : [];
+    }),
+  };
+}
+
+function define(
+  name: string,
+  what: string,
+  specs: readonly OptionSpec[],
+  list: (data: OpaqueMatch) => string,
+  outcome: Outcome = Outcome.unknown,
+): MatchDefinition<OpaqueMatch, undefined> {
+  return {
+    name,
+    versions: [4, 6],
+    options: specs,
+    parse: (options) => parse(name, specs[0].name, specs, options),
+    print: ({ given }) =>
+      given.map((o) => [`${bang(o.negated)}${o.name}`, ...o.values.map(saveString)].join(' ')).join(' '),
+    list,
+    reads: () => ['random'],
+    pure: true,
+    start: () => undefined,
+    test: () => outcome,
+    explain: (data) => [{ name, field: 'random', wanted: list(data), saw: what, outcome }],
+  };
+}
+
+function value(data: OpaqueMatch, name: string): string {
+  return data.given.find((o) => o.name === name)?.values[0] ?? '';
+}
+
+/** The processor that took the packet in. */
+export const cpu = define(
+  'cpu',
+  'a processor that no capture tells',
+  [{ name: '--cpu', args: 1, negatable: true }],
+  (data) => `cpu ${bang(data.given[0]?.negated ?? false)}${value(data, '--cpu')}`,
+);
+
+/** Passive fingerprints, from a table that user space loads into the kernel. */
+export const osf = define(
+  'osf',
+  'fingerprints that were not given',
+  [
+    { name: '--genre', args: 1, negatable: true },
+    { name: '--ttl', args: 1 },
+    { name: '--log', args: 1 },
+  ],
+  (data) => `OS fingerprint match ${bang(data.given[0]?.negated ?? false)}${value(data, '--genre')}`,
+);
+
+/** A counter that `nfacct` keeps; one without a quota always hits. */
+export const nfacct = define(
+  'nfacct',
+  'a counter without a quota',
+  [{ name: '--nfacct-name', args: 1 }],
+  (data) => `nfacct-name  ${value(data, '--nfacct-name')}`,
+  Outcome.hit,
+);
+
+/** Rates that -j RATEEST measures with the kernel's timers. */
+export const rateest = define(
+  'rateest',
+  'an estimator that is not modelled',
+  [
+    { name: '--rateest', args: 1 },
+    { name: '--rateest1', args: 1 },
+    { name: '--rateest2', args: 1 },
+    { name: '--rateest-delta', args: 0 },
+    { name: '--rateest-lt', args: 0, negatable: true },
+    { name: '--rateest-gt', args: 0, negatable: true },
+    { name: '--rateest-eq', args: 0, negatable: true },
+    { name: '--rateest-bps', args: 'optional' },
+    { name: '--rateest-pps', args: 'optional' },
+    { name: '--rateest-bps1', args: 'optional' },
+    { name: '--rateest-bps2', args: 'optional' },
+    { name: '--rateest-pps1', args: 'optional' },
+    { name: '--rateest-pps2', args: 'optional' },
+  ],
+  (data) => `rateest match ${value(data, '--rateest')}`,
+);
