@@ -97,10 +97,15 @@ export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolea
   return readInto(own, answer) && found.entry.tuple(found.direction).equals(own);
 }
 
-/** Gives a predicted answer what only the capture tells: the IPv4 identification. */
+/** Gives a predicted answer what only the capture tells: the IPv4 identification, the IPv6 flow label. */
 export function takeIdentification(packet: Packet, seen: Packet): void {
-  if (packet.version !== 4) return;
   const data = packet.own();
+  if (packet.version === 6) {
+    data[1] = (data[1] & 0xf0) | (seen.data[1] & 0x0f);
+    data[2] = seen.data[2];
+    data[3] = seen.data[3];
+    return;
+  }
   setU16(data, Ipv4.id, u16(seen.data, Ipv4.id));
   setU16(data, Ipv4.checksum, 0);
   setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));

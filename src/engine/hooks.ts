@@ -50,7 +50,7 @@ export function buildHooks(program: Program, version: 4 | 6): readonly (readonly
   const family = version === 4 ? 'ip' : 'ip6';
   const chains = program.chains.filter((c) => ['inet', family].includes(c.chain.table.family));
   const natInUse = chains.some((c) => c.chain.base?.type === 'nat');
-  const tracking = natInUse || chains.some(needsTracking);
+  const tracking = chains.some(needsTracking);
   return HOOKS.map((hook) => {
     const entries: HookEntry[] = [];
     const nat: BaseChainProgram[] = [];

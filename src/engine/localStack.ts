@@ -1,11 +1,11 @@
 import { addressOf } from '../packet/addresses.js';
-import { echoReply, icmpError, rejectReset, resetForClosedPort, timestampReply } from '../packet/build.js';
+import { echoReply, icmpError, tcpReset, timestampReply } from '../packet/build.js';
 import { u8 } from '../packet/bytes.js';
 import { verifyTransport } from '../packet/checksum.js';
+import { Ipv6 } from '../packet/ipv6.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
-import { isIcmpError } from '../packet/rewrite.js';
-import { IcmpType, Icmpv6Type, Tcp, TcpFlag } from '../packet/transport.js';
+import { IcmpType, Icmpv6Type } from '../packet/transport.js';
 import { CtState, Direction } from '../rules/connection.js';
 import type { RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
@@ -98,9 +98,9 @@ export class LocalStack {
         )
       )
         return;
-      this.reply(passage, echoReply(packet, this.ownAddress(passage)));
+      this.reply(passage, echoReply(packet, { source: this.ownAddress(passage) }));
     } else if (v4 && type === IcmpType.timestamp && !toMany)
-      this.reply(passage, timestampReply(packet, this.ownAddress(passage)));
+      this.reply(passage, timestampReply(packet, 0, { source: this.ownAddress(passage) }));
   }
 
   /** The address that answers come from: the one asked, or where that was a broadcast, the interface's. */
@@ -115,10 +115,8 @@ export class LocalStack {
   private closedTcpPort(passage: Passage): void {
     const { packet } = passage;
     if (packet.packetType !== PacketType.host) return;
-    if (packet.length - packet.transport < Tcp.minimumLength) return;
-    if (u8(packet.data, packet.transport + Tcp.flags) & TcpFlag.rst) return;
-    if (verifyTransport(packet) === 'bad' || this.someoneListens(passage)) return;
-    this.reply(passage, resetForClosedPort(packet));
+    if (this.someoneListens(passage)) return;
+    this.reply(passage, tcpReset(packet, 'stack'));
   }
 
   /** `__udp4_lib_rcv()`, `__udp6_lib_rcv()`. */
@@ -170,26 +168,15 @@ export class LocalStack {
       return this.error(passage, type, REJECT_CODES[kind]);
     }
     if (packet.packetType !== PacketType.host) return;
-    const reset = rejectReset(packet);
+    const reset = tcpReset(packet, 'reject');
     if (!reset) return;
-    const answer = new Passage(reset);
-    // `nf_ct_attach()`: the reset belongs to the connection that it ends, and counts as related to it.
-    if (passage.connection) {
-      answer.connection = passage.connection;
-      answer.state = CtState.related;
-      answer.direction = passage.direction === Direction.original ? Direction.reply : Direction.original;
-      setClosing(passage.connection, packet.time);
-    }
-    this.send(answer, passage);
+    if (passage.connection) setClosing(passage.connection, packet.time);
+    this.send(attached(reset, passage), passage);
   }
 
   /** `icmp_send()` (net/ipv4/icmp.c), `icmp6_send()` (net/ipv6/icmp.c). */
   private error(passage: Passage, type: number, code: number, mtu = 0): void {
     const { packet } = passage;
-    // RFC 1122 section 3.2.2, RFC 4443 section 2.4: never about an error, a later fragment, or what went to many.
-    if (packet.fragmentOffset !== 0 || isIcmpError(packet)) return;
-    const many = packet.packetType !== PacketType.host;
-    if (many && !(packet.version === 6 && type === Icmpv6Type.packetTooBig)) return;
     const source = addressOf(packet, 'source');
     const route = this.host.routing.lookup({ destination: source });
     if (!route) return;
@@ -199,10 +186,13 @@ export class LocalStack {
         : this.host.routing.sourceAddress(source, route);
     const from = packet.in === null ? this.host.routing.sourceAddress(source, route) : own;
     if (!from) return;
+    const pointer = packet.version === 6 && type === Icmpv6Type.parameterProblem;
+    const rest = pointer ? nextHeaderOffset(packet) : mtu;
+    const answer = icmpError(packet, { type, code, rest }, { source: from });
+    if (!answer) return;
     if (!route.device?.isLoopback && this.limited(packet.version, type))
       if (!this.limiter.allows(source, this.interval(packet.version), packet.time)) return;
-    const answer = icmpError(packet, type, code, { source: from, mtu });
-    if (answer) this.reply(passage, answer);
+    this.send(attached(answer, passage), passage);
   }
 
   private limited(version: 4 | 6, type: number): boolean {
@@ -216,7 +206,31 @@ export class LocalStack {
     return this.host.sysctl(name, 1000) * 1e6;
   }
 
-  private reply(cause: Passage, packet: Packet): void {
-    this.send(new Passage(packet), cause);
+  private reply(cause: Passage, packet: Packet | null): void {
+    if (packet) this.send(new Passage(packet), cause);
   }
+}
+
+/** Where the next-header field stands that names the transport protocol (RFC 4443 section 3.4). */
+function nextHeaderOffset(packet: Packet): number {
+  let field: number = Ipv6.nextHeader;
+  for (let at: number = Ipv6.length; at < packet.transport;) {
+    const length = (u8(packet.data, at + 1) + 1) * 8;
+    field = at;
+    at += length;
+  }
+  return field;
+}
+
+/**
+ * An error or reset belongs to the connection of the packet that it is about, confirmed or not, and is RELATED to
+ * it: `nf_conntrack_attach()` (net/netfilter/nf_conntrack_core.c).
+ */
+function attached(packet: Packet, cause: Passage): Passage {
+  const answer = new Passage(packet);
+  if (!cause.connection) return answer;
+  answer.connection = cause.connection;
+  answer.state = CtState.related;
+  answer.direction = cause.direction === Direction.original ? Direction.reply : Direction.original;
+  return answer;
 }

@@ -69,6 +69,7 @@ export class Replay {
   lastTime = 0;
   private readonly egress = new EgressWindow();
   private readonly arrivals: Arrivals;
+  private readonly ownSockets = new OwnSockets();
   private readonly bridgesWithPorts = new Set<Device>();
   private readonly callIptables: boolean;
   private readonly callIp6tables: boolean;
@@ -84,7 +85,7 @@ export class Replay {
     const { sinks } = options;
     this.kernel = new Kernel({
       ruleset: options.ruleset,
-      host: kernelHost(host),
+      host: kernelHost(host, this.ownSockets),
       sets: options.sets,
       epoch: source.epoch,
       observer: options.observer ?? null,
@@ -175,6 +176,7 @@ export class Replay {
       own.uid = 0;
       own.gid = 0;
     }
+    this.ownSockets.note(own);
     this.kernel.send(passage);
   }
 
@@ -242,7 +244,21 @@ function hasOwner(packet: Packet): boolean {
   return true;
 }
 
-function kernelHost(host: Host): KernelHost {
+/** The sockets that the host was seen to send from: an answer to one of them finds it open. */
+class OwnSockets {
+  private readonly seen = new Set<number>();
+
+  note(packet: Packet): void {
+    if (packet.hasTransport && hasPorts(packet.protocol))
+      this.seen.add((packet.protocol << 16) | packet.sourcePort);
+  }
+
+  takes(packet: Packet): boolean {
+    return this.seen.has((packet.protocol << 16) | packet.destinationPort);
+  }
+}
+
+function kernelHost(host: Host, ownSockets: OwnSockets): KernelHost {
   return {
     routing: host.routing,
     routes: host.routes,
@@ -251,6 +267,7 @@ function kernelHost(host: Host): KernelHost {
     listens: (packet) => {
       const destination = addressOf(packet, 'destination');
       const port = packet.destinationPort;
+      if (ownSockets.takes(packet)) return true;
       return host.sockets.some(
         (s) =>
           s.protocol === packet.protocol &&
