@@ -81,22 +81,19 @@ function parseBody(text: string, head: Head): LogRecord {
   const physOut = take(PHYS_OUT)?.[1];
   const mac = readMac(take);
   const words = readWords(line, at, false);
-  const owner = splitTail(words.tokens);
   const restEnd = lent ? line.length - 1 : line.length;
-  const rest = line.slice(words.end, restEnd);
-  return {
-    prefix: text.slice(0, head.at),
-    in: head.in,
-    out: head.out,
-    ...(physIn !== undefined && { physIn }),
-    ...(physOut !== undefined && { physOut }),
-    ...(mac && { mac }),
-    ...(words.tokens.length > 0 && { packet: packetOf(words) }),
-    ...owner,
-    ...(words.end < restEnd && { rest }),
-    ...(lent && words.end === line.length && { bare: true as const }),
-  };
+  const record: Writable<LogRecord> = { prefix: text.slice(0, head.at), in: head.in, out: head.out };
+  if (physIn !== undefined) record.physIn = physIn;
+  if (physOut !== undefined) record.physOut = physOut;
+  if (mac) record.mac = mac;
+  takeTail(words.tokens, record);
+  if (words.tokens.length > 0) record.packet = packetOf(words);
+  if (words.end < restEnd) record.rest = line.slice(words.end, restEnd);
+  if (lent && words.end === line.length) record.bare = true;
+  return record;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function readMac(take: (pattern: RegExp) => RegExpExecArray | null): MacLog | undefined {
   const raw = take(RAW_MAC);
@@ -172,30 +169,27 @@ function readToken(line: string, at: number): { token: Token; length: number } |
 }
 
 function packetOf(words: Words): PacketLog {
-  return {
-    version: versionOf(words.tokens),
-    tokens: words.tokens,
-    ...(words.inner && { inner: words.inner }),
-    ...(words.bare && { bare: true as const }),
-  };
+  const packet: Writable<PacketLog> = { version: versionOf(words.tokens), tokens: words.tokens };
+  if (words.inner) packet.inner = words.inner;
+  if (words.bare) packet.bare = true;
+  return packet;
 }
 
+const NUMBER = /^(?:0|[1-9]\d{0,9})$/;
+const MARK = /^0x[1-9a-f][0-9a-f]{0,7}$/;
+
 /** Takes `UID= GID= MARK=` off the end, where they stand as the kernel prints them. */
-function splitTail(tokens: Token[]): Pick<LogRecord, 'uid' | 'gid' | 'mark'> {
+function takeTail(tokens: Token[], record: Writable<LogRecord>): void {
   const last = (name: string, form: RegExp): string | undefined => {
     const token = tokens.at(-1);
     if (token?.[0] !== name || token[1] === null || !form.test(token[1])) return undefined;
     tokens.pop();
     return token[1];
   };
-  const mark = last('MARK', /^0x[1-9a-f][0-9a-f]{0,7}$/);
-  const gid = last('GID', ID_NUMBER);
-  const uid = last('UID', ID_NUMBER);
-  return {
-    ...(uid !== undefined && { uid: Number(uid) }),
-    ...(gid !== undefined && { gid: Number(gid) }),
-    ...(mark !== undefined && { mark: parseInt(mark, 16) }),
-  };
+  const mark = last('MARK', MARK);
+  if (mark !== undefined) record.mark = parseInt(mark, 16);
+  const gid = last('GID', NUMBER);
+  if (gid !== undefined) record.gid = Number(gid);
+  const uid = last('UID', NUMBER);
+  if (uid !== undefined) record.uid = Number(uid);
 }
-
-const ID_NUMBER = /^(?:0|[1-9]\d{0,9})$/;

@@ -156,5 +156,8 @@ export function createAssembler(options: ClockOptions, diagnostics: Diagnostics,
 function jsonPart(text: string): string | undefined {
   let at = text.charCodeAt(0) === 0x1e ? 1 : 0;
   if (text.startsWith('data: ', at)) at += 6;
-  return text[at] === '{' && /\}\s*,?\s*$/.test(text) ? text.slice(at).replace(/,\s*$/, '') : undefined;
+  if (text[at] !== '{') return undefined;
+  let json = text.slice(at).trimEnd();
+  if (json.endsWith(',')) json = json.slice(0, -1).trimEnd();
+  return json.endsWith('}') ? json : undefined;
 }

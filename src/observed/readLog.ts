@@ -63,21 +63,28 @@ export async function* readLog(
   }
 }
 
-function* entries({ message, line }: Placed, file: string, boot: number): Generator<ObservedEntry> {
-  const { text, ...about } = message;
-  let rest: string | undefined = text;
-  // Where two lines came to stand on one, the second is what is left of the first.
-  while (rest !== undefined) {
-    const record = parse(rest);
-    if (!record) break;
-    const left = record.rest !== undefined && parse(record.rest) ? record.rest : undefined;
-    const own: string = left === undefined ? rest : rest.slice(0, rest.length - left.length);
-    yield { ...about, text: own, record: left === undefined ? record : parse(own), file, line, boot };
-    rest = left;
-    if (rest === undefined) return;
+/** Where several lines came to stand on one, how many of them are told apart. */
+const MOST_ON_ONE_LINE = 50;
+
+function entries({ message, line }: Placed, file: string, boot: number): ObservedEntry[] {
+  const record = parse(message.text);
+  if (!record) {
+    const loss = mayMatter(message.text) ? readLoss(message.text) : undefined;
+    return loss ? [{ ...message, record: null, loss, file, line, boot }] : [];
   }
-  const loss = mayMatter(text) ? readLoss(text) : undefined;
-  if (loss) yield { ...about, text, record: null, loss, file, line, boot };
+  const first = { ...message, record, file, line, boot };
+  if (!record.rest?.includes('IN=')) return [first];
+  const found: ObservedEntry[] = [];
+  let entry = first;
+  for (let n = 1; n < MOST_ON_ONE_LINE; n++) {
+    const { rest } = entry.record;
+    const next = rest === undefined ? null : parse(rest);
+    if (rest === undefined || !next) break;
+    const text = entry.text.slice(0, entry.text.length - rest.length);
+    found.push({ ...entry, text, record: parse(text) });
+    entry = { ...entry, text: rest, record: next };
+  }
+  return [...found, entry];
 }
 
 /** Counts beginnings of boots: the kernel's first line, journalctl's separators, a new _BOOT_ID. */
@@ -88,7 +95,7 @@ function createBootCounter() {
   return {
     see(line: string): void {
       const separator = line.startsWith('-- Boot ') || line.startsWith('-- Reboot --');
-      if (linesSeen++ > 0 && (separator || / Linux version \d+\.\d+\S* \(/.test(line))) boot++;
+      if (linesSeen++ > 0 && (separator || line.includes(' Linux version '))) boot++;
     },
     at(bootId: string | undefined): number {
       if (bootId !== undefined && id !== undefined && bootId !== id) boot++;

@@ -305,6 +305,17 @@ describe('a whole file', () => {
     expect(diagnostics.list[0].message).toMatch(/was cut/);
   });
 
+  it.each(['{ ', '} ', '{"IN=":', '[[', 'IN= OUT= ', 'lost ', ', '])(
+    'takes time in proportion to a long line of %s',
+    async (piece) => {
+      const start = performance.now();
+      await read(
+        `${piece}${' '.repeat(300_000)}x\n{IN=${piece.repeat(300_000)}x}\n<4>1 - ${piece.repeat(300_000)}`,
+      );
+      expect(performance.now() - start).toBeLessThan(5000);
+    },
+  );
+
   it('is read the same in pieces of any size, and nothing in it throws', async () => {
     const samples = readdirSync(FORMATS).flatMap((f) =>
       readFileSync(new URL(f, FORMATS), 'utf8').split('\n'),
