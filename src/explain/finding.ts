@@ -1,0 +1,78 @@
+/** Who is to blame: what the host must have otherwise than the inputs say. */
+export type Suspect =
+  | {
+      readonly family: string;
+      readonly table: string;
+      readonly chain: string;
+      /** 1-based; null for the policy. */
+      readonly rule: number | null;
+      readonly text: string;
+    }
+  | { readonly set: string; readonly element: string }
+  | { readonly sysctl: string }
+  | { readonly route: string }
+  | { readonly conntrack: string };
+
+/**
+ * The facts of each kind of finding; its words are in src/report/words.ts, and a kind without words does not compile.
+ * Rules are told as the command line addresses them.
+ */
+export interface FindingFacts {
+  /** The given ruleset has a rule that the host has not. */
+  ruleExtra: { readonly rule: string };
+  /** The host has a rule here that the given ruleset has not. */
+  ruleMissing: { readonly chain: string; readonly before: string | null; readonly likely: string | null };
+  ruleMoved: { readonly rule: string; readonly to: string };
+  ruleChanged: {
+    readonly rule: string;
+    readonly field: string;
+    readonly given: string;
+    readonly host: string | null;
+  };
+  policy: { readonly chain: string; readonly given: string; readonly host: string };
+  setElement: { readonly set: string; readonly element: string; readonly onHost: boolean };
+  route: { readonly given: string | null; readonly host: string | null };
+  address: { readonly interface: string; readonly given: string | null; readonly host: string | null };
+  sysctl: { readonly name: string; readonly given: string; readonly host: string };
+  /** Connections that were there before the capture began. */
+  olderConnections: { readonly count: number };
+  /** Another generation of the ruleset was loaded at a time, ns since capture start. */
+  reloaded: { readonly at: number };
+  helper: { readonly name: string };
+  /** Tables of the other backend, or of a bridge, decide as well. */
+  otherTables: { readonly which: string };
+  logLost: { readonly count: number; readonly reason: string | null };
+  captureIncomplete: { readonly packets: number };
+  /** No hypothesis explains it, but the differences share a rule. */
+  unexplained: {
+    readonly rule: string | null;
+    readonly onlySimulated: number;
+    readonly onlyHost: number;
+    readonly fields: readonly string[];
+  };
+}
+
+export type FindingKind = keyof FindingFacts;
+
+/** A kind with its facts, and how good an explanation it is. */
+export type Finding = {
+  readonly [K in FindingKind]: {
+    readonly kind: K;
+    readonly facts: FindingFacts[K];
+    /** 0 to 1. */
+    readonly confidence: number;
+    /** Differences that are gone where it is true. */
+    readonly explains: number;
+    /** Differences that remain then. */
+    readonly left: number;
+    readonly suspect: Suspect | null;
+    /** Frames and what they show, most telling first. */
+    readonly evidence: readonly Evidence[];
+  };
+}[FindingKind];
+
+export interface Evidence {
+  /** 1-based; 0 for none. */
+  readonly frame: number;
+  readonly text: string;
+}

@@ -1,0 +1,183 @@
+import { styleText } from 'node:util';
+import { partsPerMillion } from '../compare/clock.js';
+import { isDisagreement, type Comparison, type Difference } from '../compare/result.js';
+import type { Finding } from '../explain/finding.js';
+import { escapeControls } from '../source/text.js';
+import { span } from './time.js';
+import { wordsOf } from './words.js';
+
+export interface TextOptions {
+  readonly color?: boolean;
+  /** Columns of the terminal; 100 unless given. Longer lines are cut. */
+  readonly width?: number;
+  /** Differences shown; 12 unless given. */
+  readonly most?: number;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+const MOST_FINDINGS = 3;
+
+/**
+ * The result for a terminal, a screen long: the verdict, what explains it, the first differences, and what was set
+ * aside. Everything from outside is escaped; colour only where asked for.
+ */
+export function comparisonText(
+  result: Comparison,
+  findings: readonly Finding[],
+  options: TextOptions = {},
+): string {
+  const width = Math.max(40, options.width ?? 100);
+  const paint = (style: Style, text: string): string => (options.color ? styleText(style, text) : text);
+  const fit = (text: string): string => cut(escapeControls(text), width);
+  const wrapped = (text: string, lead: string): string[] => wrap(escapeControls(text), lead, width);
+  const lines = [verdict(result, paint)];
+
+  findings.slice(0, MOST_FINDINGS).forEach((finding, i) => {
+    const { statement, advice } = wordsOf(finding);
+    const share = `explains ${finding.explains} of ${result.differences.length}`;
+    const sure = `confidence ${Math.round(finding.confidence * 100)} %`;
+    lines.push('', ...wrapped(statement, `${i + 1}. `).map((line) => paint('bold', line)));
+    lines.push(`   ${share}, ${sure}`, ...wrapped(advice, '   '));
+  });
+  if (findings.length > MOST_FINDINGS) lines.push(`   and ${findings.length - MOST_FINDINGS} more findings`);
+
+  const most = options.most ?? 12;
+  if (result.differences.length > 0) lines.push('');
+  for (const d of mostTelling(result.differences).slice(0, most)) {
+    lines.push(paint(STYLES[d.kind], fit(headOf(d))));
+    for (const row of bodyOf(d)) lines.push(fit(row));
+  }
+  const more = result.differences.length - most;
+  if (more > 0) lines.push(`and ${more} more ${plural(more, 'difference')}; --out DIR writes all of them`);
+
+  lines.push(
+    '',
+    ...[...totals(result), ...result.assumptions.map((a) => `assumed: ${a}`)].flatMap((t) => wrapped(t, '')),
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+const STYLES: Record<Difference['kind'], Style> = {
+  field: 'yellow',
+  onlySimulated: 'red',
+  onlyHost: 'red',
+  lost: 'dim',
+  undecidable: 'dim',
+};
+
+function verdict(
+  { summary, differences }: Comparison,
+  paint: (style: Style, text: string) => string,
+): string {
+  const wrong = differences.filter(isDisagreement).length;
+  const lines = `${summary.predicted} predicted ${plural(summary.predicted, 'line')}`;
+  if (wrong > 0)
+    return paint(
+      ['bold', 'red'],
+      `${wrong} ${plural(wrong, 'difference')} from the host's log: ${lines}, ${summary.observed} logged.`,
+    );
+  if (summary.predicted === 0 && summary.observed === 0)
+    return paint(
+      'bold',
+      "Nothing to compare: neither the simulation nor the host's log has a line in this time.",
+    );
+  const open = differences.length > 0 ? `; ${differences.length} cannot be decided` : '';
+  return paint(
+    ['bold', 'green'],
+    `No difference: the host logged what the ruleset says (${summary.matched} of ${lines} paired${open}).`,
+  );
+}
+
+/** Disagreements before open questions, in order of time. */
+function mostTelling(differences: readonly Difference[]): Difference[] {
+  return [...differences.filter(isDisagreement), ...differences.filter((d) => !isDisagreement(d))];
+}
+
+const HEADS: Record<Difference['kind'], string> = {
+  field: 'differs',
+  onlySimulated: 'only simulated',
+  onlyHost: 'only on the host',
+  lost: 'lost on the way to the log',
+  undecidable: 'undecidable',
+};
+
+function headOf(d: Difference): string {
+  const at = [
+    d.frame > 0 ? `packet ${d.frame}` : null,
+    `${(d.time / 1e9).toFixed(6)} s`,
+    d.rule,
+    d.position && `${d.position.file}:${d.position.line}`,
+  ].filter((part) => part !== null);
+  return `${d.field ?? 'line'} ${HEADS[d.kind]}: ${at.join(', ')}`;
+}
+
+function bodyOf(d: Difference): string[] {
+  const rows =
+    d.field === null
+      ? [`    ${d.line}`]
+      : [
+          `    simulated ${d.simulated ?? '(no such field)'}`,
+          `    host      ${d.host ?? '(no such field)'}`,
+          `    ${d.line}`,
+        ];
+  return d.reason === null ? rows : [...rows, `    ${d.reason}`];
+}
+
+function totals({ summary, aside, clocks }: Comparison): string[] {
+  const counts = [
+    `${summary.packets} ${plural(summary.packets, 'packet')}`,
+    `${summary.predicted} predicted, ${summary.observed} logged, ${summary.matched} alike`,
+    summary.fieldMismatch > 0 && `${summary.fieldMismatch} with other fields`,
+    summary.onlySimulated > 0 && `${summary.onlySimulated} only simulated`,
+    summary.onlyHost > 0 && `${summary.onlyHost} only on the host`,
+    summary.suppressed > 0 && `${summary.suppressed} lost by the log`,
+    aside.undecidable > 0 && `${aside.undecidable} undecidable`,
+  ];
+  const set = [
+    aside.outside > 0 && `${aside.outside} outside the capture's time`,
+    aside.unplaced > 0 && `${aside.unplaced} of other boots`,
+    aside.duplicates > 0 && `${aside.duplicates} in two files`,
+  ].filter(Boolean);
+  const lines = [counts.filter(Boolean).join(', ')];
+  if (set.length > 0) lines.push(`log lines set aside: ${set.join(', ')}`);
+  const best = clocks.reduce<(typeof clocks)[number] | null>(
+    (a, b) => ((b.fit?.agreeing ?? 0) > (a?.fit?.agreeing ?? 0) ? b : a),
+    null,
+  );
+  if (best?.fit) {
+    const { agreeing, uncertainty } = best.fit;
+    const drift = partsPerMillion(best.fit);
+    lines.push(
+      `log clock told from ${agreeing} ${plural(agreeing, 'line')} to within ${span(uncertainty)}` +
+        `${Math.abs(drift) >= 0.5 ? `, drifting ${drift.toFixed(1)} ppm` : ''}`,
+    );
+  }
+  return lines;
+}
+
+function plural(n: number, word: string): string {
+  return n === 1 ? word : `${word}s`;
+}
+
+/** Cut into lines at spaces; the first begins with `lead`, the others are indented as far. */
+function wrap(text: string, lead: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = lead;
+  for (const word of text.split(' ')) {
+    const fresh = line.length <= lead.length;
+    if (!fresh && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = ' '.repeat(lead.length) + word;
+    } else line += fresh ? word : ` ${word}`;
+    if (line.length > width) line = cut(line, width);
+  }
+  return [...lines, line];
+}
+
+function cut(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const end = width - 1;
+  // Never half of a surrogate pair.
+  return `${text.slice(0, /[\ud800-\udbff]/.test(text[end - 1]) ? end - 1 : end)}…`;
+}

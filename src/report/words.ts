@@ -1,0 +1,132 @@
+import type { Finding, FindingFacts, FindingKind } from '../explain/finding.js';
+
+/** What is said of a kind of finding. The facts come from outside: whoever prints escapes. */
+interface Words<Facts> {
+  readonly title: string;
+  readonly statement: (facts: Facts) => string;
+  readonly advice: (facts: Facts) => string;
+}
+
+/** The one table of words; every report uses it. */
+const WORDS = {
+  ruleExtra: {
+    title: 'Rule that the host has not',
+    statement: ({ rule }) => `The host decides as if it had no rule ${rule}.`,
+    advice: ({ rule }) =>
+      `Look for ${rule} in the running ruleset (iptables-save -c): was it removed, or never loaded?`,
+  },
+  ruleMissing: {
+    title: 'Rule that only the host has',
+    statement: ({ chain, before, likely }) =>
+      `The host has a rule in ${chain}${before === null ? '' : ` before ${before}`} that the given ruleset has not` +
+      `${likely === null ? '' : `, such as ${likely}`}.`,
+    advice: () => 'Save the ruleset again from the running kernel and compare.',
+  },
+  ruleMoved: {
+    title: 'Rule in another place',
+    statement: ({ rule, to }) => `The host has ${rule} at ${to}.`,
+    advice: () =>
+      'The order decides which rule a packet meets first: compare the order with the running ruleset.',
+  },
+  ruleChanged: {
+    title: 'Rule that differs',
+    statement: ({ rule, field, given, host }) =>
+      host === null
+        ? `On the host, ${rule} does not have ${field} ${given}.`
+        : `On the host, ${rule} has ${field} ${host}; the given ruleset says ${given}.`,
+    advice: ({ rule }) => `Compare ${rule} with the running ruleset.`,
+  },
+  policy: {
+    title: 'Policy that differs',
+    statement: ({ chain, given, host }) =>
+      `The policy of ${chain} is ${host} on the host; the given ruleset says ${given}.`,
+    advice: ({ chain, host }) =>
+      `Set the policy of ${chain} to ${host} in the given ruleset, or mend the host.`,
+  },
+  setElement: {
+    title: 'Set that differs',
+    statement: ({ set, element, onHost }) =>
+      onHost
+        ? `The host's set ${set} holds ${element}; the given one does not.`
+        : `The host's set ${set} does not hold ${element}; the given one does.`,
+    advice: ({ set }) => `List ${set} on the host; its elements may have timed out or been added since.`,
+  },
+  route: {
+    title: 'Route that differs',
+    statement: ({ given, host }) =>
+      `The host routes by ${host ?? 'no such route'}; the snapshot says ${given ?? 'that there is none'}.`,
+    advice: () => 'Compare ip route show table all with the snapshot.',
+  },
+  address: {
+    title: 'Address that differs',
+    statement: ({ interface: name, given, host }) =>
+      `On the host, ${name} has ${host ?? 'no such address'}; the snapshot says ${given ?? 'none'}.`,
+    advice: () => 'Compare ip addr with the snapshot.',
+  },
+  sysctl: {
+    title: 'Kernel setting that differs',
+    statement: ({ name, given, host }) => `${name} is ${host} on the host; the snapshot says ${given}.`,
+    advice: ({ name }) => `Ask the host: sysctl ${name}.`,
+  },
+  olderConnections: {
+    title: 'Connections older than the capture',
+    statement: ({ count }) =>
+      `${count} ${count === 1 ? 'connection was' : 'connections were'} known to the host before the capture began.`,
+    advice: () => 'Give conntrack.txt (conntrack -L -o extended), taken when the capture begins.',
+  },
+  reloaded: {
+    title: 'Ruleset loaded during the capture',
+    statement: ({ at }) => `From ${(at / 1e9).toFixed(6)} s on, the host decides by another ruleset.`,
+    advice: () => 'Look for what reloads the firewall then, and cut the capture there.',
+  },
+  helper: {
+    title: 'Connection tracking helper',
+    statement: ({ name }) => `The host's ${name} helper expects connections that the given ruleset does not.`,
+    advice: ({ name }) => `Check nf_conntrack_helper and CT --helper ${name} on the host.`,
+  },
+  otherTables: {
+    title: 'Tables of another backend',
+    statement: ({ which }) => `${which} decide as well on the host.`,
+    advice: () => 'Give both: iptables-save of each variant, and nft list ruleset.',
+  },
+  logLost: {
+    title: 'Log lines lost',
+    statement: ({ count, reason }) =>
+      `${count} ${count === 1 ? 'line was' : 'lines were'} lost on the way to the log${reason === null ? '' : ` (${reason})`}.`,
+    advice: () => "Raise the ring buffer (log_buf_len) and journald's RateLimitBurst, or log less.",
+  },
+  captureIncomplete: {
+    title: 'Capture incomplete',
+    statement: ({ packets }) =>
+      `The host logged ${packets} ${packets === 1 ? 'packet' : 'packets'} that the capture has not.`,
+    advice: () => 'Capture on every interface (tcpdump -i any) with a larger buffer (-B).',
+  },
+  unexplained: {
+    title: 'Differences of one rule',
+    statement: ({ rule, onlySimulated, onlyHost, fields }) => {
+      const parts = [
+        onlySimulated > 0 && `${onlySimulated} ${onlySimulated === 1 ? 'line' : 'lines'} only simulated`,
+        onlyHost > 0 && `${onlyHost} only on the host`,
+        fields.length > 0 && `${fields.join(', ')} ${fields.length === 1 ? 'differs' : 'differ'}`,
+      ].filter((part) => part !== false);
+      return `${rule ?? 'Lines of no known rule'}: ${parts.join('; ')}.`;
+    },
+    advice: ({ rule }) =>
+      rule === null
+        ? 'Look for the prefix in the running ruleset.'
+        : `Ask nfreplay why ${rule} does or does not fire, and compare the rules before it with the host's.`,
+  },
+} satisfies { readonly [K in FindingKind]: Words<FindingFacts[K]> };
+
+/** A finding in words. */
+export interface Worded {
+  readonly title: string;
+  readonly statement: string;
+  readonly advice: string;
+}
+
+export function wordsOf({ kind, facts }: Pick<Finding, 'kind' | 'facts'>): Worded {
+  // Kind and facts belong together by the type of Finding, which the lookup by kind loses.
+  const words = WORDS[kind] as Words<unknown>;
+  return { title: words.title, statement: words.statement(facts), advice: words.advice(facts) };
+}
