@@ -2,8 +2,7 @@ import type { Chain, MatchStep, Rule, Step } from '../../rules/model.js';
 import type { Word } from '../../rules/options.js';
 import type { Position } from '../../source/text.js';
 import type { Command } from './scan.js';
-import { isTargetName } from './extensionNames.js';
-import { kernelRefuses } from './kernelChecks.js';
+import { kernelRefuses, kernelRefusesWithout } from './kernelChecks.js';
 import { printRuleLine } from './list.js';
 import type { Problem } from './problem.js';
 import { load, unknownTargetStep } from './specification.js';
@@ -79,8 +78,7 @@ export function applyCommand(state: TableState, command: Command, how: Applying)
     case 'd':
       if (!chain) return refuse('noSuchChain');
       if (command.number > chain.rules.length) return refuse('deletionTooBig');
-      removeRule(state, chain, command.number - 1);
-      return null;
+      return takeOut(state, chain, command.number - 1, how);
     case 'F':
       return each(state, command, how, 'Flushing', (c) => flushChain(state, c));
     case 'Z':
@@ -133,7 +131,7 @@ function inOrder(state: TableState): Chain[] {
   return [...all.filter((c) => c.base), ...user];
 }
 
-export function zeroChain(chain: Chain): void {
+function zeroChain(chain: Chain): void {
   if (chain.base) {
     chain.base.packets = 0;
     chain.base.bytes = 0;
@@ -141,7 +139,7 @@ export function zeroChain(chain: Chain): void {
   for (const rule of chain.rules) zeroRule(rule);
 }
 
-export function zeroRule(rule: Rule): void {
+function zeroRule(rule: Rule): void {
   rule.packets = 0;
   rule.bytes = 0;
 }
@@ -222,14 +220,13 @@ function changeRule(
     case 'C': {
       const at = chain.rules.findIndex((r) => r.text === rule.text);
       if (at < 0) return refuse('noSuchRule');
-      if (command.letter === 'D') removeRule(state, chain, at);
-      return null;
+      return command.letter === 'D' ? takeOut(state, chain, at, how) : null;
     }
     case 'R': {
       if (command.number > length) return refuse('replacementTooBig');
       const old = chain.rules[command.number - 1];
       placeRule(state, rule, command.number - 1, 1);
-      const refusal = how.kernel ? kernelRefuses(state, rule) : null;
+      const refusal = how.kernel ? (kernelRefuses(state, rule) ?? kernelRefusesWithout(state, old)) : null;
       if (refusal) placeRule(state, old, command.number - 1, 1);
       return refusal && refuse(refusal);
     }
@@ -242,6 +239,14 @@ function changeRule(
       return refusal && refuse(refusal);
     }
   }
+}
+
+function takeOut(state: TableState, chain: Chain, at: number, how: Applying): Failure | null {
+  const rule = chain.rules[at];
+  removeRule(state, chain, at);
+  const refusal = how.kernel ? kernelRefusesWithout(state, rule) : null;
+  if (refusal) placeRule(state, rule, at);
+  return refusal && refuse(refusal);
 }
 
 function stepsOf(head: MatchStep | null, matches: readonly MatchStep[], end: Step | null): Step[] {
@@ -293,9 +298,4 @@ export function keepRule(
       makeRule(chain, stepsOf(head, said.matches, end), command.counters, position),
       chain.rules.length,
     );
-}
-
-/** Whether a name can only be meant as an extension's. */
-export function namesExtension(jump: Word): boolean {
-  return isTargetName(jump.text);
 }

@@ -46,6 +46,7 @@ export function parseCommand(words: readonly Word[], at: Position, reader: Reade
     sources: null,
     destinations: null,
     refusedByKernel: false,
+    ignored: false,
     protocol: null,
     protocolNegated: false,
     matches: [],
@@ -59,8 +60,8 @@ export function parseCommand(words: readonly Word[], at: Position, reader: Reade
     fail(scan, 'Parser cannot handle more arguments', words[MOST_WORDS]);
     return null;
   }
-  while (scan.next < words.length && !(scan.failed && reader.strict)) step(scan);
-  if (scan.failed && reader.strict) return null;
+  while (scan.next < words.length && !scan.ignored && !(scan.failed && reader.strict)) step(scan);
+  if (scan.ignored || (scan.failed && reader.strict)) return null;
   return finish(scan, at);
 }
 
@@ -186,10 +187,23 @@ function extensionOption(scan: Scan, owner: Loaded, spec: OptionSpec, word: Word
     else wrong(`${spec.name} requires two args.`);
   }
   for (const arg of args) owner.raw.push(arg.text);
-  if (negated && !spec.negatable) wrong(`${extension}: option "${spec.name}" cannot be inverted.\n`);
+  if (negated && !spec.negatable) wrong(`${extension}: option "${longName(spec)}" cannot be inverted.\n`);
   if (!REPEATABLE.has(extension) && owner.given.some((g) => g.name === spec.name))
-    wrong(`${extension}: option "${spec.name}" can only be used once.\n`);
+    wrong(usedTwice(extension, spec));
   owner.given.push({ name: spec.name, negated, args, position: word.position });
+}
+
+/** The spelling that iptables uses in messages. */
+function longName(spec: OptionSpec): string {
+  return spec.aliases?.find((alias) => /^--(source|destination)-/.test(alias)) ?? spec.name;
+}
+
+/** `tcp_parse()` (extensions/libxt_tcp.c) has words of its own. */
+function usedTwice(extension: string, spec: OptionSpec): string {
+  if (extension !== 'tcp') return `${extension}: option "${longName(spec)}" can only be used once.\n`;
+  if (spec.name === '--syn' || spec.name === '--tcp-flags')
+    return "Only one of `--syn' or `--tcp-flags'  allowed";
+  return `Only one \`${longName(spec)}' allowed`;
 }
 
 /** -m policy describes several transforms with the same options (`XTOPT_MULTI`, extensions/libxt_policy.c). */
@@ -211,7 +225,9 @@ function globalOption(scan: Scan, option: GlobalOption, word: Word, value: Word 
     command(scan, letter as Letter, argument, word);
     return;
   }
-  if (argument) withArgument(scan, letter, argument, word);
+  // These look at argv[optind - 1], so that `-ptcp` and `--protocol=tcp` are taken whole (`do_parse()`).
+  const whole = value && scan.reader.strict && 'psdjio'.includes(letter) ? word : argument;
+  if (whole) withArgument(scan, letter, whole, word);
   else withoutArgument(scan, letter, word);
 }
 
@@ -297,7 +313,9 @@ function withoutArgument(scan: Scan, letter: string, word: Word): void {
       return;
     case '4':
     case '6':
-      if (Number(letter) !== version) fail(scan, `-${letter} does not go with this program`, word);
+      if (Number(letter) === version) return;
+      if (scan.reader.table !== null) scan.ignored = true;
+      else fail(scan, '', word, 1, true);
       return;
   }
 }
@@ -326,10 +344,11 @@ function finish(scan: Scan, at: Position): Command | null {
   checkCommand(scan);
   const heads = headSteps(scan, at, protocol, complain);
   if ((scan.failed && reader.strict) || scan.letters.length === 0) return null;
-  const main = scan.letters.find((letter) => letter !== 'Z') ?? scan.letters[0];
+  const main = scan.letters.find((letter) => letter === 'L' || letter === 'S') ?? scan.letters[0];
+  const zero = scan.letters.find((letter) => letter !== main && (letter === 'Z' || letter === 'z'));
   return {
     letter: main,
-    zero: scan.letters.length > 1,
+    zero: zero === 'Z' || zero === 'z' ? zero : null,
     table,
     chain: scan.chain,
     number: scan.number,

@@ -1,61 +1,102 @@
-import { Hook } from '../../rules/hook.js';
 import { ip, type IpMatch } from '../../rules/matches/ip.js';
-import type { Rule, Step } from '../../rules/model.js';
+import { Hook } from '../../rules/hook.js';
+import type { Chain, Rule, Step } from '../../rules/model.js';
 import type { TableState } from './tables.js';
 
 /** Why the kernel refuses a table that libiptc hands it, as an error number's name. */
 export type Refusal = 'EINVAL' | 'ELOOP';
 
+/**
+ * What `mark_source_chains()` (net/ipv4/netfilter/ip_tables.c) finds in a chain: it goes no further than the first
+ * rule that asks nothing and decides.
+ */
+export interface Walk {
+  /** Whether there is such a rule. */
+  closed: boolean;
+  /** The chains that are jumped to before it. */
+  readonly jumps: Set<string>;
+  /** The hooks, as bits, from which all rules before it may be reached. */
+  hooks: number;
+}
+
 const ALL = 0b11111;
-const mask = (...hooks: Hook[]): number => hooks.reduce<number>((bits, hook) => bits | (1 << hook), 0);
+const mask = (hooks: readonly Hook[]): number => hooks.reduce<number>((bits, hook) => bits | (1 << hook), 0);
 
 /** The hooks from which a match may be reached (`.hooks` of each `xt_match` in net/netfilter). */
 const MATCH_HOOKS: ReadonlyMap<string, number> = new Map([
-  ['owner', mask(Hook.output, Hook.postrouting)],
-  ['rpfilter', mask(Hook.prerouting)],
-  ['socket', mask(Hook.prerouting, Hook.input)],
+  ['owner', mask([Hook.output, Hook.postrouting])],
+  ['rpfilter', mask([Hook.prerouting])],
+  ['socket', mask([Hook.prerouting, Hook.input])],
 ]);
 
 function stepHooks(step: Step): number {
-  if (step.kind === 'target') return step.definition.hooks ? mask(...step.definition.hooks) : ALL;
+  if (step.kind === 'target') return step.definition.hooks ? mask(step.definition.hooks) : ALL;
   if (step.kind === 'match') return MATCH_HOOKS.get(step.definition.name) ?? ALL;
   return ALL;
 }
 
+const VERDICTS: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'QUEUE', 'RETURN']);
+
+/** Asks nothing and decides: nothing behind it in its chain is ever reached. */
+function closes(rule: Rule): boolean {
+  const end = rule.steps[rule.steps.length - 1];
+  return (
+    end.kind === 'target' &&
+    VERDICTS.has(end.definition.name) &&
+    rule.steps.every((step) => step.kind !== 'match')
+  );
+}
+
+/** Takes in the rule that now stands last. */
+export function extendWalk(walk: Walk, rule: Rule): void {
+  if (walk.closed) return;
+  for (const step of rule.steps) {
+    walk.hooks &= stepHooks(step);
+    if (step.kind === 'jump') walk.jumps.add(step.chain);
+  }
+  walk.closed = closes(rule);
+}
+
+function walkOf(state: TableState, chain: Chain): Walk {
+  const known = state.walks.get(chain);
+  if (known) return known;
+  const walk: Walk = { closed: false, jumps: new Set(), hooks: ALL };
+  for (const rule of chain.rules) {
+    extendWalk(walk, rule);
+    if (walk.closed) break;
+  }
+  state.walks.set(chain, walk);
+  return walk;
+}
+
 /**
  * Whether the kernel takes a rule that was just put into its chain: `translate_table()`
- * (net/ipv4/netfilter/ip_tables.c) with `mark_source_chains()` and `xt_check_match()`, `xt_check_target()`.
+ * (net/ipv4/netfilter/ip_tables.c) with `xt_check_match()` and `xt_check_target()`.
  */
 export function kernelRefuses(state: TableState, rule: Rule): Refusal | null {
-  let jumps = false;
-  let restricted = ALL;
   const protocol = protocolOf(rule);
+  let matters = false;
   for (const step of rule.steps) {
-    restricted &= stepHooks(step);
-    if (step.kind === 'jump') jumps = true;
+    if (!standsHere(step, state.table.name, protocol)) return 'EINVAL';
+    if (step.kind === 'jump' || stepHooks(step) !== ALL) matters = true;
   }
-  for (const step of rule.steps) if (!standsHere(step, state.table.name, protocol)) return 'EINVAL';
-  if (!jumps && restricted === ALL) return null;
-  const hooks = reachableHooks(state);
-  if (!hooks) return 'ELOOP';
-  if (restricted !== ALL && ((hooks.get(rule.chain.name) ?? 0) & ~restricted) !== 0) return 'EINVAL';
-  return jumps && restrictedRuleIsReached(state, hooks) ? 'EINVAL' : null;
+  return matters ? refusesPaths(state) : null;
+}
+
+/** Whether what a rule kept from being reached is refused, now that the rule is gone. */
+export function kernelRefusesWithout(state: TableState, rule: Rule): Refusal | null {
+  return closes(rule) ? refusesPaths(state) : null;
 }
 
 /** The same for a whole table, as iptables-restore hands it over at COMMIT. */
 export function kernelRefusesTable(state: TableState): Refusal | null {
   if (state.refused) return 'EINVAL';
-  const hooks = reachableHooks(state);
-  if (!hooks) return 'ELOOP';
-  for (const chain of state.table.chains.values()) {
-    const here = hooks.get(chain.name) ?? 0;
+  for (const chain of state.table.chains.values())
     for (const rule of chain.rules) {
       const protocol = protocolOf(rule);
-      for (const step of rule.steps)
-        if (here & ~stepHooks(step) || !standsHere(step, state.table.name, protocol)) return 'EINVAL';
+      for (const step of rule.steps) if (!standsHere(step, state.table.name, protocol)) return 'EINVAL';
     }
-  }
-  return null;
+  return refusesPaths(state);
 }
 
 function protocolOf(rule: Rule): IpMatch['protocol'] {
@@ -71,55 +112,39 @@ function standsHere(step: Step, table: string, protocol: IpMatch['protocol']): b
   return protocol !== null && !protocol.negated && step.definition.protocols.includes(protocol.value);
 }
 
-/** The chains that each chain jumps to. */
-function jumpsByChain(state: TableState): Map<string, Set<string>> {
-  const jumps = new Map<string, Set<string>>();
-  for (const [target, rules] of state.references)
-    for (const rule of rules) {
-      const known = jumps.get(rule.chain.name);
-      if (known) known.add(target);
-      else jumps.set(rule.chain.name, new Set([target]));
-    }
-  return jumps;
-}
-
-/** The hooks from which each chain is reached, as bits; null where a loop is reached. */
-function reachableHooks(state: TableState): Map<string, number> | null {
-  const jumps = jumpsByChain(state);
-  const hooks = new Map<string, number>();
-  for (const base of state.table.chains.values()) {
+/** Follows the jumps from each hook: a loop is refused, and what may not be reached from there. */
+function refusesPaths(state: TableState): Refusal | null {
+  const { chains } = state.table;
+  const reached = new Map<string, number>();
+  let refused = false;
+  for (const base of chains.values()) {
     if (!base.base) continue;
     const bit = 1 << base.base.hook;
     const onPath = new Set<string>();
     const path: { name: string; rest: Iterator<string> }[] = [];
-    const enter = (name: string): boolean => {
-      if (onPath.has(name)) return false;
-      const seen = hooks.get(name) ?? 0;
+    const enter = (chain: Chain): boolean => {
+      if (onPath.has(chain.name)) return false;
+      const seen = reached.get(chain.name) ?? 0;
       if (seen & bit) return true;
-      hooks.set(name, seen | bit);
-      onPath.add(name);
-      path.push({ name, rest: (jumps.get(name) ?? new Set<string>()).values() });
+      reached.set(chain.name, seen | bit);
+      const walk = walkOf(state, chain);
+      if ((bit & ~walk.hooks) !== 0) refused = true;
+      onPath.add(chain.name);
+      path.push({ name: chain.name, rest: walk.jumps.values() });
       return true;
     };
-    enter(base.name);
+    enter(base);
     while (path.length > 0) {
       const top = path[path.length - 1];
       const next = top.rest.next();
       if (next.done) {
         onPath.delete(top.name);
         path.pop();
-      } else if (!enter(next.value)) return null;
+        continue;
+      }
+      const chain = chains.get(next.value);
+      if (chain && !enter(chain)) return 'ELOOP';
     }
   }
-  return hooks;
-}
-
-/** Whether a jump has opened a hook to a rule that may not be there. */
-function restrictedRuleIsReached(state: TableState, hooks: Map<string, number>): boolean {
-  for (const chain of state.table.chains.values()) {
-    const here = hooks.get(chain.name) ?? 0;
-    if (chain.base || here === 0) continue;
-    for (const rule of chain.rules) for (const step of rule.steps) if (here & ~stepHooks(step)) return true;
-  }
-  return false;
+  return refused ? 'EINVAL' : null;
 }

@@ -163,11 +163,23 @@ function address(wanted: IpMatch['source'] | undefined, rule: Rule, numeric: boo
   return `${wanted.negated ? '!' : ' '}${networkText(wanted.value, numeric)}`;
 }
 
+/** What /etc/hosts and /etc/networks say on Debian; other addresses have no name without a resolver. */
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ['127.0.0.1', 'localhost'],
+  ['::1', 'localhost'],
+  ['0.0.0.0', 'default'],
+  ['127.0.0.0', 'loopback'],
+  ['169.254.0.0', 'link-local'],
+]);
+
 function networkText(network: IpNetwork, numeric: boolean): string {
   const length = network.prefixLength;
-  if (!numeric && length === 0) return 'anywhere';
+  if (!numeric && (network.version === 6 ? network.address.toString() === '::' : length === 0))
+    return 'anywhere';
   const width = network.version === 4 ? 32 : 128;
-  return length === width ? network.address.toString() : network.toString();
+  const address = network.address.toString();
+  const shown = numeric ? address : (NAMES.get(address) ?? address);
+  return length === width ? shown : shown + network.toString().slice(address.length);
 }
 
 /** The line that -v prints for a rule being added, changed or looked for (`FMT_PRINT_RULE`, iptables/xshared.h). */

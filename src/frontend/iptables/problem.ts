@@ -16,7 +16,7 @@ export interface Problem {
 /** What standard error gets: `basic_exit_err()` (libxtables/xtables.c), `exit_tryhelp()` (iptables/xshared.c). */
 export function errorText(problem: Problem, program: string, restoreLine: number | null): string {
   const head = problem.bare ? '' : `${program} v1.8.9 (legacy): `;
-  let text = `${head}${problem.message}\n`;
+  let text = problem.message === '' ? '' : `${head}${problem.message}\n`;
   if (problem.status === 2) {
     if (restoreLine !== null) text += `Error occurred at line: ${restoreLine}\n`;
     text += `Try \`${program} -h' or '${program} --help' for more information.\n`;

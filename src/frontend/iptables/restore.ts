@@ -33,6 +33,7 @@ export interface Restoring {
   report(problem: Problem, line: number): void;
   /** `line N failed`: libiptc or the kernel did not do it. */
   refused(sentence: string, at: Position, line: number): void;
+  warn(message: string, at: Word): void;
   unmodelled(kind: 'match' | 'target', name: Word): void;
   readonly voice: Voice;
 }
@@ -136,6 +137,7 @@ function openTable(progress: Progress, text: string, at: Position, line: number)
     strict: how.strict,
     table: name,
     report: (problem) => failure(progress, problem, problem.position.line - at.line + line),
+    warn: (message, at) => how.warn(message, at),
     unmodelled: (kind, word) => how.unmodelled(kind, word),
   };
 }
@@ -199,6 +201,7 @@ function ruleLine(progress: Progress, state: TableState, line: string, at: Posit
   const counters =
     counted && how.counters ? { packets: Number(counted[1]), bytes: Number(counted[2]) } : null;
   const parsed = parseCommand(words, words[0]?.position ?? at, reader);
+  if (!parsed && !progress.failed) return;
   const command = parsed && counters && 'AIR'.includes(parsed.letter) ? { ...parsed, counters } : parsed;
   if (!command) {
     if (!how.strict) keepWords(state, words, counters, at);

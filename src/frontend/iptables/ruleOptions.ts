@@ -81,6 +81,9 @@ export function readNetworks(scan: Scan): void {
     fail(scan, '! not allowed with multiple source or destination IP addresses', negated.args[0]);
 }
 
+/** Routing, fragment, AH and destination options: never the last header (`is_exthdr()`, iptables/xshared.c). */
+const EXTENSION_HEADERS: ReadonlySet<number> = new Set([43, 44, 51, 60]);
+
 function protocolOption(scan: Scan, given: Word, word: Word): void {
   const argument = argumentOf(scan, given);
   if (!setFlag(scan, 'p', word)) return;
@@ -93,6 +96,8 @@ function protocolOption(scan: Scan, given: Word, word: Word): void {
     return;
   }
   if (protocol === 0 && scan.inverted) fail(scan, 'rule would never match protocol', argument);
+  if (scan.reader.version === 6 && !scan.inverted && EXTENSION_HEADERS.has(protocol))
+    scan.reader.warn(`Warning: never matched protocol: ${text}. use extension match instead.`, argument);
   scan.protocol = protocol;
   scan.protocolNegated = scan.inverted !== null;
   addHead(scan, '-p', word, [{ text: String(protocol), position: argument.position }]);
@@ -109,6 +114,11 @@ function interfaceOption(scan: Scan, letter: 'i' | 'o', given: Word, word: Word)
     fail(
       scan,
       `interface name \`${argument.text}' must be shorter than IFNAMSIZ (${INTERFACE_SIZE - 1})`,
+      argument,
+    );
+  if (/[/ ]/.test(argument.text))
+    scan.reader.warn(
+      `Warning: weird character in interface \`${argument.text}' ('/' and ' ' are not allowed by the kernel).`,
       argument,
     );
   addHead(scan, `-${letter}`, word, [argument]);

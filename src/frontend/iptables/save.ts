@@ -41,6 +41,7 @@ export function parseSave(text: string, file: string, version: 4 | 6, diagnostic
     commit: () => undefined,
     report: (problem) => tell.problem(problem),
     refused: (sentence, at) => tell.error(sentence, at),
+    warn: (message, at) => tell.warning(message, at.position),
     unmodelled: (kind, name) => tell.unmodelled(kind, name),
     voice: SILENT,
   });

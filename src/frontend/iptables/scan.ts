@@ -12,8 +12,8 @@ export type Letter = 'A' | 'C' | 'D' | 'd' | 'I' | 'R' | 'L' | 'S' | 'F' | 'Z' |
 /** One call of iptables or one line of iptables-restore, understood. */
 export interface Command {
   readonly letter: Letter;
-  /** -Z together with -L or -S. */
-  readonly zero: boolean;
+  /** -Z together with -L or -S: all counters (`Z`), or those of one rule (`z`). */
+  readonly zero: 'Z' | 'z' | null;
   readonly table: string;
   readonly chain: Word | null;
   /** 1-based; 0 where none was given. */
@@ -38,6 +38,8 @@ export interface Reader {
   /** The table in which iptables-restore is; null on a command line. */
   readonly table: string | null;
   report(problem: Problem): void;
+  /** Odd, but taken. */
+  warn(message: string, at: Word): void;
   /** An extension that exists but is not modelled here. */
   unmodelled(kind: 'match' | 'target', name: Word): void;
 }
@@ -69,6 +71,8 @@ export interface Scan {
   jump: Word | null;
   goto: boolean;
   refusedByKernel: boolean;
+  /** -4 or -6 says that the line is for the other program (iptables-restore(8)). */
+  ignored: boolean;
   failed: boolean;
 }
 

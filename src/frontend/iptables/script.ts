@@ -3,7 +3,7 @@ import type { Word } from '../../rules/options.js';
 import type { Diagnostics } from '../../source/diagnostic.js';
 import { readLines } from '../../source/lines.js';
 import type { Position } from '../../source/text.js';
-import { applyCommand, type Failure, refuse, zeroChain } from './apply.js';
+import { applyCommand, type Failure, refuse } from './apply.js';
 import { parseCommand } from './command.js';
 import type { Command, Reader } from './scan.js';
 import { printList } from './list.js';
@@ -13,7 +13,7 @@ import { restore } from './restore.js';
 import { reporter, type Reporter } from './save.js';
 import { shellCommands, type SimpleCommand } from './shell.js';
 import type { HereDocument } from './shellWords.js';
-import { copyTable, isTableName, keepPolicies, newTable, type TableState } from './tables.js';
+import { copyTable, isTableName, keepPolicies, loseCounters, newTable, type TableState } from './tables.js';
 
 /** A command of a script that is not iptables' own: ipset, ip, sysctl… */
 export interface OtherCommand {
@@ -230,6 +230,7 @@ function runIptables(run: Run, words: readonly Word[]): number {
     strict: true,
     table: null,
     report: (problem) => (first ??= problem),
+    warn: (message) => voice.err(`${message}\n`),
     unmodelled: (kind, name) => session.tell.unmodelled(kind, name),
   };
   const command = parseCommand(words, position, reader);
@@ -243,7 +244,10 @@ function runIptables(run: Run, words: readonly Word[]): number {
     command.letter === 'L' || command.letter === 'S'
       ? show(state, command, run)
       : applyCommand(state, command, { strict: true, kernel: true, position, voice });
-  return failure ? say(run, failure) : 0;
+  if (failure) return say(run, failure);
+  if (!'LSC'.includes(command.letter) || command.zero)
+    loseCounters(state, command.letter === 'P' ? (command.chain?.text ?? null) : null);
+  return 0;
 }
 
 /** -L and -S, with -Z beside them or not. */
@@ -252,10 +256,14 @@ function show(state: TableState, command: Command, run: Run): Failure | null {
   const text = command.letter === 'L' ? printList(state.table, options) : printRules(state.table, options);
   if (text === undefined) return refuse('noSuchChain');
   run.voice.out(text);
-  if (command.zero)
-    for (const chain of state.table.chains.values())
-      if (options.chain === null || options.chain === chain.name) zeroChain(chain);
-  return null;
+  if (command.zero === null) return null;
+  const zeroing = { ...command, letter: command.zero };
+  return applyCommand(state, zeroing, {
+    strict: true,
+    kernel: true,
+    position: run.position,
+    voice: run.voice,
+  });
 }
 
 /** `iptables-save [-c] [-t table]`, without the comment lines that hold the time. */
@@ -319,7 +327,11 @@ function runRestore(
     open(name) {
       const present = openTable(run, name);
       if (!present) return null;
-      if (flags.noflush) return copyTable(present);
+      if (flags.noflush) {
+        const copy = copyTable(present);
+        loseCounters(copy, null);
+        return copy;
+      }
       const fresh = newTable(name, version);
       keepPolicies(present, fresh);
       return fresh;
@@ -337,6 +349,7 @@ function runRestore(
       voice.err(`${program}: line ${line} failed\n`);
       status = 1;
     },
+    warn: (message) => voice.err(`${message}\n`),
     unmodelled: (kind, name) => session.tell.unmodelled(kind, name),
     voice,
   });

@@ -1,6 +1,7 @@
 import { Hook, Priority } from '../../rules/hook.js';
 import type { Chain, Rule, Step, Table } from '../../rules/model.js';
 import type { Position } from '../../source/text.js';
+import { extendWalk, type Walk } from './kernelChecks.js';
 import { printSteps, tableVersion } from './print.js';
 
 /** The base chains of each table: where the kernel calls it, and when (linux/netfilter_ipv4.h, net/ipv4/netfilter/iptable_*.c). */
@@ -42,6 +43,8 @@ export function isTableName(name: string): boolean {
 export interface TableState {
   readonly table: Table;
   readonly references: Map<string, Set<Rule>>;
+  /** What the kernel would find on its way through a chain; absent where it has to be looked at again. */
+  readonly walks: Map<Chain, Walk>;
   /** Something was put in that the kernel will not take. */
   refused: boolean;
 }
@@ -59,7 +62,7 @@ export function newTable(name: string, version: 4 | 6): TableState {
       rules: [],
     });
   }
-  return { table, references: new Map(), refused: false };
+  return { table, references: new Map(), walks: new Map(), refused: false };
 }
 
 export function addChain(state: TableState, name: string): Chain {
@@ -88,8 +91,14 @@ export function makeRule(
 /** Puts a rule at a 0-based place of its chain, `remove` rules of which it replaces. */
 export function placeRule(state: TableState, rule: Rule, at: number, remove = 0): void {
   const { rules } = rule.chain;
-  if (at === rules.length && remove === 0) rules.push(rule);
-  else for (const old of rules.splice(at, remove, rule)) forget(state, old);
+  const walk = state.walks.get(rule.chain);
+  if (at === rules.length && remove === 0) {
+    rules.push(rule);
+    if (walk) extendWalk(walk, rule);
+  } else {
+    state.walks.delete(rule.chain);
+    for (const old of rules.splice(at, remove, rule)) forget(state, old);
+  }
   for (const step of rule.steps) {
     if (step.kind !== 'jump') continue;
     const known = state.references.get(step.chain);
@@ -99,10 +108,12 @@ export function placeRule(state: TableState, rule: Rule, at: number, remove = 0)
 }
 
 export function removeRule(state: TableState, chain: Chain, at: number): void {
+  state.walks.delete(chain);
   for (const old of chain.rules.splice(at, 1)) forget(state, old);
 }
 
 export function flushChain(state: TableState, chain: Chain): void {
+  state.walks.delete(chain);
   for (const old of chain.rules.splice(0)) forget(state, old);
 }
 
@@ -119,6 +130,7 @@ export function referenceCount(state: TableState, name: string): number {
 export function renameChain(state: TableState, chain: Chain, name: string): void {
   const { chains } = state.table;
   const callers = [...(state.references.get(chain.name) ?? [])];
+  state.walks.clear();
   chains.delete(chain.name);
   state.references.delete(chain.name);
   const old = chain.name;
@@ -138,14 +150,24 @@ export function renameChain(state: TableState, chain: Chain, name: string): void
       caller.rules[i] = moved.get(caller.rules[i]) ?? caller.rules[i];
 }
 
+/**
+ * Every change of a table by iptables-legacy sets the counters of its policies to 0: libiptc does not map
+ * them to the old ones (seen with 1.8.9 on Linux 6.18). `except` is the chain whose counters were just set.
+ */
+export function loseCounters(state: TableState, except: string | null): void {
+  for (const chain of state.table.chains.values())
+    if (chain.base && chain.name !== except) {
+      chain.base.packets = 0;
+      chain.base.bytes = 0;
+    }
+}
+
 /** What stays when iptables-restore flushes a table: the policies, until they are set. */
 export function keepPolicies(from: TableState, to: TableState): void {
   for (const chain of to.table.chains.values()) {
     const old = from.table.chains.get(chain.name)?.base;
     if (!chain.base || !old) continue;
     chain.base.policy = old.policy;
-    chain.base.packets = old.packets;
-    chain.base.bytes = old.bytes;
   }
 }
 
