@@ -23,8 +23,8 @@ const MODES = [...SET_MODES, '--save-mark', '--restore-mark'] as const;
 
 function parse(options: OptionList): ConnmarkTarget {
   refuseTogether(options, 'CONNMARK', MODES);
-  refuseTogether(options, 'CONNMARK', ['--mask', '--nfmask']);
-  refuseTogether(options, 'CONNMARK', ['--mask', '--ctmask']);
+  refuseTogether(options, 'CONNMARK', ['--nfmask', '--mask']);
+  refuseTogether(options, 'CONNMARK', ['--ctmask', '--mask']);
   const number = <T>(name: string, otherwise: T): number | T =>
     uintOption(options, 'CONNMARK', name, [0, ALL_BITS], otherwise);
   const mask = number('--mask', undefined);

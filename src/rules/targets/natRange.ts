@@ -1,6 +1,7 @@
 import { type IpAddress, parseAddress } from '../../address/ip.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { NatRange } from '../context.js';
+import { parseUint } from '../integers.js';
 import type { OptionList, OptionSpec, Word } from '../options.js';
 import { parsePort } from '../ports.js';
 import { words } from './reading.js';
@@ -31,7 +32,18 @@ function needsPorts(options: OptionList, word: Word): boolean {
   return false;
 }
 
-/** `port`, `port-port` or `port-port/base`. @param word where to complain */
+/** The number that a text begins with, and what follows it; undefined where it begins with none up to 65535. */
+function leadingPort(text: string): { readonly port: number; readonly rest: string } | undefined {
+  const digits = /^(?:0x[0-9a-f]+|\d+)/i.exec(text)?.[0] ?? '';
+  const port = parseUint(digits, 0xffff);
+  return port === undefined ? undefined : { port, rest: text.slice(digits.length) };
+}
+
+/**
+ * `port`, `port-port` or `port-port/base`; a service's name stands for a single port and for a base only, as
+ * libxt_NAT of iptables 1.8.9 reads them.
+ * @param word where to complain
+ */
 function parsePorts(
   options: OptionList,
   text: string,
@@ -42,27 +54,23 @@ function parsePorts(
     options.error(message, word);
     return { minPort: null, maxPort: null };
   };
-  const first = /^[^-/,]*/.exec(text)?.[0] ?? '';
-  const rest = text.slice(first.length);
-  const minPort = parsePort(first);
-  if (minPort === undefined) {
-    const digits = /^(\d+)(\D.*)$/.exec(first);
-    return wrong(digits ? `Garbage after port value: \`${digits[2]}'` : `Port \`${first}' not valid`);
-  }
-  if (rest === '') return { minPort, maxPort: minPort };
-  if (!rest.startsWith('-')) return wrong(`Garbage after port value: \`${rest}'`);
-  const second = /^[^-/,]*/.exec(rest.slice(1))?.[0] ?? '';
-  const tail = rest.slice(1 + second.length);
-  const maxPort = parsePort(second);
-  if (maxPort === undefined) return wrong(`Port \`${second}' not valid`);
-  if (maxPort < minPort) return wrong(`Port range \`${second}' funky`);
-  if (tail === '') return { minPort, maxPort };
-  if (!tail.startsWith('/')) return wrong(`Garbage after port range: \`${tail}'`);
+  const low = leadingPort(text);
+  const minPort = low?.port ?? parsePort(text);
+  if (minPort === undefined) return wrong(`Port \`${text}' not valid`);
+  if (!low || low.rest === '') return { minPort, maxPort: minPort };
+  if (!low.rest.startsWith('-')) return wrong(`Garbage after port value: \`${low.rest}'`);
+  const end = low.rest.slice(1);
+  const high = leadingPort(end);
+  if (!high) return wrong(`Port \`${end}' not valid`);
+  if (high.port < minPort) return wrong(`Port range \`${end}' funky`);
+  if (high.rest === '') return { minPort, maxPort: high.port };
+  if (!high.rest.startsWith('/')) return wrong(`Garbage after port range: \`${high.rest}'`);
   if (base === 'refused') return wrong('Shifted portmap ranges not supported with this kernel');
-  const basePort = parsePort(tail.slice(1));
-  if (basePort === undefined) return wrong(`Port \`${tail.slice(1)}' not valid`);
+  const shift = high.rest.slice(1);
+  const basePort = leadingPort(shift)?.port ?? parsePort(shift);
+  if (basePort === undefined) return wrong(`Port \`${shift}' not valid`);
   // iptables 1.8.9 sets the flag for SNAT and forgets the value.
-  return { minPort, maxPort, basePort: base === 'taken' ? basePort : 0 };
+  return { minPort, maxPort: high.port, basePort: base === 'taken' ? basePort : 0 };
 }
 
 function parseAddresses(options: OptionList, text: string, word: Word): Addresses {

@@ -22,13 +22,16 @@ const HEADERS = {
   6: Ipv6.length + Tcp.minimumLength,
 } as const;
 
+/** What a packet of the greatest length leaves behind its IP header. */
+const LARGEST = { 4: 0xffff - Ipv4.minimumLength, 6: 0xffff - Ipv6.length } as const;
+
 function parse(options: OptionList): TcpMssTarget {
   const clamp = options.has('--clamp-mss-to-pmtu');
   const set = options.has('--set-mss');
   if (!clamp && !set) options.error('TCPMSS target: At least one parameter is required');
   // tcpmss_tg4_check(): the kernel also wants a --syn beside it.
   if (options.protocol !== Protocol.tcp) options.error(KERNEL_REFUSES);
-  const mss = uintOption(options, 'TCPMSS', '--set-mss', [0, 0xffff - HEADERS[options.version]], 0);
+  const mss = uintOption(options, 'TCPMSS', '--set-mss', [0, LARGEST[options.version]], 0);
   return { mss: clamp ? null : mss };
 }
 
