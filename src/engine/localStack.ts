@@ -124,8 +124,12 @@ export class LocalStack {
     const { packet } = passage;
     if (packet.packetType !== PacketType.host || verifyTransport(packet) === 'bad') return;
     if (this.someoneListens(passage)) return;
-    if (packet.version === 4) this.error(passage, IcmpType.destinationUnreachable, 3);
-    else this.error(passage, Icmpv6Type.destinationUnreachable, 4);
+    // UDP has let go of the connection by now (`nf_reset_ct()`), so the error is not attached to it.
+    const alone = new Passage(packet);
+    alone.route = passage.route;
+    alone.doubt = passage.doubt;
+    if (packet.version === 4) this.error(alone, IcmpType.destinationUnreachable, 3);
+    else this.error(alone, Icmpv6Type.destinationUnreachable, 4);
   }
 
   /** A listening socket, or the one that this host opened the connection from. */
@@ -177,6 +181,8 @@ export class LocalStack {
   /** `icmp_send()` (net/ipv4/icmp.c), `icmp6_send()` (net/ipv6/icmp.c). */
   private error(passage: Passage, type: number, code: number, mtu = 0): void {
     const { packet } = passage;
+    // One CPU sends one ICMP message at a time: none about another one on its way (`icmp_xmit_lock()`).
+    if (passage.byIcmp) return;
     const source = addressOf(packet, 'source');
     const route = this.host.routing.lookup({ destination: source });
     if (!route) return;
@@ -192,7 +198,9 @@ export class LocalStack {
     if (!answer) return;
     if (!route.device?.isLoopback && this.limited(packet.version, type))
       if (!this.limiter.allows(source, this.interval(packet.version), packet.time)) return;
-    this.send(attached(answer, passage), passage);
+    const error = attached(answer, passage);
+    error.byIcmp = true;
+    this.send(error, passage);
   }
 
   private limited(version: 4 | 6, type: number): boolean {
@@ -207,7 +215,10 @@ export class LocalStack {
   }
 
   private reply(cause: Passage, packet: Packet | null): void {
-    if (packet) this.send(new Passage(packet), cause);
+    if (!packet) return;
+    const answer = new Passage(packet);
+    answer.byIcmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
+    this.send(answer, cause);
   }
 }
 

@@ -64,7 +64,7 @@ const { shutdownSent: SS, shutdownRecd: SR, shutdownAckSent: SA, heartbeatSent: 
 const NEXT: readonly ReadonlyMap<number, readonly number[]>[] = [
   new Map<number, readonly number[]>([
     // INIT opens, and opens again what was closed; in a live association the peer may have restarted.
-    [Chunk.init, [CW, CW, CW, CE, ES, CL, CL, SA, CW]],
+    [Chunk.init, [CL, CL, CW, CE, ES, CL, CL, SA, CW]],
     [Chunk.initAck, [IV, IV, CW, CE, ES, SS, SR, SA, CL]],
     [Chunk.abort, [IV, CL, CL, CL, CL, CL, CL, CL, CL]],
     [Chunk.shutdown, [IV, CL, CW, CE, SS, SS, SR, SA, CL]],

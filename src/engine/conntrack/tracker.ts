@@ -212,6 +212,8 @@ export class Tracker {
     if (!entry || passage.state === CtState.untracked) return Verdict.accept;
     this.now = packet.time;
     if (!entry.confirmed) {
+      // Only the packet that made it: an error or reset that is attached to it does not (`__nf_conntrack_confirm()`).
+      if (passage.direction !== Direction.original) return Verdict.accept;
       if (entry.dead) return Verdict.drop;
       for (const tuple of [entry.original, entry.reply])
         if (this.table.find(tuple, entry.zone, packet.time)) return Verdict.drop;
