@@ -6,6 +6,7 @@ import type { Packet } from '../packet/packet.js';
 import { isIcmpError } from '../packet/rewrite.js';
 import { Icmp, Tcp } from '../packet/transport.js';
 import { Direction, Tuple } from '../rules/connection.js';
+import { Manip } from '../rules/context.js';
 import type { Arrival } from './arrival.js';
 import type { Found } from './conntrack/table.js';
 import type { Tracker } from './conntrack/tracker.js';
@@ -29,13 +30,13 @@ export function connectionOfSent(tracker: Tracker, packet: Packet): Found | null
   return { entry: found.entry, direction };
 }
 
-/** The same bytes from the transport header on; checksums may be left to the device, so they are not compared. */
-function samePayload(a: Packet, b: Packet): boolean {
+/** The same bytes from an offset in the transport header on; checksums may be left to the device, so they are not compared. */
+function samePayload(a: Packet, b: Packet, from = 0): boolean {
   const left = a.data;
   const right = b.data;
   const length = Math.min(left.length - a.transport, right.length - b.transport);
   const skip = CHECKSUM_AT.get(a.protocol) ?? -2;
-  for (let i = 0; i < length; i++) {
+  for (let i = from; i < length; i++) {
     if (i === skip || i === skip + 1) continue;
     if (left[a.transport + i] !== right[b.transport + i]) return false;
   }
@@ -136,6 +137,21 @@ export class EgressWindow {
         return arrival.packet;
       }
     return null;
+  }
+
+  /** The port or ICMP id of an unclaimed egress frame that is `packet` with the addresses of `tuple`. */
+  portOf(packet: Packet, tuple: Tuple, manip: Manip): number | undefined {
+    for (const { packet: seen, claimed } of this.ahead) {
+      if (claimed || seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
+      if (seen.length !== packet.length || !readInto(scratch, seen)) continue;
+      const icmp = seen.protocol === Protocol.icmp || seen.protocol === Protocol.icmpv6;
+      const port = icmp || manip === Manip.source ? scratch.sourcePort : scratch.destinationPort;
+      const wanted = tuple.copy();
+      if (icmp || manip === Manip.source) wanted.sourcePort = port;
+      else wanted.destinationPort = port;
+      if (wanted.equals(scratch) && samePayload(packet, seen, icmp ? 6 : 4)) return port;
+    }
+    return undefined;
   }
 
   expect(packet: Packet, passage: Passage): void {

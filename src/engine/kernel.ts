@@ -5,7 +5,7 @@ import { PacketType } from '../packet/numbers.js';
 import { formatLine } from '../klog/describe.js';
 import type { Routing } from '../host/routes.js';
 import type { Device } from '../packet/device.js';
-import { CtState } from '../rules/connection.js';
+import { CtState, type Tuple } from '../rules/connection.js';
 import {
   type CtTemplate,
   type LogOptions,
@@ -62,6 +62,8 @@ export interface Evidence {
    * tells (the IP identification). False: no copy was captured.
    */
   adopt(passage: Passage): boolean;
+  /** The port, or ICMP id, with which a packet that is being translated to `tuple` was seen to leave. */
+  port(packet: Packet, tuple: Tuple, manip: Manip): number | undefined;
 }
 
 export interface KernelOptions {
@@ -110,9 +112,12 @@ export class Kernel {
         },
       },
     );
-    this.nat = new Nat(this.tracker, (passage) => {
-      passage.doubt ??= 'the kernel chose a port at random';
-      return Math.floor(this.draw() * 65536);
+    this.nat = new Nat(this.tracker, {
+      seen: (passage, tuple, manip) => this.evidence.port(passage.packet, tuple, manip),
+      draw: (passage) => {
+        passage.doubt ??= 'the kernel chose a port at random';
+        return Math.floor(this.draw() * 65536);
+      },
     });
     const shared = new NamedTables();
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);

@@ -25,8 +25,13 @@ export function isInitialised(entry: ConnectionEntry, manip: Manip): boolean {
   return entry.has(DONE[manip]);
 }
 
-/** Where the kernel would draw a random number for a port; gives one in [0, 65535]. */
-export type PortSeed = (passage: Passage, tuple: Tuple) => number;
+/** What stands in for the kernel's random number where it chooses a port. */
+export interface PortChoice {
+  /** The port that the packet was seen to leave with; undefined: its copy was not captured. */
+  seen(passage: Passage, tuple: Tuple, manip: Manip): number | undefined;
+  /** A number in [0, 65535] where nothing tells. */
+  draw(passage: Passage): number;
+}
 
 /** Which source mappings exist, so that one client keeps its mapping (`nf_nat_bysource`). */
 export class SourceMappings {
@@ -62,7 +67,7 @@ export class Nat {
 
   constructor(
     private readonly tracker: Tracker,
-    private readonly seed: PortSeed,
+    private readonly choice: PortChoice,
   ) {}
 
   /** A connection ended: its mapping no longer holds. */
@@ -187,14 +192,19 @@ export class Nat {
       size = 64512;
     }
     const base = range.basePort ?? null;
-    let offset = base !== null ? (there - base) & 0xffff : this.seed(passage, tuple);
+    const seen = base === null ? this.choice.seen(passage, tuple, manip) : undefined;
+    if (seen !== undefined && seen >= min && seen < min + size) {
+      tuple[side] = seen;
+      if (!this.taken(tuple, entry)) return;
+    }
+    let offset = base !== null ? (there - base) & 0xffff : this.choice.draw(passage);
     for (let attempts = Math.min(size, 128); ; attempts = attempts >> 1) {
       for (let i = 0; i < attempts; i++, offset = (offset + 1) & 0xffff) {
         tuple[side] = min + (offset % size);
         if (!this.taken(tuple, entry)) return;
       }
       if (attempts >= size || attempts < 16) return;
-      offset = this.seed(passage, tuple);
+      offset = this.choice.draw(passage);
     }
   }
 

@@ -97,7 +97,10 @@ export class Replay {
           sinks.sent(passage);
         },
       },
-      evidence: { adopt: (passage) => this.adopt(passage) },
+      evidence: {
+        adopt: (passage) => this.adopt(passage),
+        port: (packet, tuple, manip) => this.egress.portOf(packet, tuple, manip),
+      },
     });
     seedConnections(this.kernel.tracker, host.conntrack);
   }

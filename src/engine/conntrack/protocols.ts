@@ -28,41 +28,46 @@ export function trackProtocol(
   packet: Packet,
   direction: Direction,
   settings: ConntrackSettings,
-  now: number,
 ): ProtocolVerdict {
   switch (packet.protocol) {
     case Protocol.tcp:
-      return trackTcp(entry, packet, direction, settings, now);
+      return trackTcp(entry, packet, direction, settings);
     case Protocol.udp:
     case Protocol.udplite:
-      return trackUdp(entry, now, settings);
+      return trackUdp(entry, packet, direction, settings);
     case Protocol.icmp:
     case Protocol.icmpv6: {
       const v4 = packet.protocol === Protocol.icmp;
       const opens = v4 ? ICMP_OPENS : ICMPV6_OPENS;
       if (!entry.confirmed && !opens.includes(entry.original.destinationPort >> 8))
         return ProtocolVerdict.invalid;
-      refresh(entry, now, v4 ? settings.icmp : settings.icmpv6);
+      refresh(entry, packet, direction, v4 ? settings.icmp : settings.icmpv6);
       return ProtocolVerdict.accept;
     }
     case Protocol.sctp:
-      return trackSctp(entry, packet, direction, settings, now);
+      return trackSctp(entry, packet, direction, settings);
     case Protocol.gre:
       if (entry.has(CtStatus.seenReply)) {
-        refresh(entry, now, settings.greStream);
+        refresh(entry, packet, direction, settings.greStream);
         assure(entry);
-      } else refresh(entry, now, settings.gre);
+      } else refresh(entry, packet, direction, settings.gre);
       return ProtocolVerdict.accept;
     default:
-      refresh(entry, now, settings.generic);
+      refresh(entry, packet, direction, settings.generic);
       return ProtocolVerdict.accept;
   }
 }
 
-function trackUdp(entry: ConnectionEntry, now: number, settings: ConntrackSettings): ProtocolVerdict {
+function trackUdp(
+  entry: ConnectionEntry,
+  packet: Packet,
+  direction: Direction,
+  settings: ConntrackSettings,
+): ProtocolVerdict {
+  const now = packet.time;
   if (!entry.confirmed) entry.born = now;
   const stream = entry.has(CtStatus.seenReply) && now > entry.born + STREAM_AFTER;
-  refresh(entry, now, stream ? settings.udpStream : settings.udp);
+  refresh(entry, packet, direction, stream ? settings.udpStream : settings.udp);
   if (stream) assure(entry);
   return ProtocolVerdict.accept;
 }

@@ -97,7 +97,6 @@ export function trackSctp(
   packet: Packet,
   direction: Direction,
   settings: ConntrackSettings,
-  now: number,
 ): ProtocolVerdict {
   const { data, transport, length } = packet;
   const end = Math.min(length, data.length);
@@ -155,7 +154,7 @@ export function trackSctp(
   }
   sctp.state = state;
   if (old !== state) entry.events |= CtEvent.protoinfo;
-  refresh(entry, now, settings.sctp[state]);
+  refresh(entry, packet, direction, settings.sctp[state]);
   if (
     old === S.cookieEchoed &&
     state === S.established &&

@@ -16,7 +16,7 @@ import {
   TcpState,
 } from './tcpState.js';
 import { before, judgeWindow, readSynOptions, segmentEnd } from './tcpWindow.js';
-import { ProtocolVerdict, refresh } from './verdict.js';
+import { account, ProtocolVerdict, refresh } from './verdict.js';
 
 /** Flag combinations that a segment may have, PSH, ECE and CWR aside (`tcp_valid_flags`). */
 const VALID_FLAGS = new Set<number>([
@@ -148,7 +148,6 @@ export function trackTcp(
   packet: Packet,
   direction: Direction,
   settings: ConntrackSettings,
-  now: number,
 ): ProtocolVerdict {
   const { data, transport } = packet;
   const flags = u8(data, transport + Tcp.flags);
@@ -225,7 +224,7 @@ export function trackTcp(
     const window = judgeWindow(tcp, packet, direction, segment, settings.tcpLiberal);
     if (window === 'ignored') return ProtocolVerdict.accept;
     if (window === 'invalid') {
-      noteInvalidEnd(entry, tcp, direction, segment, settings, now);
+      noteInvalidEnd(entry, tcp, direction, segment, settings, packet.time);
       return ProtocolVerdict.invalid;
     }
   } else if (step !== 'inWindow') return step;
@@ -239,7 +238,10 @@ export function trackTcp(
 
   if (!entry.has(CtStatus.seenReply)) {
     // Only an RST ever came back: there is no connection, and the entry goes at once.
-    if (flags & TcpFlag.rst) return ProtocolVerdict.kill;
+    if (flags & TcpFlag.rst) {
+      account(entry, packet, direction);
+      return ProtocolVerdict.kill;
+    }
     // A retransmitted SYN does not keep an unanswered entry alive.
     if (segment === Segment.syn && old === TcpConnState.synSent) return ProtocolVerdict.accept;
     if (next === TcpConnState.established) timeout = Math.min(timeout, settings.tcpUnacknowledged);
@@ -251,7 +253,7 @@ export function trackTcp(
     entry.status |= CtStatus.assured;
     entry.events |= CtEvent.assured;
   }
-  refresh(entry, now, timeout);
+  refresh(entry, packet, direction, timeout);
   return ProtocolVerdict.accept;
 }
 

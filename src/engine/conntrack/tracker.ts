@@ -108,7 +108,7 @@ export class Tracker {
       const entry = found?.entry ?? this.make(passage, scratch, hook);
       if (!entry) return Verdict.accept;
       const direction = found?.direction ?? Direction.original;
-      const verdict = trackProtocol(entry, packet, direction, this.settings, packet.time);
+      const verdict = trackProtocol(entry, packet, direction, this.settings);
       if (verdict === ProtocolVerdict.repeat) {
         this.table.destroy(entry);
         continue;
@@ -117,7 +117,6 @@ export class Tracker {
       passage.connection = entry;
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
-      if (found) this.count(entry, direction, packet);
       if (verdict === ProtocolVerdict.kill) {
         this.table.destroy(entry);
         return Verdict.accept;
@@ -151,12 +150,6 @@ export class Tracker {
     entry.firstFrame = passage.packet.frame;
     entry.counted = this.settings.accounting;
     return entry;
-  }
-
-  count(entry: ConnectionEntry, direction: Direction, packet: Packet): void {
-    if (!entry.counted) return;
-    entry.packets[direction]++;
-    entry.bytes[direction] += packet.length;
   }
 
   /**
@@ -217,7 +210,6 @@ export class Tracker {
       if (entry.dead) return Verdict.drop;
       for (const tuple of [entry.original, entry.reply])
         if (this.table.find(tuple, entry.zone, packet.time)) return Verdict.drop;
-      this.count(entry, passage.direction, packet);
       this.table.insert(entry);
       entry.events |= entry.master ? CtEvent.related : CtEvent.new;
     }

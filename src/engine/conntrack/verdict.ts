@@ -1,4 +1,5 @@
-import { CtStatus } from '../../rules/connection.js';
+import type { Packet } from '../../packet/packet.js';
+import { CtStatus, type Direction } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
 
 /** What a protocol's tracker says of a packet of a connection. */
@@ -13,7 +14,18 @@ export const ProtocolVerdict = {
 } as const;
 export type ProtocolVerdict = (typeof ProtocolVerdict)[keyof typeof ProtocolVerdict];
 
-/** `nf_ct_refresh_acct()`, the timer's part. */
-export function refresh(entry: ConnectionEntry, now: number, timeout: number): void {
-  if (!entry.has(CtStatus.fixedTimeout)) entry.expires = now + timeout;
+/**
+ * The packet keeps the connection alive, and is counted: `__nf_ct_refresh_acct()`. What passes without being taken
+ * for the connection's (a retransmitted SYN, an ignored segment) does neither.
+ */
+export function refresh(entry: ConnectionEntry, packet: Packet, direction: Direction, timeout: number): void {
+  if (!entry.has(CtStatus.fixedTimeout)) entry.expires = packet.time + timeout;
+  account(entry, packet, direction);
+}
+
+/** `nf_ct_acct_update()`. */
+export function account(entry: ConnectionEntry, packet: Packet, direction: Direction): void {
+  if (!entry.counted) return;
+  entry.packets[direction]++;
+  entry.bytes[direction] += packet.length;
 }
