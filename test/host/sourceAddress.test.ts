@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ip, snapshot } from './packets.js';
 
+type Name = 'masquerade' | 'masquerade6';
+
 /** What conntrack showed on Linux 6.18 after MASQUERADE and REDIRECT with these addresses and routes. */
-const MASQUERADE = {
+const MASQUERADE: Record<Name, (readonly [to: string, source: string])[]> = {
   masquerade: [
     ['8.8.8.8', '198.51.100.2'],
     ['198.51.100.50', '198.51.100.2'],
@@ -25,9 +27,9 @@ const MASQUERADE = {
     ['2001:db8:3::2', '2001:db8:3::1'],
     ['2001:db8:2::', '2001:db8:2::1'],
   ],
-} as const;
+};
 
-const REDIRECT = {
+const REDIRECT: Record<Name, (readonly [device: string, to: string, address: string])[]> = {
   masquerade: [
     ['eth0', '8.8.8.8', '10.99.0.1'],
     ['eth1', '8.8.8.8', '192.168.1.1'],
@@ -42,7 +44,7 @@ const REDIRECT = {
     ['eth0', 'fe80::1', 'fe80::34ca:1bff:fe73:7a27'],
     ['docker0', 'fe80::1', 'fe80::fce4:92ff:fe7f:1e38'],
   ],
-} as const;
+};
 
 describe.each(['masquerade', 'masquerade6'] as const)('the host chooses its addresses: %s', (name) => {
   const host = snapshot(name);
