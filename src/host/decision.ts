@@ -11,7 +11,7 @@ export interface InputDecision {
   /** What the destination is to this host. */
   readonly type: 'unicast' | 'local' | 'broadcast' | 'multicast' | 'anycast' | 'none';
   readonly route: Route | null;
-  /** For `drop`: the kernel's name of the reason (net/dropreason-core.h), without SKB_DROP_REASON_. */
+  /** For `drop`: the reason as net/dropreason-core.h names it, or NOT_FORWARDING where ip6_forward() names none. */
   readonly reason: string | null;
   /** The ICMP error that the sender gets, destination unreachable of this code; sent from the host's own OUTPUT. */
   readonly unreachableCode: number | null;
