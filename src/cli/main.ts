@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { openCaptures } from '../capture/open.js';
-import { conntrackEvent, conntrackText, saveText } from '../engine/state.js';
+import { conntrackEvent, conntrackText, kernelLog, saveText } from '../engine/state.js';
 import { Diagnostics, formatDiagnostic } from '../source/diagnostic.js';
 import { loadGiven, runReplay } from '../run.js';
 
@@ -23,10 +23,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       destroyed: (e, now) => events.push(conntrackEvent('DESTROY', e, now)),
     },
   });
-  writeFileSync(
-    `${out}/kernel.log`,
-    lines.map((l) => `[${(l.time / 1e9).toFixed(6).padStart(12)}] ${l.text}\n`).join(''),
-  );
+  writeFileSync(`${out}/kernel.log`, [...kernelLog(lines)].join(''));
   for (const v of [4, 6] as const)
     writeFileSync(
       `${out}/${v === 4 ? 'iptables' : 'ip6tables'}-save.txt`,

@@ -14,6 +14,11 @@ export interface PredictedLine {
   readonly text: string;
   /** Why this line cannot be relied on: an `unknown` was met, or a choice was made without evidence. */
   readonly doubt: string | null;
-  /** The packet was made by the host and was not seen leaving, so fields such as its ID are guesses. */
+  /** The packet was made by the host and was not seen leaving. */
   readonly uncaptured: boolean;
+  /**
+   * The field whose value nothing in the inputs tells, so that the text holds a stand-in: the identification of an
+   * uncaptured IPv4 packet, the flow label of an IPv6 one. null: every field is known.
+   */
+  readonly guessed: 'ID' | 'FLOWLBL' | null;
 }

@@ -11,6 +11,7 @@ import type { Arrival } from './arrival.js';
 import type { Found } from './conntrack/table.js';
 import type { Tracker } from './conntrack/tracker.js';
 import { invertTuple, readTuple } from './conntrack/tuple.js';
+import { flowLabelOf, setFlowLabel } from './flowLabels.js';
 import type { Passage } from './passage.js';
 
 const scratch = new Tuple();
@@ -100,13 +101,11 @@ export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolea
 
 /** Gives a predicted answer what only the capture tells: the IPv4 identification, the IPv6 flow label. */
 export function takeIdentification(packet: Packet, seen: Packet): void {
-  const data = packet.own();
   if (packet.version === 6) {
-    data[1] = (data[1] & 0xf0) | (seen.data[1] & 0x0f);
-    data[2] = seen.data[2];
-    data[3] = seen.data[3];
+    setFlowLabel(packet, flowLabelOf(seen));
     return;
   }
+  const data = packet.own();
   setU16(data, Ipv4.id, u16(seen.data, Ipv4.id));
   setU16(data, Ipv4.checksum, 0);
   setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));

@@ -157,7 +157,7 @@ export class Kernel {
   /** `ip_local_deliver()`, `ip6_input()`. */
   private deliver(passage: Passage): void {
     const whole = this.defragmenter.add(passage.packet);
-    if (!whole) return;
+    if (!whole) return this.held(passage, null, 'a fragment: it waits for the others');
     passage.packet = whole;
     if (!this.runHook(Hook.input, passage)) return;
     this.observer?.end(passage, { kind: 'delivered' });
@@ -211,6 +211,7 @@ export class Kernel {
     again.direction = passage.direction;
     again.doubt = passage.doubt;
     again.uncaptured = passage.uncaptured;
+    again.guessed = passage.guessed;
     const { packet } = again;
     packet.in = packet.out;
     packet.out = null;
@@ -263,7 +264,10 @@ export class Kernel {
       case StageKind.defrag: {
         const whole =
           passage.state === CtState.untracked ? passage.packet : this.defragmenter.add(passage.packet);
-        if (!whole) return Verdict.stolen;
+        if (!whole) {
+          this.held(passage, null, 'a fragment: it waits for the others');
+          return Verdict.stolen;
+        }
         passage.packet = whole;
         return Verdict.accept;
       }
@@ -297,6 +301,7 @@ export class Kernel {
         chain: chain.chain,
         reason: result.rule ? 'rule' : 'policy',
       });
+    else if (result.verdict !== Verdict.accept) this.held(passage, result.rule, 'taken by a rule');
     // `ipt_mangle_out()`: what routing looks at has changed, so it is asked again.
     if (watched && result.verdict === Verdict.accept && (packet.mark !== mark || tosOf(packet) !== tos))
       return this.reroute(passage);
@@ -421,7 +426,12 @@ export class Kernel {
       text: formatLine(packet, options, hook),
       doubt: passage.doubt,
       uncaptured: passage.uncaptured,
+      guessed: passage.guessed,
     });
+  }
+
+  private held(passage: Passage, rule: Rule | null, reason: string): void {
+    this.observer?.end(passage, { kind: 'held', rule, reason });
   }
 
   private lost(passage: Passage, reason: string): void {

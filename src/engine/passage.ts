@@ -16,6 +16,8 @@ export class Passage {
   doubt: string | null = null;
   /** A packet of the host whose captured copy was not found. */
   uncaptured = false;
+  /** Which field of an uncaptured packet is a stand-in. */
+  guessed: 'ID' | 'FLOWLBL' | null = null;
   /** The host's ICMP socket sends it. */
   byIcmp = false;
 

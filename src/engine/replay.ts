@@ -1,16 +1,18 @@
 import { addressOf } from '../packet/addresses.js';
 import { u8 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
+import { Ipv4 } from '../packet/ipv4.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts, rewrite } from '../packet/rewrite.js';
 import { Tcp, TcpFlag } from '../packet/transport.js';
-import { Direction } from '../rules/connection.js';
+import { CtState, Direction } from '../rules/connection.js';
 import { AddressType, type SetView } from '../rules/context.js';
 import type { Ruleset } from '../rules/model.js';
 import type { FrameSource } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
 import { Arrivals, type Arrival } from './arrival.js';
+import { FlowLabels, setFlowLabel } from './flowLabels.js';
 import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.js';
 import { Kernel, type KernelHost, type Sinks } from './kernel.js';
 import { seedConnections } from './conntrack/snapshot.js';
@@ -69,6 +71,7 @@ export class Replay {
   lastTime = 0;
   private readonly egress = new EgressWindow();
   private readonly arrivals: Arrivals;
+  private readonly labels = new FlowLabels();
   private readonly ownSockets = new OwnSockets();
   private readonly bridgesWithPorts = new Set<Device>();
   private readonly callIptables: boolean;
@@ -117,7 +120,10 @@ export class Replay {
           continue;
         }
         ahead.push(arrival);
-        if (arrival.direction === 'out' && !this.isPort(arrival.device)) this.egress.push(arrival);
+        if (arrival.direction === 'out' && !this.isPort(arrival.device)) {
+          this.egress.push(arrival);
+          this.labels.learn(arrival.packet);
+        }
         while (ahead.length > AHEAD.frames || ahead[0].packet.time + AHEAD.time < arrival.packet.time)
           this.step(ahead.shift() as Arrival);
       }
@@ -226,11 +232,27 @@ export class Replay {
   }
 
   private adopt(passage: Passage): boolean {
-    const seen = this.egress.claimAnswer(this.kernel.tracker, passage.packet);
-    if (!seen) return false;
-    takeIdentification(passage.packet, seen);
-    return true;
+    const { packet } = passage;
+    const seen = this.egress.claimAnswer(this.kernel.tracker, packet);
+    if (seen) {
+      takeIdentification(packet, seen);
+      return true;
+    }
+    if (packet.version === 4) {
+      // What must not be fragmented carries 0 (`ip_select_ident_segs()`).
+      if (!(u8(packet.data, Ipv4.fragment) & 0x40)) passage.guessed = 'ID';
+    } else if (!isPlainReset(passage)) {
+      const label = this.labels.of(packet);
+      if (label === undefined) passage.guessed = 'FLOWLBL';
+      else setFlowLabel(packet, label);
+    }
+    return false;
   }
+}
+
+/** The reset of REJECT goes out without a flow label (`nf_send_reset6()`). */
+function isPlainReset(passage: Passage): boolean {
+  return passage.packet.protocol === Protocol.tcp && passage.state === CtState.related;
 }
 
 const NO_LINK = new Uint8Array(0);

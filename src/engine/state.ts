@@ -4,6 +4,7 @@ import type { Chain, Rule } from '../rules/model.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 import { listConnection } from './conntrack/snapshot.js';
 import type { Tracker } from './conntrack/tracker.js';
+import type { PredictedLine } from './events.js';
 import type { Program } from './program.js';
 
 /** What a rule, or a base chain's policy, has counted by now. */
@@ -40,4 +41,16 @@ export function conntrackText(tracker: Tracker, now: number): string {
 export function conntrackEvent(kind: ConntrackEventKind, entry: ConnectionEntry, now: number): string {
   const { version: _version, use: _use, mark, state, ...listed } = listConnection(entry, now);
   return printConntrack({ ...listed, event: kind, state, mark: mark === 0 ? undefined : mark });
+}
+
+/**
+ * The predicted lines as dmesg prints them. A line that would hold a made-up flow label is left out: no host has
+ * logged it so; `logs.csv` and the comparison have it.
+ */
+export function* kernelLog(lines: Iterable<PredictedLine>): Generator<string> {
+  for (const line of lines) {
+    if (line.guessed === 'FLOWLBL') continue;
+    const stamp = (line.time / 1e9).toFixed(6).padStart(12);
+    yield `[${stamp}] ${line.text}\n`;
+  }
 }

@@ -1,0 +1,44 @@
+import { u16, u32 } from '../packet/bytes.js';
+import { addressText } from '../packet/addresses.js';
+import { Protocol } from '../packet/numbers.js';
+import type { Packet } from '../packet/packet.js';
+
+/** RFC 8200 section 3: the lower 20 bits of the first word. */
+export function flowLabelOf(packet: Packet): number {
+  return u32(packet.data, 0) & 0xfffff;
+}
+
+export function setFlowLabel(packet: Packet, label: number): void {
+  const data = packet.own();
+  data[1] = (data[1] & 0xf0) | (label >>> 16);
+  data[2] = label >>> 8;
+  data[3] = label;
+}
+
+/** Flows remembered at most; more than this many is a server, whose labels are not worth the memory. */
+const MOST = 65_536;
+
+/**
+ * The flow labels that a host gives its own IPv6 packets: a hash of the flow with a secret (`ip6_make_flowlabel()`),
+ * so the same flow has the same label again, and one packet that was captured tells of others that were not.
+ */
+export class FlowLabels {
+  private readonly known = new Map<string, number>();
+
+  learn(packet: Packet): void {
+    if (packet.version !== 6 || this.known.size >= MOST) return;
+    const label = flowLabelOf(packet);
+    if (label !== 0) this.known.set(keyOf(packet), label);
+  }
+
+  of(packet: Packet): number | undefined {
+    return this.known.get(keyOf(packet));
+  }
+}
+
+/** What the hash is made of: addresses, protocol, and ports or ICMPv6 type and code. */
+function keyOf(packet: Packet): string {
+  const { data, transport, protocol } = packet;
+  const more = protocol === Protocol.icmpv6 ? u16(data, transport) : u32(data, transport);
+  return `${addressText(packet, 'source')} ${addressText(packet, 'destination')} ${protocol} ${more}`;
+}
