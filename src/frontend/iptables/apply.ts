@@ -2,7 +2,7 @@ import type { Chain, MatchStep, Rule, Step } from '../../rules/model.js';
 import type { Word } from '../../rules/options.js';
 import type { Position } from '../../source/text.js';
 import type { Command } from './scan.js';
-import { kernelRefuses, kernelRefusesWithout } from './kernelChecks.js';
+import { isVerdict, kernelRefuses, kernelRefusesWithout } from './kernelChecks.js';
 import { printRuleLine } from './list.js';
 import type { Problem } from './problem.js';
 import { load, unknownTargetStep } from './specification.js';
@@ -89,14 +89,14 @@ export function applyCommand(state: TableState, command: Command, how: Applying)
       zeroRule(chain.rules[command.number - 1]);
       return null;
     case 'N':
-      if (chain || /^(ACCEPT|DROP|QUEUE|RETURN)$/.test(name)) return refuse('chainExists');
+      if (chain || isVerdict(name)) return refuse('chainExists');
       addChain(state, name);
       return null;
     case 'X':
       return deleteChains(state, command, how);
     case 'E': {
       const to = command.argument?.text ?? '';
-      if (state.table.chains.has(to) || /^(ACCEPT|DROP|QUEUE|RETURN)$/.test(to)) return refuse('fileExists');
+      if (state.table.chains.has(to) || isVerdict(to)) return refuse('fileExists');
       if (!chain || chain.base) return refuse('noSuchChain');
       renameChain(state, chain, to);
       return null;
@@ -182,16 +182,21 @@ function changeRules(
   const { specification: said, letter } = command;
   const end = endStep(state, command, how);
   if (end && !('kind' in end)) return end;
-  if (end?.kind === 'jump' && state.table.chains.get(end.chain)?.base) return refuse('EINVAL');
-  if (!chain) return refuse(letter === 'D' || letter === 'C' ? 'noSuchRule' : 'noSuchChain');
+  const place = chain ?? { name: command.chain?.text ?? '', table: state.table, base: null, rules: [] };
   const rules = said.heads.map((head) =>
-    makeRule(chain, stepsOf(head, said.matches, end), command.counters, how.position),
+    makeRule(place, stepsOf(head, said.matches, end), command.counters, how.position),
   );
-  if (command.refusedByKernel && letter !== 'D' && letter !== 'C') {
+  if (command.verbose) for (const rule of rules) how.voice.out(printRuleLine(rule));
+  const looks = letter === 'D' || letter === 'C';
+  if (!chain) return refuse(looks ? 'noSuchRule' : 'noSuchChain');
+  if (letter === 'I' && command.number - 1 > chain.rules.length) return refuse('insertionTooBig');
+  if (letter === 'R' && command.number > chain.rules.length) return refuse('replacementTooBig');
+  // Base chains cannot be jumped to (`iptcc_map_target()`).
+  if (end?.kind === 'jump' && state.table.chains.get(end.chain)?.base) return refuse('EINVAL');
+  if (command.refusedByKernel && !looks) {
     if (how.kernel) return refuse('EINVAL');
     state.refused = true;
   }
-  if (command.verbose) for (const rule of rules) how.voice.out(printRuleLine(rule));
   const before = rules.length > 1 ? [...chain.rules] : null;
   for (const rule of rules) {
     const failure = changeRule(state, chain, rule, command, how);
@@ -214,16 +219,14 @@ function changeRule(
   command: Command,
   how: Applying,
 ): Failure | null {
-  const { length } = chain.rules;
   switch (command.letter) {
     case 'D':
     case 'C': {
       const at = chain.rules.findIndex((r) => r.text === rule.text);
-      if (at < 0) return refuse('noSuchRule');
+      if (at < 0) return refuse(namesItself(rule) ? 'noSuchRule' : 'noSuchChain');
       return command.letter === 'D' ? takeOut(state, chain, at, how) : null;
     }
     case 'R': {
-      if (command.number > length) return refuse('replacementTooBig');
       const old = chain.rules[command.number - 1];
       placeRule(state, rule, command.number - 1, 1);
       const refusal = how.kernel ? (kernelRefuses(state, rule) ?? kernelRefusesWithout(state, old)) : null;
@@ -231,14 +234,22 @@ function changeRule(
       return refusal && refuse(refusal);
     }
     default: {
-      const at = command.letter === 'A' ? length : command.number - 1;
-      if (at > length) return refuse('insertionTooBig');
+      const at = command.letter === 'A' ? chain.rules.length : command.number - 1;
       placeRule(state, rule, at);
       const refusal = how.kernel ? kernelRefuses(state, rule) : null;
       if (refusal) removeRule(state, chain, at);
       return refusal && refuse(refusal);
     }
   }
+}
+
+/**
+ * For any other target libiptc asks last whether it is a base chain, and finds the sentence for that
+ * (`iptcc_map_target()` calls `TC_BUILTIN()`, which `TC_STRERROR()` takes for the failing function).
+ */
+function namesItself(rule: Rule): boolean {
+  const end = rule.steps[rule.steps.length - 1];
+  return end.kind === 'counter' || (end.kind === 'target' && isVerdict(end.definition.name));
 }
 
 function takeOut(state: TableState, chain: Chain, at: number, how: Applying): Failure | null {

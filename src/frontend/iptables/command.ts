@@ -40,7 +40,7 @@ export function parseCommand(words: readonly Word[], at: Position, reader: Reade
     chain: null,
     number: 0,
     argument: null,
-    counters: null,
+    counters: reader.counters,
     flags: new Map(),
     head: new Map(),
     sources: null,
@@ -56,6 +56,7 @@ export function parseCommand(words: readonly Word[], at: Position, reader: Reade
     goto: false,
     failed: false,
   };
+  if (reader.counters) scan.flags.set('c', { text: '-c', position: at });
   if (words.length > MOST_WORDS) {
     fail(scan, 'Parser cannot handle more arguments', words[MOST_WORDS]);
     return null;
@@ -285,7 +286,8 @@ function checkChainName(scan: Scan, { text, position }: Word): void {
   if (text.length >= NAME_SIZE) fail(scan, tooLong(text), at);
   else if (text.startsWith('-') || text.startsWith('!'))
     fail(scan, `chain name not allowed to start with \`${text[0]}'`, at);
-  else if (isTargetName(text)) fail(scan, 'chain name may not clash with target name', at);
+  else if (isTargetName(text, scan.reader.version))
+    fail(scan, 'chain name may not clash with target name', at);
   else if (/\s/.test(text)) fail(scan, `Invalid chain name \`${text}'`, at);
 }
 

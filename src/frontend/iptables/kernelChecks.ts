@@ -37,6 +37,11 @@ function stepHooks(step: Step): number {
 
 const VERDICTS: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'QUEUE', 'RETURN']);
 
+/** The targets that are no extension (`LABEL_ACCEPT` and the like, libiptc/libiptc.c). */
+export function isVerdict(target: string): boolean {
+  return VERDICTS.has(target);
+}
+
 /** Asks nothing and decides: nothing behind it in its chain is ever reached. */
 function closes(rule: Rule): boolean {
   const end = rule.steps[rule.steps.length - 1];

@@ -133,8 +133,7 @@ function ruleLine(rule: Rule, number: number, options: ListOptions, counters: Co
     line += `${count(packets, exact)} ${count(bytes, exact)} `;
   }
   const protocol = data?.protocol?.value ?? 0;
-  const shown =
-    numeric && !protocolNames ? String(protocol) : protocol === 0 ? 'all' : protocolName(protocol);
+  const shown = numeric ? (protocolNames ? ownName(protocol) : String(protocol)) : fullName(protocol);
   line += `${target.padEnd(9)} ${data?.protocol?.negated ? '!' : ' '}${shown.padEnd(4)} `;
   line += `${fragment(data)} `;
   if (verbose) {
@@ -144,6 +143,17 @@ function ruleLine(rule: Rule, number: number, options: ListOptions, counters: Co
   line += address(data?.source, rule, numeric).padEnd(20) + ' ';
   line += address(data?.destination, rule, numeric).padEnd(20) + ' ';
   return line + (goto ? '[goto] ' : '') + rest;
+}
+
+/** The protocols that iptables names without looking into /etc/protocols (`xtables_chain_protos`, libxtables/xtables.c). */
+const OWN_NAMES: ReadonlySet<number> = new Set([0, 1, 6, 17, 50, 51, 58, 132, 135, 136]);
+
+function ownName(protocol: number): string {
+  return OWN_NAMES.has(protocol) ? fullName(protocol) : String(protocol);
+}
+
+function fullName(protocol: number): string {
+  return protocol === 0 ? 'all' : protocolName(protocol);
 }
 
 function fragment(data: IpMatch | null): string {
@@ -189,7 +199,7 @@ export function printRuleLine(rule: Rule): string {
   const protocol = data?.protocol?.value ?? 0;
   const side = (wanted: IpMatch['source'] | undefined): string => address(wanted, rule, true);
   return (
-    `${target} ${data?.protocol?.negated ? '!' : ' '}${protocol === 0 ? 'all' : protocolName(protocol)} ` +
+    `${target} ${data?.protocol?.negated ? '!' : ' '}${ownName(protocol)} ` +
     `opt ${version === 6 ? '--' : fragment(data)} in ${device(data?.in, '*')} out ${device(data?.out, '*')} ` +
     `${side(data?.source)} ${side(data?.destination).replace(/^(.)/, '$1-> ')}  ${goto ? '[goto] ' : ''}${rest}\n`
   );

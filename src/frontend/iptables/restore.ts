@@ -136,6 +136,7 @@ function openTable(progress: Progress, text: string, at: Position, line: number)
     version: how.version,
     strict: how.strict,
     table: name,
+    counters: null,
     report: (problem) => failure(progress, problem, problem.position.line - at.line + line),
     warn: (message, at) => how.warn(message, at),
     unmodelled: (kind, word) => how.unmodelled(kind, word),
@@ -200,9 +201,8 @@ function ruleLine(progress: Progress, state: TableState, line: string, at: Posit
   });
   const counters =
     counted && how.counters ? { packets: Number(counted[1]), bytes: Number(counted[2]) } : null;
-  const parsed = parseCommand(words, words[0]?.position ?? at, reader);
-  if (!parsed && !progress.failed) return;
-  const command = parsed && counters && 'AIR'.includes(parsed.letter) ? { ...parsed, counters } : parsed;
+  const command = parseCommand(words, words[0]?.position ?? at, counters ? { ...reader, counters } : reader);
+  if (!command && !progress.failed) return;
   if (!command) {
     if (!how.strict) keepWords(state, words, counters, at);
     return;

@@ -129,7 +129,7 @@ function matchOption(scan: Scan, name: Word): void {
   if (scan.inverted) fail(scan, 'unexpected ! flag before --match', scan.inverted);
   const definition = findMatch(name.text, reader.version) ?? null;
   const usable = definition?.name === 'ip' ? null : definition;
-  if (!usable && isMatchName(name.text)) reader.unmodelled('match', name);
+  if (!usable && isMatchName(name.text, reader.version)) reader.unmodelled('match', name);
   else if (!usable) fail(scan, `Couldn't load match \`${name.text}':No such file or directory\n`, name);
   const loaded = load('match', usable, name);
   scan.matches.push(loaded);
@@ -150,7 +150,7 @@ function jumpOption(scan: Scan, letter: 'j' | 'g', name: Word, word: Word): void
   scan.goto = letter === 'g';
   if (scan.goto) return;
   const definition = findTarget(name.text, reader.version) ?? null;
-  if (!definition && !isTargetName(name.text)) return;
+  if (!definition && !isTargetName(name.text, reader.version)) return;
   if (!definition) reader.unmodelled('target', name);
   scan.target = load('target', definition, name);
   scan.loaded.push(scan.target);

@@ -37,6 +37,8 @@ export interface Reader {
   readonly strict: boolean;
   /** The table in which iptables-restore is; null on a command line. */
   readonly table: string | null;
+  /** What stood in brackets before a line of iptables-restore: as good as -c. */
+  readonly counters: Command['counters'];
   report(problem: Problem): void;
   /** Odd, but taken. */
   warn(message: string, at: Word): void;

@@ -11,7 +11,7 @@ import { printRules, printSave } from './print.js';
 import { errorText, type Problem } from './problem.js';
 import { restore } from './restore.js';
 import { reporter, type Reporter } from './save.js';
-import { shellCommands, type SimpleCommand } from './shell.js';
+import { shellCommands, type SimpleCommand, type Stream } from './shell.js';
 import type { HereDocument } from './shellWords.js';
 import { copyTable, isTableName, keepPolicies, loseCounters, newTable, type TableState } from './tables.js';
 
@@ -128,17 +128,16 @@ function runOne(session: Session, command: SimpleCommand, input: HereDocument | 
   while (words.length > 1 && /^(sudo|command|exec)$/.test(baseName(words[0].text))) words = words.slice(1);
   const name = baseName(words[0].text);
   const { position } = command;
+  const tell = (stream: Stream, text: string): void => {
+    if (stream !== 'elsewhere') session.host.write(stream, text, position);
+  };
   const run: Run = {
     session,
     version: name.startsWith('ip6') ? 6 : 4,
     position,
     voice: {
-      out: (text) => {
-        if (!command.hidesOutput && command.after !== '|') session.host.write('stdout', text, position);
-      },
-      err: (text) => {
-        if (!command.hidesErrors) session.host.write('stderr', text, position);
-      },
+      out: (text) => tell(command.after === '|' ? 'elsewhere' : command.output, text),
+      err: (text) => tell(command.errors, text),
     },
   };
   const found = IPTABLES.exec(name);
@@ -229,6 +228,7 @@ function runIptables(run: Run, words: readonly Word[]): number {
     version,
     strict: true,
     table: null,
+    counters: null,
     report: (problem) => (first ??= problem),
     warn: (message) => voice.err(`${message}\n`),
     unmodelled: (kind, name) => session.tell.unmodelled(kind, name),

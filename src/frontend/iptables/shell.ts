@@ -13,6 +13,8 @@ import {
 /** What joins two commands. */
 export type Connector = ';' | '&&' | '||' | '|';
 
+export type Stream = 'stdout' | 'stderr' | 'elsewhere';
+
 /** One simple command of a script, its quotes gone and its variables filled in (POSIX sh, 2.9.1). */
 export interface SimpleCommand {
   readonly words: readonly Word[];
@@ -23,9 +25,9 @@ export interface SimpleCommand {
   readonly input: HereDocument | null;
   /** The file after `<`; null where there is none. */
   readonly inputFile: string | null;
-  /** Standard output or error goes elsewhere. */
-  readonly hidesOutput: boolean;
-  readonly hidesErrors: boolean;
+  /** Where standard output and standard error end up. */
+  readonly output: Stream;
+  readonly errors: Stream;
   readonly position: Position;
 }
 
@@ -82,8 +84,8 @@ interface Building {
   after: Connector;
   input: HereDocument | null;
   inputFile: string | null;
-  hidesOutput: boolean;
-  hidesErrors: boolean;
+  output: Stream;
+  errors: Stream;
 }
 
 /** Cuts a line at its connectors; `open` is the one that joins the next line to it. */
@@ -125,18 +127,18 @@ const EMPTY = {
   after: ';',
   input: null,
   inputFile: null,
-  hidesOutput: false,
-  hidesErrors: false,
+  output: 'stdout',
+  errors: 'stderr',
 } as const;
 
 function takeRedirect(building: Building, operator: string, token: ShellToken): void {
   const text = plainText(token);
   if (operator === '<<<') building.input = { lines: text.split('\n'), firstLine: token.position.line };
   else if (operator === '<') building.inputFile = text;
-  else if (operator.startsWith('2')) building.hidesErrors = !text.startsWith('&') || building.hidesOutput;
+  else if (operator.startsWith('2')) building.errors = text === '&1' ? building.output : 'elsewhere';
   else {
-    building.hidesOutput = text !== '&2';
-    if (operator.startsWith('&')) building.hidesErrors = true;
+    building.output = text === '&2' ? building.errors : 'elsewhere';
+    if (operator.startsWith('&')) building.errors = building.output;
   }
 }
 
@@ -165,7 +167,7 @@ function finish(building: Building, variables: Variables, complain: ShellComplai
     }
     return null;
   }
-  const { before, after, input, inputFile, hidesOutput, hidesErrors } = building;
+  const { before, after, input, inputFile, output, errors } = building;
   const { position } = words[at];
   return {
     words: words.slice(at),
@@ -174,8 +176,8 @@ function finish(building: Building, variables: Variables, complain: ShellComplai
     negated,
     input,
     inputFile,
-    hidesOutput,
-    hidesErrors,
+    output,
+    errors,
     position,
   };
 }
