@@ -17,6 +17,8 @@ export interface Observer {
   enter(chain: Chain, by: Rule | null, passage: Passage): void;
   /** A chain's nat rules are not asked, and why. */
   skip(chain: Chain, reason: SkipReason, passage: Passage): void;
+  /** Whether it wants to know how this rule was tried; without it, of every rule. */
+  watches?(rule: Rule): boolean;
   /** One rule was tried; `conditions` are those of its tests up to the one that failed. */
   rule(rule: Rule, outcome: Outcome, conditions: readonly Condition[], passage: Passage): void;
   verdict(rule: Rule | null, chain: Chain, verdict: Verdict, passage: Passage): void;
@@ -34,6 +36,8 @@ export type SkipReason =
 export type PacketEnd =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'sent'; readonly packet: Packet }
+  /** Taken out of the hooks: by a rule (NFQUEUE), or a fragment that waits for the others. */
+  | { readonly kind: 'held'; readonly rule: Rule | null; readonly reason: string }
   | {
       readonly kind: 'dropped';
       readonly rule: Rule | null;

@@ -1,9 +1,16 @@
 import type { Condition } from '../rules/definition.js';
 import type { Rule } from '../rules/model.js';
 import { Outcome, Verdict } from '../rules/verdict.js';
+import { fieldText } from './fields.js';
 import type { Passage } from './passage.js';
 import type { Observer } from './observer.js';
-import { type BaseChainProgram, type CompiledChain, type CompiledRule, StepKind } from './program.js';
+import {
+  type BaseChainProgram,
+  type CompiledChain,
+  type CompiledRule,
+  type CompiledStep,
+  StepKind,
+} from './program.js';
 import type { RuleContext } from './ruleContext.js';
 
 /** Where to go on when a user chain is done. */
@@ -42,9 +49,10 @@ export function walk(
     }
     const rule = chain.rules[index++];
     context.rule = rule.rule;
-    const outcome = observer
-      ? tryRecorded(rule, passage, context, observer)
-      : tryRule(rule, passage, context);
+    const outcome =
+      observer && (observer.watches?.(rule.rule) ?? true)
+        ? tryRecorded(rule, passage, context, observer)
+        : tryRule(rule, passage, context);
     if (outcome === Outcome.miss) continue;
     if (outcome === Outcome.hotdrop) return { verdict: Verdict.drop, rule: rule.rule };
     if (outcome === Outcome.unknown) {
@@ -61,7 +69,10 @@ export function walk(
       continue;
     }
     if (last.kind !== StepKind.target) continue;
-    const verdict = last.definition.run(last.data, passage.packet, context, last.state);
+    const verdict =
+      observer && last.definition.writes.length > 0
+        ? runRecorded(last, rule, passage, context, observer)
+        : last.definition.run(last.data, passage.packet, context, last.state);
     if (verdict === Verdict.continue) continue;
     observer?.verdict(rule.rule, chain.chain, verdict, passage);
     if (verdict !== Verdict.return) return { verdict, rule: rule.rule };
@@ -140,4 +151,22 @@ function tryRecorded(
   }
   observer.rule(rule.rule, Outcome.hit, conditions, passage);
   return Outcome.hit;
+}
+
+/** Runs a target, and tells the observer which of the fields that it may write have changed. */
+function runRecorded(
+  step: Extract<CompiledStep, { kind: typeof StepKind.target }>,
+  rule: CompiledRule,
+  passage: Passage,
+  context: RuleContext,
+  observer: Observer,
+): Verdict {
+  const { definition, data, state } = step;
+  const before = definition.writes.map((field) => fieldText(field, passage));
+  const verdict = definition.run(data, passage.packet, context, state);
+  definition.writes.forEach((field, i) => {
+    const now = fieldText(field, passage);
+    if (now !== before[i]) observer.change(field, before[i] ?? '', now ?? '', rule.rule, passage);
+  });
+  return verdict;
 }
