@@ -59,8 +59,7 @@ export function oneOf(
   names: readonly string[],
 ): GivenOption | undefined {
   const given = options.given.filter((o) => names.includes(o.name));
-  if (given.length > 1)
-    options.error(refusal.together(extension, given[1].name, given[0].name), given[1]);
+  if (given.length > 1) options.error(refusal.together(extension, given[1].name, given[0].name), given[1]);
   return given[0];
 }
 

@@ -23,6 +23,8 @@ export interface IpsetProblem {
 const MAX_U32 = 0xffffffff;
 /** IPSET_MAXNAMELEN less the end. */
 const NAME_LENGTH = 31;
+/** IPSET_BITMAP_MAX_RANGE */
+const MOST_IN_BITMAP = 0xffff;
 const DEFAULT_MAX_ELEMENTS = 65536;
 const DEFAULT_LIST_SIZE = 8;
 
@@ -158,6 +160,11 @@ function create(name: Word, words: readonly Word[], exist: boolean, sets: IpSets
   if ('message' in options) return options;
   if (type.method === 'bitmap' && !options.range)
     return { message: "Mandatory option `range' is missing", at: typeWord };
+  if (
+    options.range &&
+    (options.range[1] - options.range[0]) / 2 ** (32 - (options.netmask ?? 32)) > MOST_IN_BITMAP
+  )
+    return { message: 'The range you specified exceeds the size limit of the set type', at: typeWord };
   if (sets.has(name.text))
     return exist
       ? null

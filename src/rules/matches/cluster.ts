@@ -55,13 +55,15 @@ function parse(options: OptionList): ClusterMatch {
   };
 }
 
-/** `xt_cluster_hash()`: from the source of the first packet of the connection, or of its master's. */
+/**
+ * `xt_cluster_hash()`: from the source of the first packet of the connection, or of its master's. Of an IPv6 address
+ * the kernel hashes the first word only (NF_CT_TUPLE_L3SIZE counts words, and is divided by their size once more).
+ */
 function nodeOf(data: ClusterMatch, context: Context): number | null {
   const { connection } = context;
   if (!connection) return null;
   const { original } = connection.master ?? connection;
-  const words = original.version === 4 ? [original.s0] : [original.s0, original.s1, original.s2, original.s3];
-  return reciprocalScale(jhash2(words.map(littleEndian), data.seed), data.nodes);
+  return reciprocalScale(jhash2([littleEndian(original.s0)], data.seed), data.nodes);
 }
 
 /** Multicast that came as such is from here on taken as addressed to this host (`xt_cluster_mt()`). */
@@ -78,7 +80,7 @@ function adopt(packet: Packet): void {
 function test(data: ClusterMatch, packet: Packet, context: Context): Outcome {
   adopt(packet);
   const node = nodeOf(data, context);
-  return outcomeOf(node !== null && ((data.nodeMask >>> node) & 1) === 1 !== data.negated);
+  return outcomeOf(node !== null && (((data.nodeMask >>> node) & 1) === 1) !== data.negated);
 }
 
 function explain(
@@ -91,7 +93,10 @@ function explain(
   const node = nodeOf(data, context);
   const wanted = `a node of ${hex(data.nodeMask, 8)} out of ${data.nodes}`;
   const first = context.connection?.master ?? context.connection;
-  const saw = node === null || !first ? 'no connection' : `node ${node + 1} (begun by ${first.original.source.toString()})`;
+  const saw =
+    node === null || !first
+      ? 'no connection'
+      : `node ${node + 1} (begun by ${first.original.source.toString()})`;
   return [condition('cluster', 'ct.tuple', data.negated, wanted, saw, outcome === Outcome.hit)];
 }
 

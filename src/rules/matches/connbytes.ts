@@ -55,7 +55,8 @@ function parse(options: OptionList): ConnbytesMatch {
 }
 
 function range({ from, to }: ConnbytesMatch): string {
-  return to === MAX ? String(from) : `${from}:${to}`;
+  // libxt_connbytes takes an end of 0 for none when it prints, though the kernel does not.
+  return to === MAX || to === 0n ? String(from) : `${from}:${to}`;
 }
 
 /** What the rule counts; undefined where the connection is not accounted. */

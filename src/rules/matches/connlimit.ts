@@ -72,7 +72,8 @@ function parseMask(options: OptionList): number {
     if (ones === 32 || address.a << ones === 0) return ones;
   }
   const length = parseUint(word.text, width);
-  if (length === undefined) options.error(refusal.outOfRange('connlimit', '--connlimit-mask', 0, width), word);
+  if (length === undefined)
+    options.error(refusal.outOfRange('connlimit', '--connlimit-mask', 0, width), word);
   return length ?? width;
 }
 

@@ -255,7 +255,8 @@ function putKey(settings: HashlimitMatch, packet: Packet): Outcome {
   key.fill(0);
   const words = packet.version === 4 ? 1 : 4;
   if (settings.sourceIp) putAddress(packet, packet.sourceOffset, words, 0, settings.sourceMask);
-  if (settings.destinationIp) putAddress(packet, packet.destinationOffset, words, 4, settings.destinationMask);
+  if (settings.destinationIp)
+    putAddress(packet, packet.destinationOffset, words, 4, settings.destinationMask);
   const offset = settings.sourcePort || settings.destinationPort ? portsOffset(packet.protocol) : -1;
   if (offset < 0) return Outcome.hit;
   const at = packet.transport + offset;
@@ -303,7 +304,9 @@ function explain(
   const who = [
     ...(settings.sourceIp ? [`from ${addressText(packet, 'source')}/${settings.sourceMask}`] : []),
     ...(settings.sourcePort ? [`from port ${packet.sourcePort}`] : []),
-    ...(settings.destinationIp ? [`to ${addressText(packet, 'destination')}/${settings.destinationMask}`] : []),
+    ...(settings.destinationIp
+      ? [`to ${addressText(packet, 'destination')}/${settings.destinationMask}`]
+      : []),
     ...(settings.destinationPort ? [`to port ${packet.destinationPort}`] : []),
   ];
   const wanted = `${list(data).replace(/^limit: /, '')}${who.length ? `, ${who.join(' ')}` : ''}`;

@@ -45,7 +45,10 @@ function parse(options: OptionList): LimitMatch {
   const period = rate?.period ?? DEFAULT_PERIOD;
   const burst = numberArgument(options, 'limit', '--limit-burst', DEFAULT_BURST, 10_000);
   if (burst === 0 || credits((period * burst) >>> 0) < credits(period))
-    options.error('the rate is too low for this burst: the kernel cannot count so many credits', given ?? null);
+    options.error(
+      'the rate is too low for this burst: the kernel cannot count so many credits',
+      given ?? null,
+    );
   return { period, burst };
 }
 

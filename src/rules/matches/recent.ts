@@ -163,7 +163,13 @@ function find(table: RecentTable, packet: Packet, side: 'source' | 'destination'
   );
 }
 
-function make(table: RecentTable, packet: Packet, side: 'source' | 'destination', ttl: number, now: number): void {
+function make(
+  table: RecentTable,
+  packet: Packet,
+  side: 'source' | 'destination',
+  ttl: number,
+  now: number,
+): void {
   const { data, version } = packet;
   const at = side === 'source' ? packet.sourceOffset : packet.destinationOffset;
   const { a, b, c, d } = table.mask;
@@ -189,8 +195,11 @@ function ttlOf(packet: Packet): number {
 
 /** How many stamps are recent enough. */
 function hits(data: RecentMatch, entry: Entry, now: number): number {
+  if (!data.seconds) return entry.stamps.length;
   const since = now - data.seconds * HZ;
-  return data.seconds ? entry.stamps.filter((stamp) => stamp >= since).length : entry.stamps.length;
+  let count = 0;
+  for (const stamp of entry.stamps) if (stamp >= since) count++;
+  return count;
 }
 
 /** `recent_mt()` (net/netfilter/xt_recent.c). */
@@ -207,7 +216,8 @@ function test(data: RecentMatch, packet: Packet, context: Context, table: Recent
     table.entries.splice(at, 1);
     return outcomeOf(!data.negated);
   }
-  const hit = (data.action === 'set' || hits(data, entry, now) >= Math.max(1, data.hitCount)) !== data.negated;
+  const hit =
+    (data.action === 'set' || hits(data, entry, now) >= Math.max(1, data.hitCount)) !== data.negated;
   const update = data.action === 'set' || (data.action === 'update' && hit);
   if (data.reap) {
     const stale = oldest(table);

@@ -34,7 +34,10 @@ function passes(data: RpfilterMatch, packet: Packet, context: Context): boolean 
     // From the 0.0.0.0/8 network to a multicast address: only to the local network's groups, 224.0.0.0/24.
     if (u8(bytes, Ipv4.destination) >>> 4 === 14 && source >>> 24 === 0)
       return (i32(bytes, destinationOffset) & 0xffffff00) >>> 0 === 0xe0000000;
-  } else if ((source | i32(bytes, sourceOffset + 4) | i32(bytes, sourceOffset + 8) | i32(bytes, sourceOffset + 12)) === 0)
+  } else if (
+    (source | i32(bytes, sourceOffset + 4) | i32(bytes, sourceOffset + 8) | i32(bytes, sourceOffset + 12)) ===
+    0
+  )
     return true;
   return context.routes.reversePath(packet, data);
 }
@@ -76,7 +79,10 @@ export const rpfilter: MatchDefinition<RpfilterMatch, undefined> = {
     acceptLocal: options.has('--accept-local'),
     invert: options.has('--invert'),
   }),
-  print: (data) => flags(data).map((flag) => `--${flag}`).join(' '),
+  print: (data) =>
+    flags(data)
+      .map((flag) => `--${flag}`)
+      .join(' '),
   list: (data) => ['rpfilter', ...flags(data)].join(' '),
   reads: (data) => ['ip.source', 'in', 'routing', ...(data.validMark ? (['mark'] as const) : [])],
   pure: true,

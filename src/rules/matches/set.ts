@@ -35,13 +35,13 @@ const OPTIONS: readonly OptionSpec[] = [
 
 function parse(options: OptionList): SetMatch {
   const given = options.find('--match-set');
-  if (!given) options.error('You must specify `--match-set\' with proper arguments');
+  if (!given) options.error("You must specify `--match-set' with proper arguments");
   const [name, flags] = given?.args ?? [];
   if (name && (name.text === '' || name.text.length > NAME_LENGTH))
     options.error(`setname \`${name.text}' too long, max ${NAME_LENGTH} characters.`, name);
   const words = flags?.text.split(',') ?? [];
   if (flags && (words.length > MAX_DIMENSIONS || words.some((word) => word !== 'src' && word !== 'dst')))
-    options.error('You must spefify (the comma separated list of) `src\' or `dst\'.', flags);
+    options.error("You must spefify (the comma separated list of) `src' or `dst'.", flags);
   return {
     name: name?.text ?? '',
     dimensions: words.map((word) => word === 'src'),
@@ -91,13 +91,7 @@ function test(data: SetMatch, packet: Packet, context: Context): Outcome {
   return negate(context.sets.test(data.name, packet, data.dimensions, data.options), data.negated);
 }
 
-function explain(
-  data: SetMatch,
-  packet: Packet,
-  _: Context,
-  __: undefined,
-  outcome: Outcome,
-): Condition[] {
+function explain(data: SetMatch, packet: Packet, _: Context, __: undefined, outcome: Outcome): Condition[] {
   const who = `${addressText(packet, 'source')} -> ${addressText(packet, 'destination')}`;
   const found = negate(outcome, data.negated);
   const saw =
@@ -115,7 +109,16 @@ export const set: MatchDefinition<SetMatch, undefined> = {
   parse,
   print: (data) => print(data, '--'),
   list: (data) => print(data, ''),
-  reads: () => ['ip.source', 'ip.destination', 'ip.protocol', 'sourcePort', 'destinationPort', 'in', 'out', 'set'],
+  reads: () => [
+    'ip.source',
+    'ip.destination',
+    'ip.protocol',
+    'sourcePort',
+    'destinationPort',
+    'in',
+    'out',
+    'set',
+  ],
   pure: false,
   start: () => undefined,
   test,

@@ -34,7 +34,7 @@ const OPTIONS: readonly OptionSpec[] = [
 
 function parse(options: OptionList): StringMatch {
   const given = oneOf(options, 'string', ['--string', '--hex-string']);
-  if (!given) options.error('STRING match: You must specify `--string\' or `--hex-string\'');
+  if (!given) options.error("STRING match: You must specify `--string' or `--hex-string'");
   const algorithm = requireOption(options, 'string', '--algo');
   if (algorithm && !['bm', 'kmp', 'fsm'].includes(algorithm.text))
     options.error(`the kernel has no search algorithm "${algorithm.text}"; there are bm and kmp`, algorithm);
@@ -88,7 +88,10 @@ function quoted({ pattern }: StringMatch): { hex: boolean; text: string } {
 
 function print(data: StringMatch): string {
   const { hex, text } = quoted(data);
-  const parts = [`${bang(data.negated)}--${hex ? 'hex-string' : 'string'} ${text}`, `--algo ${data.algorithm}`];
+  const parts = [
+    `${bang(data.negated)}--${hex ? 'hex-string' : 'string'} ${text}`,
+    `--algo ${data.algorithm}`,
+  ];
   if (data.from !== 0) parts.push(`--from ${data.from}`);
   if (data.to !== MAX_OFFSET) parts.push(`--to ${data.to}`);
   if (data.ignoreCase) parts.push('--icase');
@@ -96,7 +99,10 @@ function print(data: StringMatch): string {
 }
 
 function list(data: StringMatch): string {
-  const parts = [`STRING match ${data.negated ? '!' : ''} ${quoted(data).text}`, `ALGO name ${data.algorithm}`];
+  const parts = [
+    `STRING match ${data.negated ? '!' : ''} ${quoted(data).text}`,
+    `ALGO name ${data.algorithm}`,
+  ];
   if (data.from !== 0) parts.push(`FROM ${data.from}`);
   if (data.to !== MAX_OFFSET) parts.push(`TO ${data.to}`);
   if (data.ignoreCase) parts.push('ICASE');
@@ -128,7 +134,13 @@ function test(data: StringMatch, packet: Packet): Outcome {
   return cut && fits ? Outcome.unknown : negate(Outcome.miss, data.negated);
 }
 
-function explain(data: StringMatch, packet: Packet, _: Context, __: undefined, outcome: Outcome): Condition[] {
+function explain(
+  data: StringMatch,
+  packet: Packet,
+  _: Context,
+  __: undefined,
+  outcome: Outcome,
+): Condition[] {
   const at = find(data, packet.data);
   const until = Math.min(data.to, packet.length);
   const wanted = `${data.negated ? 'not ' : ''}${quoted(data).text} in bytes ${data.from} to ${until}`;

@@ -7,7 +7,7 @@ import { condition } from '../explaining.js';
 import { parseUint, type UintRange } from '../integers.js';
 import { bang } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
-import { negate, outcomeOf } from '../outcomes.js';
+import { outcomeOf } from '../outcomes.js';
 import { Outcome } from '../verdict.js';
 
 /** `struct xt_u32` (linux/netfilter/xt_u32.h): tests that must all be true. */
@@ -121,20 +121,20 @@ function explain(data: U32Match, packet: Packet, _: Context, __: undefined, outc
   const out: Condition[] = [];
   for (const one of data.tests) {
     const value = valueOf(one, packet);
-    const wanted = expression({ tests: [one], negated: false });
-    const hit = typeof value === 'number' && inRanges(one, value);
     const saw =
       typeof value === 'number'
         ? `0x${value.toString(16)}`
         : value === null
           ? 'bytes that the capture did not keep'
           : 'a place outside the packet';
-    const each = condition('u32', 'payload', false, wanted, saw, hit);
+    const hit = typeof value === 'number' && inRanges(one, value);
+    const each = condition('u32', 'payload', false, expression({ tests: [one], negated: false }), saw, hit);
     out.push(value === null ? { ...each, outcome: Outcome.unknown } : each);
     if (!hit) break;
   }
-  const whole = condition('u32', 'payload', true, 'all of these', '', outcome === Outcome.hit);
-  return data.negated ? [...out, { ...whole, saw: negate(outcome, true) === Outcome.hit ? 'all' : 'not all' }] : out;
+  if (!data.negated) return out;
+  const saw = out.map((c) => c.saw).join(', ');
+  return [{ ...condition('u32', 'payload', true, expression(data), saw, true), outcome }];
 }
 
 export const u32: MatchDefinition<U32Match, undefined> = {

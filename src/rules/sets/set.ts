@@ -77,6 +77,9 @@ export function expiryTick(timeout: number, now: number): number {
   return timeout === 0 ? Infinity : jiffies(now) + timeout * HZ;
 }
 
+/** As many elements as one set may hold here, whatever maxelem says: a file can ask for billions. */
+const MOST_ELEMENTS = 1 << 21;
+
 /** An ipset: how it was created, and its elements. */
 export class IpSet {
   readonly elements: WordMap<Element>;
@@ -121,9 +124,10 @@ export class IpSet {
   add(element: Element, exist: boolean, tick: number): SetChange {
     const old = this.elements.get(element.key);
     if (old && tick <= old.expires && !exist) return 'exists';
-    if (!old && this.type.method === 'hash' && this.elements.size >= this.options.maxElements) {
+    const most = Math.min(this.options.maxElements, MOST_ELEMENTS);
+    if (!old && this.type.method === 'hash' && this.elements.size >= most) {
       this.expire(tick);
-      if (this.elements.size >= this.options.maxElements) return 'full';
+      if (this.elements.size >= most) return 'full';
     }
     if (!old) this.countPrefixes(element.key, 1);
     this.elements.set(element.key, element);

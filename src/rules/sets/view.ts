@@ -123,7 +123,11 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
   function ask(set: IpSet, packet: Packet, dimensions: readonly boolean[], options: SetMatchOptions): Found {
     if (set.type.method === 'list') return askList(set, packet, dimensions, options);
     if (dimensions.length < set.type.dimension) return 'miss';
-    if (set.type.fields[0] !== 'mac' && set.type.name !== 'bitmap:port' && set.options.family !== packet.version)
+    if (
+      set.type.fields[0] !== 'mac' &&
+      set.type.name !== 'bitmap:port' &&
+      set.options.family !== packet.version
+    )
       return 'miss';
     const there = putPacketKey(set, packet, dimensions, whole);
     if (there !== Outcome.hit) return there === Outcome.unknown ? 'unknown' : 'miss';
@@ -133,7 +137,12 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
   }
 
   /** `list_set_ktest()`: the first member that holds it. Counter conditions are the list's own. */
-  function askList(set: IpSet, packet: Packet, dimensions: readonly boolean[], options: SetMatchOptions): Found {
+  function askList(
+    set: IpSet,
+    packet: Packet,
+    dimensions: readonly boolean[],
+    options: SetMatchOptions,
+  ): Found {
     const inner: SetMatchOptions = {
       ...options,
       packets: null,
@@ -195,7 +204,11 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
           sets.get(member.name)?.type.method !== 'list' && change(member.name, packet, dimensions, what),
       );
     if (dimensions.length < set.type.dimension) return false;
-    if (set.type.fields[0] !== 'mac' && set.type.name !== 'bitmap:port' && set.options.family !== packet.version)
+    if (
+      set.type.fields[0] !== 'mac' &&
+      set.type.name !== 'bitmap:port' &&
+      set.options.family !== packet.version
+    )
       return false;
     const iface = set.type.fields.indexOf('iface');
     if (iface >= 0 && what.add) {

@@ -3,11 +3,14 @@ import { describe, expect, it } from 'vitest';
 import type { MatchDefinition } from '../../../src/rules/definition.js';
 import { findMatch } from '../../../src/rules/matches/index.js';
 import { OptionList } from '../../../src/rules/options.js';
+import { setView } from '../../../src/rules/sets/view.js';
 import { context, packet } from './packets.js';
 import { readRule, save } from './reading.js';
 
 const NAMES =
-  'addrtype comment conntrack connmark dscp ecn icmp icmp6 iprange length mac mark multiport owner physdev pkttype state statistic tcp tcpmss tos ttl hl udp';
+  'addrtype comment conntrack connmark dscp ecn icmp icmp6 iprange length mac mark multiport owner physdev pkttype state statistic tcp tcpmss tos ttl hl udp ' +
+  'ah bpf cluster connbytes connlabel connlimit cpu dccp devgroup dst esp eui64 frag hashlimit hbh helper ipv6header ' +
+  'limit mh nfacct osf policy quota rateest realm recent rpfilter rt sctp set socket string time u32';
 const POSITION = { file: 'test', line: 1, column: 1 };
 
 /** Any options of a match, with any words. */
@@ -65,8 +68,15 @@ describe('whatever the words and the bytes', () => {
             definition.list(data, true, version);
             definition.list(data, false, version);
             definition.reads(data);
-            const routes = { addressType: () => 2 };
-            const around = context({ random: () => 0.5, socket: () => undefined, routes: routes as never });
+            const routes = { addressType: () => 2, reversePath: () => true, pathMtu: () => 1500 };
+            const parts = {
+              shared: { get: <T>(_: string, __: string, make: () => T): T => make() },
+              sets: setView(new Map(), { now: 0 }),
+              tupleOf: () => null,
+              findConnection: () => null,
+              epoch: 0n,
+            };
+            const around = context({ random: () => 0.5, socket: () => undefined, routes, ...parts });
             const state: unknown = definition.start(data, around);
             const p = packet(list.protocol ?? 6, payload, { source, snaplen: Math.max(snaplen, 40) });
             const outcome = definition.test(data, p, around, state);
