@@ -1,6 +1,7 @@
+import type { IpAddress } from '../address/ip.js';
 import type { Packet } from '../packet/packet.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
-import { addressText } from '../packet/addresses.js';
+import { addressOf, addressText } from '../packet/addresses.js';
 import { PacketType } from '../packet/numbers.js';
 import { formatLine } from '../klog/describe.js';
 import type { Routing } from '../host/routes.js';
@@ -41,6 +42,8 @@ export interface KernelHost {
   sysctl(name: string, fallback: number): number;
   /** A listening socket that would take this packet; undefined: not known. */
   listens(packet: Packet): boolean | undefined;
+  /** The port of a bridge behind which an address is, as far as neighbours and frames tell. */
+  bridgePort(bridge: Device | null, address: IpAddress): Device | null;
   socketFor(packet: Packet): { transparent: boolean; uid?: number } | null | undefined;
 }
 
@@ -131,8 +134,31 @@ export class Kernel {
     const { packet } = passage;
     this.observer?.packet(passage, 'received');
     if (packet.packetType === PacketType.otherHost) return this.lost(passage, 'addressed to another host');
+    const destination = packet.physIn ? addressOf(packet, 'destination') : null;
     if (!this.runHook(Hook.prerouting, passage)) return;
+    if (destination && !destination.equals(addressOf(passage.packet, 'destination')))
+      if (this.bridged(passage)) return;
     this.routeInput(passage);
+  }
+
+  /**
+   * br_netfilter: what DNAT sends to a host on the bridge that it came from stays on the bridge, without routing and
+   * TTL (`br_nf_pre_routing_finish()`, net/bridge/br_netfilter_hooks.c). A bridge does not send a frame back out of
+   * the port that it came in by.
+   */
+  private bridged(passage: Passage): boolean {
+    const { packet } = passage;
+    const decision = this.host.routing.input(packet);
+    if (decision.action !== 'forward' || decision.route?.device !== packet.in) return false;
+    packet.physOut = this.host.bridgePort(packet.in, addressOf(packet, 'destination'));
+    if (!packet.physOut || packet.physOut === packet.physIn) {
+      this.lost(passage, 'DNAT sends it back out of the bridge port that it came in by');
+      return true;
+    }
+    packet.out = packet.in;
+    passage.route = decision.route;
+    if (this.runHook(Hook.forward, passage)) this.leave(passage);
+    return true;
   }
 
   private routeInput(passage: Passage): void {

@@ -14,6 +14,7 @@ import type { Host } from '../host/host.js';
 import { Arrivals, type Arrival } from './arrival.js';
 import { FlowLabels, setFlowLabel } from './flowLabels.js';
 import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.js';
+import { BridgeTables } from './bridgeTables.js';
 import { Kernel, type KernelHost, type Sinks } from './kernel.js';
 import { seedConnections } from './conntrack/snapshot.js';
 import type { Observer } from './observer.js';
@@ -72,6 +73,7 @@ export class Replay {
   private readonly egress = new EgressWindow();
   private readonly arrivals: Arrivals;
   private readonly labels = new FlowLabels();
+  private readonly bridges: BridgeTables;
   private readonly ownSockets = new OwnSockets();
   private readonly bridgesWithPorts = new Set<Device>();
   private readonly callIptables: boolean;
@@ -84,11 +86,12 @@ export class Replay {
     const { host } = options;
     this.callIptables = host.sysctlNumber('net.bridge.bridge-nf-call-iptables', 0) !== 0;
     this.callIp6tables = host.sysctlNumber('net.bridge.bridge-nf-call-ip6tables', 0) !== 0;
+    this.bridges = new BridgeTables(host);
     this.arrivals = new Arrivals(host, options.device ? host.deviceFor(options.device) : null);
     const { sinks } = options;
     this.kernel = new Kernel({
       ruleset: options.ruleset,
-      host: kernelHost(host, this.ownSockets),
+      host: kernelHost(host, this.ownSockets, this.bridges),
       sets: options.sets,
       epoch: source.epoch,
       observer: options.observer ?? null,
@@ -149,6 +152,7 @@ export class Replay {
       if (!filtersBridge) return this.copy();
       packet.in = device.master;
       packet.physIn = device;
+      this.bridges.learn(device, packet);
     } else if (filtersBridge && this.bridgesWithPorts.has(device)) return this.copy();
     else packet.in = device;
     if (packet.version === 6 && !this.options.host.acceptsIpv6(packet.in)) return this.copy();
@@ -283,7 +287,7 @@ class OwnSockets {
   }
 }
 
-function kernelHost(host: Host, ownSockets: OwnSockets): KernelHost {
+function kernelHost(host: Host, ownSockets: OwnSockets, bridges: BridgeTables): KernelHost {
   return {
     routing: host.routing,
     routes: host.routes,
@@ -301,6 +305,7 @@ function kernelHost(host: Host, ownSockets: OwnSockets): KernelHost {
           (s.address === null || s.address.equals(destination)),
       );
     },
+    bridgePort: (bridge, address) => (bridge ? bridges.port(bridge, address) : null),
     socketFor: () => undefined,
   };
 }

@@ -46,6 +46,8 @@ export class Tracker {
     passage.state = CtState.invalid;
     if (packet.fragmentOffset !== 0) return Verdict.accept;
     const { protocol } = packet;
+    // `ipv6_skip_exthdr()` finds nothing behind "no next header".
+    if (packet.version === 6 && protocol === Protocol.none) return Verdict.accept;
     if (protocol === Protocol.icmp || protocol === Protocol.icmpv6) {
       if ((protocol === Protocol.icmp) !== (packet.version === 4)) return Verdict.accept;
       if (packet.length - packet.transport < Icmp.headerLength || this.badChecksum(packet, hook))
@@ -117,10 +119,7 @@ export class Tracker {
       passage.connection = entry;
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
-      if (verdict === ProtocolVerdict.kill) {
-        this.table.destroy(entry);
-        return Verdict.accept;
-      }
+      if (verdict === ProtocolVerdict.kill) this.table.destroy(entry);
       if (direction === Direction.reply && !entry.has(CtStatus.seenReply)) {
         entry.status |= CtStatus.seenReply;
         entry.events |= CtEvent.reply;

@@ -1,0 +1,27 @@
+import type { IpAddress } from '../address/ip.js';
+import { addressText } from '../packet/addresses.js';
+import type { Device } from '../packet/device.js';
+import type { Packet } from '../packet/packet.js';
+import type { Host } from '../host/host.js';
+
+/** Addresses remembered at most. */
+const MOST = 65_536;
+
+/** Which port of a bridge leads to which IP address: learned from who sends through it, else the only one it has. */
+export class BridgeTables {
+  private readonly learned = new Map<string, Device>();
+
+  constructor(private readonly host: Host) {}
+
+  learn(port: Device, packet: Packet): void {
+    if (this.learned.size < MOST) this.learned.set(addressText(packet, 'source'), port);
+  }
+
+  /** null: the bridge has several ports and nothing was heard from that address. */
+  port(bridge: Device, address: IpAddress): Device | null {
+    const known = this.learned.get(address.toString());
+    if (known?.master === bridge) return known;
+    const ports = this.host.devices.filter((d) => d.master === bridge);
+    return ports.length === 1 ? ports[0] : null;
+  }
+}
