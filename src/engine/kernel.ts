@@ -52,6 +52,8 @@ export interface Sinks {
   line(line: PredictedLine): void;
   /** A packet leaves through `passage.packet.out`; what is behind the wire is not the host's doing. */
   sent(passage: Passage): void;
+  /** A bridge was handed a packet for one of its ports: its copy on the bridge itself shows before any hook. */
+  bridged?(passage: Passage): void;
   created?(entry: ConnectionEntry, now: number): void;
   updated?(entry: ConnectionEntry, events: number, now: number): void;
   destroyed?(entry: ConnectionEntry, now: number): void;
@@ -150,6 +152,7 @@ export class Kernel {
     const { packet } = passage;
     const decision = this.host.routing.input(packet);
     if (decision.action !== 'forward' || decision.route?.device !== packet.in) return false;
+    this.sinks.bridged?.(passage);
     packet.physOut = this.host.bridgePort(packet.in, addressOf(packet, 'destination'));
     if (!packet.physOut || packet.physOut === packet.physIn) {
       this.lost(passage, 'DNAT sends it back out of the bridge port that it came in by');

@@ -1,7 +1,7 @@
 import { addressOf } from '../packet/addresses.js';
 import { echoReply, icmpError, tcpReset, timestampReply } from '../packet/build.js';
 import { u8 } from '../packet/bytes.js';
-import { checksum, pseudoHeaderSum, verifyTransport } from '../packet/checksum.js';
+import { verifyForReject, verifyTransport } from '../packet/checksum.js';
 import { Ipv6 } from '../packet/ipv6.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
@@ -167,7 +167,7 @@ export class LocalStack {
   reject(passage: Passage, packet: Packet, kind: RejectKind, hook: Hook): void {
     if (packet.fragmentOffset !== 0) return;
     if (kind !== 'tcp-reset') {
-      if (hook !== Hook.output && !mayBeUnreachable(packet)) return;
+      if (hook !== Hook.output && verifyForReject(packet) === 'bad') return;
       const type = packet.version === 4 ? IcmpType.destinationUnreachable : Icmpv6Type.destinationUnreachable;
       return this.error(passage, type, REJECT_CODES[kind]);
     }
@@ -222,31 +222,6 @@ export class LocalStack {
     answer.byIcmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
     this.send(answer, cause);
   }
-}
-
-/** Protocols whose integrity REJECT does not check (`nf_reject_verify_csum()`, net/netfilter/nf_reject.h). */
-const UNCHECKED = new Set<number>([
-  Protocol.ah,
-  Protocol.esp,
-  Protocol.sctp,
-  Protocol.udplite,
-  Protocol.dccp,
-]);
-
-/**
- * Whether REJECT answers with ICMP: the payload must sum up, as if every protocol had the Internet checksum over it
- * (`nf_ip_checksum()`, `nf_ip6_checksum()`, net/netfilter/utils.c).
- */
-function mayBeUnreachable(packet: Packet): boolean {
-  const { protocol, data, transport, version } = packet;
-  if (UNCHECKED.has(protocol)) return true;
-  // GRE's checksum is there where its first bit says so (RFC 2784).
-  if (protocol === Protocol.gre && !(u8(data, transport) & 0x80)) return true;
-  const known = [Protocol.tcp, Protocol.udp, version === 4 ? Protocol.icmp : Protocol.icmpv6];
-  if ((known as number[]).includes(protocol)) return verifyTransport(packet) !== 'bad';
-  if (data.length < packet.length) return true;
-  const start = version === 6 ? pseudoHeaderSum(packet, packet.length - transport) : 0;
-  return checksum(data, transport, packet.length, start) === 0;
 }
 
 /** Where the next-header field stands that names the transport protocol (RFC 4443 section 3.4). */

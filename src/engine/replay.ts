@@ -98,6 +98,7 @@ export class Replay {
       seed: options.seed,
       sinks: {
         ...sinks,
+        bridged: (passage) => this.egress.expect(passage.packet.clone(), passage),
         sent: (passage) => {
           this.egress.expect(passage.packet, passage);
           sinks.sent(passage);
