@@ -1,0 +1,42 @@
+import { parseAddress, parseNetwork } from '../address/ip.js';
+import type { Condition } from '../rules/definition.js';
+
+type Asked = Pick<Condition, 'field' | 'wanted'>;
+
+/**
+ * Whether another value of the field would have been what the condition wants, judged by its words. Where the words
+ * say more than a list of values it says no; what is advised is tried anyway.
+ */
+export function wouldFulfil({ field, wanted }: Asked, value: string): boolean {
+  const negated = wanted.startsWith('not ');
+  const list = negated ? wanted.slice(4) : wanted;
+  const inside = list.split(',').some((item) => holds(field, item.trim(), value));
+  return inside !== negated;
+}
+
+function holds(field: Condition['field'], item: string, value: string): boolean {
+  switch (field) {
+    case 'sourcePort':
+    case 'destinationPort': {
+      const range = portRange(item);
+      const port = Number(value);
+      return range !== undefined && port >= range[0] && port <= range[1];
+    }
+    case 'ip.source':
+    case 'ip.destination': {
+      const address = parseAddress(value);
+      return (address && parseNetwork(item)?.includes(address)) ?? false;
+    }
+    case 'in':
+    case 'out':
+      return item.endsWith('+') ? value.startsWith(item.slice(0, -1)) : item === value;
+    default:
+      return item === value;
+  }
+}
+
+/** `80`, `80:90`; undefined for anything else. */
+export function portRange(text: string): readonly [number, number] | undefined {
+  const found = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text);
+  return found ? [Number(found[1]), Number(found[2] ?? found[1])] : undefined;
+}
