@@ -29,6 +29,11 @@ export interface ReplayOptions {
   readonly seed?: number;
   /** The interface of frames whose capture does not name one. */
   readonly device?: string;
+  /**
+   * Which egress frames may be the host's own packets; all unless given. Where a ruleset is tried that was not the
+   * host's, what the simulation does not send any more must not be taken for the host's own.
+   */
+  readonly mayBeOwn?: (frame: number) => boolean;
 }
 
 /** What the capture held, by what became of it. */
@@ -173,7 +178,8 @@ export class Replay {
       this.counts.accounted++;
       return;
     }
-    const own = this.beforeTranslation(packet);
+    const { mayBeOwn } = this.options;
+    const own = mayBeOwn && !mayBeOwn(packet.frame) ? null : this.beforeTranslation(packet);
     if (!own) {
       this.counts.unexplained++;
       return;
