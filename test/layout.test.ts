@@ -22,6 +22,7 @@ const LAYERS = [
 ];
 /** What stands beside the folders: the spine from inputs to result uses everything but reports, labs and the command line. */
 const TOP: Record<string, number> = {
+  'given.ts': LAYERS.indexOf('host') + 0.5,
   'run.ts': LAYERS.indexOf('explain') + 0.5,
   'index.ts': LAYERS.indexOf('lab') + 0.5,
   'cli.ts': LAYERS.length,

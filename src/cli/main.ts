@@ -1,36 +1,35 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { openCaptures } from '../capture/open.js';
-import { conntrackEvent, conntrackText, kernelLog, saveText } from '../engine/state.js';
-import { Diagnostics, formatDiagnostic } from '../source/diagnostic.js';
-import { loadGiven, runReplay } from '../run.js';
+import { CommanderError } from 'commander';
+import { escapeControls } from '../source/text.js';
+import { type Io, Status, Unusable } from './io.js';
+import { createProgram } from './program.js';
 
-export async function main(argv: readonly string[]): Promise<number> {
-  const args = argv.slice(2);
-  const cap = args[1];
-  const host = args[args.indexOf('--host') + 1];
-  const out = args[args.indexOf('--out') + 1];
-  const diagnostics = new Diagnostics();
-  const given = loadGiven({ hostDir: host }, diagnostics);
-  for (const d of diagnostics.list) console.error(formatDiagnostic(d));
-  const source = openCaptures([cap]);
-  await source.open();
-  mkdirSync(out, { recursive: true });
-  const events: string[] = [];
-  const { lines, replay } = await runReplay(source, given, {
-    sinks: {
-      created: (e, now) => events.push(conntrackEvent('NEW', e, now)),
-      updated: (e, _bits, now) => events.push(conntrackEvent('UPDATE', e, now)),
-      destroyed: (e, now) => events.push(conntrackEvent('DESTROY', e, now)),
-    },
-  });
-  writeFileSync(`${out}/kernel.log`, [...kernelLog(lines)].join(''));
-  for (const v of [4, 6] as const)
-    writeFileSync(
-      `${out}/${v === 4 ? 'iptables' : 'ip6tables'}-save.txt`,
-      saveText(replay.kernel.program, v),
-    );
-  writeFileSync(`${out}/conntrack.txt`, conntrackText(replay.kernel.tracker, replay.lastTime));
-  writeFileSync(`${out}/conntrack-events.txt`, events.map((e) => `${e}\n`).join(''));
-  console.log(JSON.stringify({ ...replay.counts, skipped: [...replay.counts.skipped] }));
-  return 0;
+/**
+ * Runs one command line.
+ * @param argv without the names of node and the program
+ * @returns the exit status (docs/cli.md)
+ */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  let status: number = Status.done;
+  const program = createProgram(io, (result) => (status = result));
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? Status.done : Status.unusable;
+    if (error instanceof Unusable) {
+      io.stderr.write(`nfreplay: ${escapeControls(error.message)}\n`);
+      if (error.advice) io.stderr.write(`    ${escapeControls(error.advice)}\n`);
+      return Status.unusable;
+    }
+    return defect(error, argv.includes('--verbose'), io);
+  }
+}
+
+/** What nobody foresaw: one line, and the stack for whoever asks. */
+export function defect(error: unknown, verbose: boolean, io: Pick<Io, 'stderr'>): number {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  io.stderr.write(`nfreplay: this is a defect of nfreplay, not of your input: ${escapeControls(message)}\n`);
+  if (verbose && error instanceof Error) io.stderr.write(`${error.stack ?? ''}\n`);
+  else io.stderr.write('    --verbose shows where; please report it with the command and its input\n');
+  return Status.defect;
 }

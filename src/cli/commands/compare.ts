@@ -1,0 +1,94 @@
+import type { Comparison } from '../../compare/result.js';
+import { agrees } from '../../compare/result.js';
+import type { Finding } from '../../explain/finding.js';
+import { comparisonJson, comparisonNdjson } from '../../report/json.js';
+import { differenceColumns } from '../../report/tables.js';
+import { comparisonText } from '../../report/text.js';
+import { writeComparison } from '../../report/write.js';
+import { compareWithLog, readLogs } from '../../run.js';
+import { Diagnostics } from '../../source/diagnostic.js';
+import type { ObservedEntry } from '../../observed/entry.js';
+import { readInputs } from '../inputs.js';
+import { Status, Unusable } from '../io.js';
+import type { CompareOptions } from '../options.js';
+import { printReport } from '../output.js';
+import { simulate, type Simulated } from '../simulate.js';
+import type { Terminal } from '../terminal.js';
+
+/** `nfreplay compare`: runs the captures through the simulated host and holds its log against the host's. */
+export async function compare(
+  paths: readonly string[],
+  options: CompareOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const { log = [] } = options;
+  if (log.length === 0)
+    throw new Unusable('no --log is given: there is nothing to compare with', 'replay needs none.');
+  if (log.includes('-') && paths.includes('-')) throw new Unusable('standard input can be read only once');
+  const observed = await readObserved(log, terminal);
+  const inputs = await readInputs(paths, options, terminal);
+  const simulated = await simulate(inputs, options, terminal);
+  const { source } = inputs.captures;
+  const { result } = simulated;
+  if (observed.isEmpty && result.lines.length > 0) {
+    await simulated.out?.finish();
+    throw new Unusable(
+      `the log is empty: there is nothing to hold the ${result.lines.length} predicted lines against`,
+      'Was it written by root, on the host, while the capture ran?',
+    );
+  }
+  const held = compareWithLog(result, observed.entries, source);
+  const assumed = inputs.given.host.assumptions.mattered.map((a) => a.text);
+  const comparison: Comparison = { ...held, assumptions: [...held.assumptions, ...assumed] };
+  const findings: readonly Finding[] = [];
+
+  if (simulated.out) {
+    await simulated.out.finish();
+    await writeComparison(simulated.out.path, comparison, findings).catch((error: Error) => {
+      throw new Unusable(`cannot write ${simulated.out!.path}: ${error.message}`);
+    });
+  }
+  tellOfFrames(simulated, terminal);
+  await printReport(
+    {
+      columns: differenceColumns(comparison.epoch),
+      rows: () => comparison.differences,
+      json: () => comparisonJson(comparison, findings),
+      ndjson: () => comparisonNdjson(comparison, findings),
+      text: () =>
+        comparisonText(comparison, findings, {
+          color: terminal.color,
+          width: terminal.width,
+          most: options.most,
+        }),
+    },
+    options,
+    terminal,
+  );
+  if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
+  if (simulated.isCut) return Status.unusable;
+  return agrees(comparison) ? Status.done : Status.different;
+}
+
+async function readObserved(
+  files: readonly string[],
+  terminal: Terminal,
+): Promise<{ entries: ObservedEntry[]; isEmpty: boolean }> {
+  const diagnostics = new Diagnostics();
+  const entries = await readLogs(files, diagnostics);
+  terminal.tell(diagnostics);
+  if (diagnostics.hasErrors) throw new Unusable('the log cannot be used');
+  const empty = diagnostics.list.filter((d) => d.message.endsWith('is empty'));
+  return { entries, isEmpty: empty.length === files.length };
+}
+
+/** Says which frames had no part in the comparison. */
+function tellOfFrames({ result }: Simulated, terminal: Terminal): void {
+  const { skipped, unexplained } = result.replay.counts;
+  const reasons = [...skipped].map(([reason, n]) => `${n} ${reason}`);
+  if (reasons.length > 0) terminal.note(`frames that are no packets to replay: ${reasons.join(', ')}`);
+  if (unexplained > 0)
+    terminal.note(
+      `${unexplained} ${unexplained === 1 ? 'packet was' : 'packets were'} seen leaving that nothing explains`,
+    );
+}

@@ -1,0 +1,93 @@
+import { modelCounters } from '../../frontend/iptables/print.js';
+import { JSON_VERSION, printJson } from '../../report/json.js';
+import { replayText, type ReplaySummary } from '../../report/replaySummary.js';
+import { type LogRow, logColumns, type RuleRow } from '../../report/tables.js';
+import { isoTime } from '../../report/time.js';
+import { type Inputs, readInputs } from '../inputs.js';
+import { Status } from '../io.js';
+import type { ReplayOptions } from '../options.js';
+import { printReport } from '../output.js';
+import { ruleRows } from '../ruleRows.js';
+import { logRow, simulate, type Simulated } from '../simulate.js';
+import type { Terminal } from '../terminal.js';
+
+/** `nfreplay replay`: runs the captures through the simulated host and tells what it did. */
+export async function replay(
+  paths: readonly string[],
+  options: ReplayOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const inputs = await readInputs(paths, options, terminal);
+  const simulated = await simulate(inputs, options, terminal);
+  await simulated.out?.finish();
+  const { epoch } = inputs.captures.source;
+  const summary = summarise(inputs, simulated);
+  const lines = simulated.result.lines.map(logRow);
+  await printReport(
+    {
+      columns: logColumns(epoch),
+      rows: () => lines,
+      json: () => ({
+        version: JSON_VERSION,
+        summary: summaryJson(summary),
+        lines: lines.map((line) => lineJson(line, epoch)),
+        rules: simulated.rules,
+        assumptions: summary.assumptions,
+      }),
+      ndjson: () => ndjson(summary, lines, simulated.rules, epoch),
+      text: () => replayText(summary, gained(inputs, simulated), terminal),
+    },
+    options,
+    terminal,
+  );
+  if (simulated.out) terminal.note(`the simulated host is in ${simulated.out.path}`);
+  return simulated.isCut ? Status.unusable : Status.done;
+}
+
+function summarise({ given }: Inputs, { result, verdicts, answers }: Simulated): ReplaySummary {
+  const { counts, kernel, lastTime } = result.replay;
+  const { table } = kernel.tracker;
+  table.collect(lastTime);
+  return {
+    ...counts,
+    answers,
+    verdicts,
+    lines: result.lines.length,
+    doubtful: result.lines.filter((line) => line.doubt !== null).length,
+    connections: [...table.entries()].length,
+    assumptions: given.host.assumptions.mattered.map((a) => a.text),
+  };
+}
+
+/** The rules with what they counted in this replay alone. */
+function gained({ given }: Inputs, { counters }: Simulated): RuleRow[] {
+  return [
+    ...ruleRows(given.ruleset, (of) => {
+      const before = modelCounters(of);
+      const { packets, bytes } = counters(of);
+      return { packets: packets - before.packets, bytes: bytes - before.bytes };
+    }),
+  ];
+}
+
+function summaryJson({ assumptions: _, skipped, verdicts, ...counts }: ReplaySummary): object {
+  return { ...counts, skipped: Object.fromEntries(skipped), verdicts: Object.fromEntries(verdicts) };
+}
+
+function lineJson({ time, frame, rule, level, text, doubt }: LogRow, epoch: bigint): object {
+  return { time: isoTime(epoch, time), packet: frame === 0 ? null : frame, rule, level, text, doubt };
+}
+
+/** One object a line, each with its `type`: the summary, then log lines, rules and assumptions. */
+function* ndjson(
+  summary: ReplaySummary,
+  lines: readonly LogRow[],
+  rules: readonly RuleRow[],
+  epoch: bigint,
+): Generator<string> {
+  const line = (type: string, value: object): string => `${printJson({ type, ...value })}\n`;
+  yield line('summary', { version: JSON_VERSION, ...summaryJson(summary) });
+  for (const row of lines) yield line('line', lineJson(row, epoch));
+  for (const row of rules) yield line('rule', row);
+  for (const text of summary.assumptions) yield line('assumption', { text });
+}

@@ -1,0 +1,117 @@
+import { openCaptures } from '../capture/open.js';
+import type { FrameDirection, FrameSource } from '../capture/frame.js';
+import { type Given, loadGiven } from '../given.js';
+import { Diagnostics } from '../source/diagnostic.js';
+import { Unusable } from './io.js';
+import type { CaptureOptions, HostOptions } from './options.js';
+import type { Terminal } from './terminal.js';
+
+/** What a replay needs, read and found fit for use. */
+export interface Inputs {
+  readonly given: Given;
+  readonly captures: Captures;
+}
+
+/** Reads the host, its rules and the heads of the captures; says everything that is wrong before it gives up. */
+export async function readInputs(
+  paths: readonly string[],
+  options: HostOptions & CaptureOptions,
+  terminal: Terminal,
+): Promise<Inputs> {
+  if (paths.length === 0)
+    throw new Unusable(
+      'no capture is given',
+      'Name the captures before --rules and --log, which take all that follows.',
+    );
+  const given = readGiven(options, terminal);
+  const captures = await readCaptures(paths, options, terminal);
+  return { given, captures };
+}
+
+function readGiven(options: HostOptions, terminal: Terminal): Given {
+  const { host, rules, addr, route, link, sysctl, socket } = options;
+  if (host === undefined && rules === undefined)
+    throw new Unusable(
+      'neither --host nor --rules is given: there is nothing to replay against',
+      '--host takes a host snapshot; `nfreplay collect` prints a script that makes one.',
+    );
+  const told = Object.entries({ addr, route, link, sysctl, socket }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (host !== undefined && told.length > 0)
+    throw new Unusable(`--${told[0][0]} tells what the snapshot of --host tells: give one or the other`);
+  const diagnostics = new Diagnostics();
+  const given = loadGiven(
+    {
+      hostDir: host,
+      rulesFiles: rules,
+      addresses: addr,
+      routes: route,
+      interfaces: link,
+      sysctls: sysctl,
+      sockets: socket,
+    },
+    diagnostics,
+  );
+  terminal.tell(diagnostics);
+  const wrong = host === undefined && diagnostics.list.some((d) => d.severity === 'error' && !d.position);
+  if (given.unusable.length > 0 || wrong) throw new Unusable('the host or its rules cannot be used');
+  if (given.ruleset.tables.length === 0) terminal.note('there are no rules: every packet is accepted');
+  return given;
+}
+
+/** Captures that were opened, and what there is to say of them. */
+export interface Captures {
+  readonly source: FrameSource;
+  /** Says what was found since the last time; true where a capture could not be read to its end. */
+  tell(): boolean;
+}
+
+/** Opens captures; one that cannot be read makes them all unusable. */
+export async function readCaptures(
+  paths: readonly string[],
+  options: CaptureOptions,
+  terminal: Terminal,
+): Promise<Captures> {
+  if (paths.filter((path) => path === '-').length > 1)
+    throw new Unusable('standard input can be read only once');
+  const told = interfacesOf(paths, options.interface ?? []);
+  const source = openCaptures(paths, { told, stdin: terminal.io.stdin });
+  await source.open();
+  const diagnostics = new Diagnostics();
+  const said = { errors: 0, warnings: 0 };
+  const tell = (): boolean => {
+    const errors = source.errors.slice(said.errors);
+    for (const { file, message, advice } of errors) diagnostics.error(`${file}: ${message}`, { advice });
+    for (const warning of source.warnings.slice(said.warnings)) diagnostics.warning(warning);
+    said.errors = source.errors.length;
+    said.warnings = source.warnings.length;
+    terminal.tell(diagnostics);
+    return said.errors > 0;
+  };
+  if (tell()) {
+    await source.close();
+    throw new Unusable(paths.length === 1 ? 'the capture cannot be used' : 'not all captures can be used');
+  }
+  return { source, tell };
+}
+
+type Told = Map<string, { interface: string; direction?: FrameDirection }>;
+
+function interfacesOf(paths: readonly string[], texts: readonly string[]): Told {
+  const told: Told = new Map();
+  for (const text of texts) {
+    const equals = text.lastIndexOf('=');
+    const name = text.slice(equals + 1);
+    if (!/^[^\s/]{1,15}$/.test(name))
+      throw new Unusable(
+        `not an interface: ${text}`,
+        'Write -i eth0, or -i eth0.pcap=eth0 for one of several captures.',
+      );
+    const path = text.slice(0, Math.max(0, equals));
+    if (path !== '' && !paths.includes(path))
+      throw new Unusable(`-i names ${path}, which is none of the captures`);
+    for (const each of path === '' ? paths : [path]) told.set(each, { interface: name });
+  }
+  return told;
+}

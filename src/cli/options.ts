@@ -1,0 +1,62 @@
+import type { TerminalOptions } from './terminal.js';
+
+export const FORMATS = ['text', 'json', 'ndjson', 'csv'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** The host and its rules, as options tell them. */
+export interface HostOptions {
+  readonly host?: string;
+  readonly rules?: readonly string[];
+  readonly addr?: readonly string[];
+  readonly route?: readonly string[];
+  readonly link?: readonly string[];
+  readonly sysctl?: readonly string[];
+  readonly socket?: readonly string[];
+}
+
+export interface CaptureOptions {
+  /** `eth0` for all captures, `eth0.pcap=eth0` for one. */
+  readonly interface?: readonly string[];
+}
+
+export interface ReportOptions {
+  readonly format: Format;
+  /** A file for the report's table; `-` is standard output. */
+  readonly csv?: string;
+}
+
+export interface ReplayOptions extends TerminalOptions, HostOptions, CaptureOptions, ReportOptions {
+  readonly out?: string;
+  readonly seed?: number;
+}
+
+export interface CompareOptions extends ReplayOptions {
+  readonly log?: readonly string[];
+  readonly most?: number;
+}
+
+export interface WhyOptions extends TerminalOptions, HostOptions, CaptureOptions {
+  readonly format: Format;
+  readonly try: boolean;
+}
+
+export interface RulesOptions extends TerminalOptions, CaptureOptions, ReportOptions {
+  readonly table?: string;
+  readonly list?: boolean;
+  readonly listRules?: boolean;
+  readonly save?: boolean;
+  readonly numeric?: boolean;
+  readonly counters?: boolean;
+  readonly exact?: boolean;
+  readonly lineNumbers?: boolean;
+  readonly ipv4?: boolean;
+  readonly ipv6?: boolean;
+  readonly iptablesVersion?: string;
+  readonly replay?: readonly string[];
+}
+
+export interface PacketsOptions extends TerminalOptions, CaptureOptions, ReportOptions {
+  readonly host?: string;
+}
+
+export interface LogCommandOptions extends TerminalOptions, ReportOptions {}

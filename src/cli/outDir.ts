@@ -1,0 +1,76 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Column } from '../report/csv.js';
+import { writeCsvFile } from '../report/csv.js';
+import { drained, Unusable } from './io.js';
+import { createQueue } from './queue.js';
+
+/** A directory that gets a report. A file is there only when it is whole: written beside, then renamed. */
+export interface OutDir {
+  readonly path: string;
+  /** A file that grows; its end comes with `finish`. */
+  stream(name: string): WriteStream;
+  /** A CSV file that grows by `push`. */
+  table<Row>(name: string, columns: readonly Column<Row>[]): (row: Row) => void;
+  text(name: string, text: string): Promise<void>;
+  /** Until the disk has kept up. */
+  drained(): Promise<void>;
+  /** Ends and names the files. */
+  finish(): Promise<void>;
+}
+
+export async function openOutDir(path: string): Promise<OutDir> {
+  const refuse = (error: unknown): never => {
+    throw new Unusable(`cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  await mkdir(path, { recursive: true }).catch(refuse);
+  const streams: { readonly name: string; readonly stream: WriteStream; failed: unknown }[] = [];
+  const queues: { end(): void; drained(): Promise<void> | undefined }[] = [];
+  const tables: Promise<void>[] = [];
+  let failed: unknown;
+  const check = (): void => {
+    const error = failed ?? streams.find((s) => s.failed)?.failed;
+    if (error) refuse(error);
+  };
+  return {
+    path,
+    stream(name) {
+      const stream = createWriteStream(join(path, `${name}.part`));
+      const entry = { name, stream, failed: undefined as unknown };
+      stream.on('error', (error) => (entry.failed = error));
+      streams.push(entry);
+      return stream;
+    },
+    table<Row>(name: string, columns: readonly Column<Row>[]) {
+      const queue = createQueue<Row>();
+      queues.push(queue);
+      const writing = writeCsvFile(join(path, name), columns, queue);
+      tables.push(writing.catch((error: unknown) => void (failed ??= error)));
+      return (row: Row) => queue.push(row);
+    },
+    async text(name, text) {
+      const beside = join(path, `${name}.part`);
+      await writeFile(beside, text)
+        .then(() => rename(beside, join(path, name)))
+        .catch(refuse);
+    },
+    async drained() {
+      for (const { stream } of streams) await drained(stream);
+      for (const queue of queues) await queue.drained();
+      check();
+    },
+    async finish() {
+      for (const queue of queues) queue.end();
+      await Promise.all(tables);
+      await Promise.all(
+        streams.map(({ stream }) => new Promise<void>((resolve) => stream.close(() => resolve()))),
+      );
+      if (failed ?? streams.some((s) => s.failed))
+        await Promise.all(streams.map(({ name }) => rm(join(path, `${name}.part`), { force: true })));
+      check();
+      for (const { name } of streams)
+        await rename(join(path, `${name}.part`), join(path, name)).catch(refuse);
+    },
+  };
+}

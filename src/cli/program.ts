@@ -1,0 +1,250 @@
+import { readFileSync } from 'node:fs';
+import { Argument, Command, Option } from 'commander';
+import { type Io, Unusable } from './io.js';
+import { FORMATS } from './options.js';
+import { createTerminal, type Terminal, type TerminalOptions } from './terminal.js';
+
+/** What a command does; it is loaded when it is called for. */
+type Action<O extends TerminalOptions> = (
+  args: readonly string[],
+  options: O,
+  terminal: Terminal,
+) => Promise<number>;
+
+/**
+ * The command line as commander knows it.
+ * @param done gets the exit status of the command that ran
+ */
+export function createProgram(io: Io, done: (status: number) => void): Command {
+  const program = new Command('nfreplay')
+    .description(
+      'Replays captured packets through a simulated netfilter, and holds the log lines that it predicts against those of the host.',
+    )
+    .version(version(), '-V, --version')
+    .helpOption('-h, --help', 'what a command does, with examples')
+    .helpCommand('help [command]', 'the same')
+    .showHelpAfterError('(add --help for what can be said here)')
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .exitOverride();
+
+  const add = (name: string, description: string, examples: readonly string[]): Command => {
+    const command = program
+      .command(name)
+      .description(description)
+      .addHelpText('after', `\nExamples:\n${examples.map((e) => `  $ nfreplay ${e}\n`).join('')}`);
+    return command;
+  };
+  const act = <O extends TerminalOptions>(command: Command, load: () => Promise<Action<O>>): void => {
+    withTerminal(command).action(async (...given: unknown[]) => {
+      const options = command.opts<O>();
+      const args = given
+        .slice(0, -2)
+        .flat()
+        .filter((arg): arg is string => typeof arg === 'string');
+      const run = await load();
+      done(await run(args, options, createTerminal(io, options)));
+    });
+  };
+
+  const replay = add('replay', 'simulate: what the host would log, count, track and send', [
+    `replay ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+    `replay ${DEMO_CAPTURE} --host ${DEMO_HOST} --out simulated`,
+    `replay ${DEMO_CAPTURE} --rules ${DEMO_HOST}/iptables-save.txt --addr 198.51.100.2/24@eth0`,
+  ]);
+  withReplay(withHost(replay.addArgument(captures())));
+  act(replay, async () => (await import('./commands/replay.js')).replay);
+
+  const compare = add('compare', "simulate, and hold the predicted log lines against the host's", [
+    `compare ${DEMO_CAPTURE} --host ${DEMO_HOST} --log ${DEMO_LOG}`,
+    `compare ${DEMO_CAPTURE} --host ${DEMO_HOST} --log ${DEMO_LOG} --format json`,
+    `compare ${DEMO_CAPTURE} --host ${DEMO_HOST} --log ${DEMO_LOG} --out report`,
+  ]);
+  withHost(compare.addArgument(captures()))
+    .option(
+      '--log <file...>',
+      "the host's kernel log: dmesg, journalctl -k, syslog, as text or JSON; - is standard input",
+    )
+    .option('--most <n>', 'differences that the text shows', wholeNumber, 12);
+  withReplay(compare);
+  act(compare, async () => (await import('./commands/compare.js')).compare);
+
+  const why = add('why', 'why a rule fired, or did not', [
+    `why filter:DOCKER-USER:1 ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+    `why 'prefix:"AFTER PREROUTING: "' ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+  ]);
+  withHost(
+    why
+      .argument(
+        '<rule>',
+        'filter:FORWARD:3, ip6:filter:INPUT:1, prefix:"BEFORE FORWARD: ", or the text of the rule',
+      )
+      .addArgument(captures()),
+  )
+    .addOption(formatOption(['text', 'json']))
+    .option('--no-try', 'do not try changes of the rule by replaying with them');
+  act(why, async () => (await import('./commands/why.js')).why);
+
+  const rules = add('rules', 'show rules as iptables does; run a script of commands on an empty host', [
+    `rules ${DEMO_HOST} -nL --line-numbers`,
+    `rules ${DEMO_HOST} -t nat -S DOCKER`,
+    `rules ${DEMO_HOST} --replay ${DEMO_CAPTURE} -nvL FORWARD`,
+  ]);
+  rules
+    .argument(
+      '<file...>',
+      'iptables-save, a script of iptables and ipset commands, or a host snapshot; then, if wanted, a CHAIN',
+    )
+    .option('-t, --table <name>', 'the table to show (default: filter; for --save, all)')
+    .option('-L, --list', 'as iptables -L prints it (default)')
+    .option('-S, --list-rules', 'as iptables -S prints it')
+    .option('--save', 'as iptables-save -c prints it')
+    .option('-n, --numeric', 'numbers for protocols, ports and addresses')
+    .option('-v, --counters', 'with interfaces and counters')
+    .option('-x, --exact', 'counters in full')
+    .option('--line-numbers', 'with the number of each rule')
+    .option('-4, --ipv4', 'the rules of iptables (default)')
+    .option('-6, --ipv6', 'the rules of ip6tables')
+    .option('--iptables-version <version>', 'print as this version of iptables does (default: 1.8.9)')
+    .option('--replay <capture...>', 'replay these first, and show the counters after it');
+  withInterface(rules).addOption(formatOption()).option('--csv <file>', CSV);
+  act(rules, async () => (await import('./commands/rules.js')).rules);
+
+  const packets = add('packets', 'list what was decoded, frame by frame', [
+    `packets ${DEMO_CAPTURE}`,
+    `packets ${DEMO_CAPTURE} --host ${DEMO_HOST} --format csv`,
+  ]);
+  withInterface(packets.addArgument(captures()))
+    .option('--host <dir>', 'a host snapshot, which names the interfaces')
+    .addOption(formatOption())
+    .option('--csv <file>', CSV);
+  act(packets, async () => (await import('./commands/packets.js')).packets);
+
+  const log = add('log', "read the kernel's LOG lines out of a log, field by field", [
+    `log ${DEMO_LOG}`,
+    `log ${DEMO_LOG} --format csv`,
+  ]);
+  log
+    .argument(
+      '<file...>',
+      'dmesg, journalctl -k, syslog, as text or JSON, plain or gzip; - is standard input',
+    )
+    .addOption(formatOption())
+    .option('--csv <file>', CSV);
+  act(log, async () => (await import('./commands/log.js')).log);
+
+  const collect = add('collect', 'print a script that makes a host snapshot', ['collect > collect.sh']);
+  act(collect, async () => {
+    const { collect: run } = await import('./commands/collect.js');
+    return (_args, _options, terminal) => run(terminal);
+  });
+
+  later(
+    program,
+    'live',
+    'compare while it happens (in a later version)',
+    'Capture to a file, and use compare.',
+  );
+  later(program, 'lab', "the same on this machine's own kernel (in a later version)", 'Use replay.');
+  return program;
+}
+
+const DEMO_CAPTURE = 'captures/docker-published-port/any.pcap';
+const DEMO_LOG = 'captures/docker-published-port/kernel.log';
+const DEMO_HOST = 'rulesets/docker-published-port';
+
+const CSV = 'write the table as CSV into a file; - is standard output';
+
+function version(): string {
+  const about = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return about.version;
+}
+
+function captures(): Argument {
+  return new Argument(
+    '[capture...]',
+    'pcap or pcapng, plain, gzip or zstd; several are merged by time; - is standard input',
+  );
+}
+
+/** A command that the contract has and this version does not. */
+function later(program: Command, name: string, description: string, advice: string): void {
+  program
+    .command(name)
+    .description(description)
+    .argument('[anything...]')
+    .allowUnknownOption()
+    .action(() => {
+      throw new Unusable(`${name} comes with a later version of nfreplay`, advice);
+    });
+}
+
+function withTerminal(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--color <when>', 'colours in the report')
+        .choices(['auto', 'always', 'never'])
+        .default('auto'),
+    )
+    .option('-q, --quiet', 'errors only, no warnings and no progress')
+    .option('--verbose', 'every warning; the stack of a defect');
+}
+
+function withHost(command: Command): Command {
+  return withInterface(command)
+    .option('--host <dir>', 'a host snapshot (nfreplay collect prints a script that makes one)')
+    .option(
+      '--rules <file...>',
+      'iptables-save, ipset save or a script of commands; takes the place of the same table of --host',
+    )
+    .option(
+      '--addr <address>',
+      'without a snapshot: an address of the host, as 198.51.100.2/24@eth0 (repeatable)',
+      collect,
+    )
+    .option('--route <route>', 'a route, as "default via 198.51.100.1" (repeatable)', collect)
+    .option(
+      '--link <link>',
+      'an interface, as docker0=bridge, vethc0@docker0 or eth0=02:00:00:00:01:01 (repeatable)',
+      collect,
+    )
+    .option('--sysctl <setting>', 'a setting, as net.ipv4.ip_forward=0 (repeatable)', collect)
+    .option('--socket <socket>', 'a listening socket, as tcp:22 or udp:192.0.2.1:53 (repeatable)', collect);
+}
+
+function withInterface(command: Command): Command {
+  return command.option(
+    '-i, --interface <name>',
+    'the interface that the captures were made on, where they do not tell; FILE=NAME for one of them (repeatable)',
+    collect,
+  );
+}
+
+function withReplay(command: Command): Command {
+  return command
+    .addOption(formatOption())
+    .option('--csv <file>', CSV)
+    .option('--out <dir>', 'write the simulated host and the report into a directory')
+    .option('--seed <n>', 'seeds the choices that nothing tells', wholeNumber, 1);
+}
+
+function formatOption(formats: readonly string[] = FORMATS): Option {
+  return new Option('--format <format>', 'form of the report').choices(formats).default('text');
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Unusable(`not a whole number: ${text}`);
+  return Number(text);
+}

@@ -1,0 +1,55 @@
+import { chainsInOrder, policyName, type CounterOf } from '../frontend/iptables/print.js';
+import type { RuleRow } from '../report/tables.js';
+import type { Chain, Rule, Ruleset, Table } from '../rules/model.js';
+
+/** The rules and policies in the order in which they are listed, with what they counted. */
+export function* ruleRows(
+  ruleset: Ruleset,
+  counters: CounterOf,
+  hostCounters: CounterOf | null = null,
+): Generator<RuleRow> {
+  for (const table of ruleset.tables)
+    for (const chain of chainsInOrder(table)) {
+      const about = { family: table.family, table: table.name, chain: chain.name };
+      const head = `${table.family === 'ip' ? '' : `${table.family}:`}${table.name}:${chain.name}`;
+      const counted = (
+        of: Rule | Chain,
+      ): Pick<RuleRow, 'packets' | 'bytes' | 'hostPackets' | 'hostBytes'> => {
+        const { packets, bytes } = counters(of);
+        const host = hostCounters?.(of);
+        return { packets, bytes, hostPackets: host?.packets ?? null, hostBytes: host?.bytes ?? null };
+      };
+      if (chain.base)
+        yield {
+          ...about,
+          address: head,
+          number: null,
+          ...counted(chain),
+          text: `-P ${chain.name} ${policyName(chain)}`,
+        };
+      for (const [i, rule] of chain.rules.entries())
+        yield {
+          ...about,
+          address: `${head}:${i + 1}`,
+          number: i + 1,
+          ...counted(rule),
+          text: `-A ${chain.name}${rule.text === '' ? '' : ` ${rule.text}`}`,
+        };
+    }
+}
+
+/** The counters of another reading of the same ruleset, rule by rule as far as the rules are the same. */
+export function countersFrom(ruleset: Ruleset, other: Ruleset): CounterOf {
+  const found = new Map<Rule | Chain, { packets: number; bytes: number }>();
+  const key = ({ family, name }: Table): string => `${family} ${name}`;
+  const tables = new Map(other.tables.map((table) => [key(table), table]));
+  for (const table of ruleset.tables)
+    for (const chain of table.chains.values()) {
+      const same = tables.get(key(table))?.chains.get(chain.name);
+      if (same?.base) found.set(chain, same.base);
+      chain.rules.forEach((rule, i) => {
+        if (same?.rules[i]?.text === rule.text) found.set(rule, same.rules[i]);
+      });
+    }
+  return (of) => found.get(of) as { packets: number; bytes: number };
+}

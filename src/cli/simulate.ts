@@ -1,0 +1,242 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Frame, FrameSource } from '../capture/frame.js';
+import { LinkType } from '../capture/frame.js';
+import { packetRow } from '../capture/list.js';
+import { pcapngWriter } from '../capture/write.js';
+import type { PredictedLine } from '../engine/events.js';
+import type { Passage } from '../engine/passage.js';
+import { conntrackEvent, conntrackText, countersOf, saveText } from '../engine/state.js';
+import { printIpsetSave } from '../frontend/ipset/print.js';
+import type { CounterOf } from '../frontend/iptables/print.js';
+import { parseSave } from '../frontend/iptables/save.js';
+import {
+  logColumns,
+  type LogRow,
+  ruleColumns,
+  type RuleRow,
+  verdictColumns,
+  type VerdictRow,
+} from '../report/tables.js';
+import { ruleAddress } from '../rules/model.js';
+import { type ReplayResult, type ReplaySinks, runReplay } from '../run.js';
+import { Diagnostics } from '../source/diagnostic.js';
+import type { Inputs } from './inputs.js';
+import { write } from './io.js';
+import { openOutDir, type OutDir } from './outDir.js';
+import { ruleRows, countersFrom } from './ruleRows.js';
+import { type OutcomeWatch, type PacketOutcome, watchOutcomes } from './outcomes.js';
+import type { Terminal } from './terminal.js';
+
+/** A replay that has run, and what was counted beside it. */
+export interface Simulated {
+  readonly result: ReplayResult;
+  /** The packets of the capture by what became of them. */
+  readonly verdicts: ReadonlyMap<string, number>;
+  /** Packets that the simulated host made in answer. */
+  readonly answers: number;
+  readonly counters: CounterOf;
+  readonly rules: readonly RuleRow[];
+  /** A capture could not be read to its end. */
+  readonly isCut: boolean;
+  /** The report's directory, its files still to be finished. */
+  readonly out: OutDir | null;
+}
+
+export interface SimulateOptions {
+  readonly host?: string;
+  readonly out?: string;
+  readonly seed?: number;
+}
+
+/** Runs the capture through the simulated host, and writes what that host has to show. */
+export async function simulate(
+  { given, captures }: Inputs,
+  options: SimulateOptions,
+  terminal: Terminal,
+): Promise<Simulated> {
+  const { source } = captures;
+  const out = options.out === undefined ? null : await openOutDir(options.out);
+  const verdicts = new Map<string, number>();
+  const nameOf = (index: number): string | undefined => given.host.deviceByIndex(index)?.name;
+  const rows = out && packetTable(out, source, nameOf);
+  let answers = 0;
+  const watch = watchOutcomes((frame, outcome, isFirst) => {
+    if (!isFirst) {
+      answers++;
+      return;
+    }
+    verdicts.set(outcome.verdict, (verdicts.get(outcome.verdict) ?? 0) + 1);
+    rows?.ended(frame, outcome);
+  }, out !== null);
+  const sinks = out ? fileSinks(out, source, watch, (line) => rows?.line(line)) : {};
+  let frames = 0;
+  const tapped = tap(
+    source,
+    (frame) => {
+      frames++;
+      rows?.frame(frame);
+    },
+    async () => {
+      terminal.progress(`${frames.toLocaleString('en')} packets`);
+      await out?.drained();
+    },
+  );
+  const result = await runReplay(tapped, given, { observer: watch.observer, sinks, seed: options.seed });
+  rows?.end();
+  const isCut = captures.tell();
+  const { program, tracker } = result.replay.kernel;
+  const counters = countersOf(program);
+  const rules = [...ruleRows(given.ruleset, counters, hostCounters(options.host, given))];
+  if (out) {
+    for (const version of [4, 6] as const)
+      await out.text(`${version === 4 ? 'iptables' : 'ip6tables'}-save.txt`, saveText(program, version));
+    await out.text('conntrack.txt', conntrackText(tracker, result.replay.lastTime));
+    if (given.sets.size > 0)
+      await out.text('ipset-save.txt', printIpsetSave(given.sets, result.replay.lastTime));
+    const ruleTable = out.table('rules.csv', ruleColumns);
+    for (const row of rules) ruleTable(row);
+  }
+  return { result, verdicts, answers, counters, rules, isCut, out };
+}
+
+/** The same frames, each looked at before it is used; `between` is awaited where the source pauses. */
+function tap(source: FrameSource, look: (frame: Frame) => void, between: () => Promise<void>): FrameSource {
+  function* looked(batch: Iterable<Frame>): Generator<Frame> {
+    for (const frame of batch) {
+      look(frame);
+      yield frame;
+    }
+  }
+  async function* batches(): AsyncGenerator<Iterable<Frame>> {
+    for await (const batch of source.batches()) {
+      yield looked(batch);
+      await between();
+    }
+  }
+  return {
+    get epoch() {
+      return source.epoch;
+    },
+    get errors() {
+      return source.errors;
+    },
+    get warnings() {
+      return source.warnings;
+    },
+    open: () => source.open(),
+    close: () => source.close(),
+    batches,
+    async *frames() {
+      for await (const batch of batches()) yield* batch;
+    },
+  };
+}
+
+/** The engine looks a few frames ahead; a row is written when no more can be said of its frame. */
+const ROWS_AHEAD = 4096;
+
+/** packets.csv: frames as they come in, each with what became of it a little later. */
+function packetTable(out: OutDir, source: FrameSource, nameOf: (index: number) => string | undefined) {
+  type Row = { -readonly [K in keyof VerdictRow]: VerdictRow[K] };
+  const push = out.table<VerdictRow>('packets.csv', verdictColumns(source.epoch));
+  const waiting = new Map<number, Row>();
+  return {
+    frame(frame: Frame): void {
+      const { family, ...row } = packetRow(frame, source.epoch, nameOf);
+      waiting.set(frame.number, {
+        ...row,
+        family: family === 4 ? '4' : family === 6 ? '6' : family,
+        time: frame.time,
+        verdict: '',
+        rule: '',
+        nat: '',
+        logs: 0,
+      });
+      if (waiting.size <= ROWS_AHEAD) return;
+      for (const [number, oldest] of waiting) {
+        push(oldest);
+        waiting.delete(number);
+        break;
+      }
+    },
+    ended(frame: number, outcome: PacketOutcome): void {
+      const row = waiting.get(frame);
+      if (row) Object.assign(row, outcome);
+    },
+    line({ frame }: PredictedLine): void {
+      const row = waiting.get(frame);
+      if (row) row.logs++;
+    },
+    end(): void {
+      for (const row of waiting.values()) push(row);
+    },
+  };
+}
+
+/** The files that grow while the replay runs. */
+function fileSinks(
+  out: OutDir,
+  source: FrameSource,
+  watch: OutcomeWatch,
+  onLine: (line: PredictedLine) => void,
+): ReplaySinks {
+  const log = out.stream('kernel.log');
+  const events = out.stream('conntrack-events.txt');
+  const capture = out.stream('egress.pcapng');
+  const pcapng = pcapngWriter('nfreplay', (block) => void write(capture, block));
+  const interfaces = new Map<string, number>();
+  const logTable = out.table<LogRow>('logs.csv', logColumns(source.epoch));
+  return {
+    line(line) {
+      onLine(line);
+      void write(log, dmesgLine(line));
+      logTable(logRow(line));
+    },
+    created: (entry, now) => void write(events, `${conntrackEvent('NEW', entry, now)}\n`),
+    updated: (entry, _bits, now) => void write(events, `${conntrackEvent('UPDATE', entry, now)}\n`),
+    destroyed: (entry, now) => void write(events, `${conntrackEvent('DESTROY', entry, now)}\n`),
+    sent(passage) {
+      const { packet } = passage;
+      const name = packet.out?.name ?? '';
+      let number = interfaces.get(name);
+      if (number === undefined) interfaces.set(name, (number = pcapng.addInterface(name, LinkType.raw)));
+      pcapng.addPacket({
+        interface: number,
+        time: source.epoch + BigInt(Math.round(packet.time)),
+        bytes: packet.data,
+        originalLength: Math.max(packet.length, packet.data.length),
+        direction: 'out',
+        comment: egressComment(passage, watch),
+      });
+    },
+  };
+}
+
+/** Rules that one comment names: a comment in pcapng has at most 65,535 bytes. */
+const MOST_HITS = 200;
+
+function egressComment(passage: Passage, watch: OutcomeWatch): string {
+  const hits = watch.hits(passage).slice(0, MOST_HITS).map(ruleAddress);
+  const cause = passage.packet.frame > 0 ? `, frame ${passage.packet.frame} of the capture` : '';
+  return `ACCEPT${cause}\nrules: ${hits.length > 0 ? hits.join(' ') : 'none'}`;
+}
+
+/** As dmesg prints it, with capture time: `[%5lu.%06lu] text`. */
+export function dmesgLine({ time, text }: Pick<PredictedLine, 'time' | 'text'>): string {
+  return `[${(time / 1e9).toFixed(6).padStart(12)}] ${text}\n`;
+}
+
+export function logRow({ time, frame, rule, level, text, doubt }: PredictedLine): LogRow {
+  return { time, frame, rule: rule && ruleAddress(rule), level, text, doubt };
+}
+
+/** What the host's own rules had counted when the capture ended, where the snapshot tells (`after/`). */
+function hostCounters(host: string | undefined, given: Inputs['given']): CounterOf | null {
+  if (host === undefined) return null;
+  const tables = ([4, 6] as const).flatMap((version) => {
+    const file = join(host, 'after', `${version === 4 ? 'iptables' : 'ip6tables'}-save.txt`);
+    return existsSync(file) ? parseSave(readFileSync(file, 'utf8'), file, version, new Diagnostics()) : [];
+  });
+  return tables.length > 0 ? countersFrom(given.ruleset, { tables }) : null;
+}

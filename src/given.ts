@@ -1,0 +1,180 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { runIpset } from './frontend/ipset/command.js';
+import { readIpsetSave } from './frontend/ipset/read.js';
+import { parseSave } from './frontend/iptables/save.js';
+import { runScript, type ScriptHost } from './frontend/iptables/script.js';
+import { nftTables, recogniseRules } from './frontend/recognise.js';
+import { type AssumedHost, assumeHost } from './host/assume.js';
+import type { Host } from './host/host.js';
+import { readHost } from './host/snapshot.js';
+import type { Ruleset, Table } from './rules/model.js';
+import type { IpSets } from './rules/sets/set.js';
+import type { Diagnostics } from './source/diagnostic.js';
+
+/** What decides: the host and its rules. */
+export interface Given {
+  readonly host: Host;
+  readonly ruleset: Ruleset;
+  readonly sets: IpSets;
+  /** Inputs of which nothing could be used; the diagnostics say why. */
+  readonly unusable: readonly string[];
+}
+
+export interface GivenSources extends AssumedHost {
+  /** A host snapshot (docs/cli.md, "A host snapshot is a directory"). Without it the host is as the other members tell. */
+  readonly hostDir?: string;
+  /** Files of rules, `-` for standard input; a table that is in several comes from the last one. */
+  readonly rulesFiles?: readonly string[];
+  /** Gets what the commands of a script print. */
+  readonly voice?: ScriptVoice;
+}
+
+export type ScriptVoice = ScriptHost['write'];
+
+/** Reads the host and its rules; what is wrong with them is in `diagnostics`. */
+export function loadGiven(sources: GivenSources, diagnostics: Diagnostics): Given {
+  const { hostDir, rulesFiles = [] } = sources;
+  const host = hostDir === undefined ? assumeHost(sources, diagnostics) : readHost(hostDir, diagnostics);
+  const unusable: string[] = [];
+  if (hostDir !== undefined && !statSync(hostDir, { throwIfNoEntry: false })?.isDirectory())
+    unusable.push(hostDir);
+  const loaded: Loaded = { tables: [], sets: new Map(), diagnostics, voice: sources.voice };
+  for (const name of hostDir === undefined
+    ? []
+    : ['ipset-save.txt', 'iptables-save.txt', 'ip6tables-save.txt']) {
+    const file = join(hostDir as string, name);
+    const text = existsSync(file) ? readText(file, diagnostics) : undefined;
+    if (text === undefined) continue;
+    if (name === 'ipset-save.txt') readIpsetSave(text, file, diagnostics, loaded.sets);
+    else loaded.tables.push(...parseSave(text, file, name.startsWith('ip6') ? 6 : 4, diagnostics));
+  }
+  if (hostDir !== undefined) tellOfNft(hostDir, diagnostics);
+  for (const file of rulesFiles) {
+    const text = readText(file, diagnostics);
+    if (text === undefined || !addRules(text, file, loaded)) unusable.push(file);
+  }
+  return { host, ruleset: { tables: loaded.tables }, sets: loaded.sets, unusable };
+}
+
+/** The rules as they are read, file by file. */
+interface Loaded {
+  tables: Table[];
+  readonly sets: IpSets;
+  readonly diagnostics: Diagnostics;
+  readonly voice: ScriptVoice | undefined;
+}
+
+/** Adds a file of rules, by what its text turns out to be; false where it is nothing that can be used. */
+function addRules(text: string, file: string, loaded: Loaded): boolean {
+  const { sets, diagnostics } = loaded;
+  const format = recogniseRules(text);
+  switch (format) {
+    case 'ipset':
+      readIpsetSave(text, file, diagnostics, sets);
+      return true;
+    case 'save4':
+    case 'save6':
+      replaceTables(loaded, parseSave(text, file, format === 'save4' ? 4 : 6, diagnostics), file);
+      return true;
+    case 'script': {
+      const { tables, lastFailure } = runScript(text, file, scriptHost(loaded), diagnostics);
+      replaceTables(loaded, tables, file);
+      if (lastFailure !== 0)
+        diagnostics.error(`${file}: the last command that failed left the status ${lastFailure}`);
+      return true;
+    }
+    case 'nft':
+    case 'nft-json':
+      diagnostics.error(`${file} is an nft ruleset, which is not simulated yet`, {
+        advice: 'Give what iptables-save -c prints.',
+      });
+      return false;
+    case null:
+      diagnostics.error(
+        text.trim() === ''
+          ? `${file} is empty: it has no rules`
+          : `${file} is no file of rules that is known`,
+        { advice: 'Give what iptables-save -c or ipset save prints, or a script of iptables commands.' },
+      );
+      return false;
+  }
+}
+
+/** A table has one content: what is loaded later takes the place of what was there, as iptables-restore does it. */
+function replaceTables(loaded: Loaded, tables: readonly Table[], file: string): void {
+  for (const table of tables) {
+    const at = loaded.tables.findIndex((t) => t.family === table.family && t.name === table.name);
+    if (at < 0) loaded.tables.push(table);
+    else {
+      loaded.diagnostics.note(`table ${table.name} is taken from ${file}`);
+      loaded.tables[at] = table;
+    }
+  }
+}
+
+/** What a script's commands reach beside iptables: the sets. */
+function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
+  const write: ScriptVoice =
+    voice ??
+    ((stream, text, position) => {
+      if (stream === 'stderr') diagnostics.error(text.trimEnd().split('\n')[0], { position });
+    });
+  return {
+    write,
+    other({ name, arguments: words, input, position }) {
+      if (name !== 'ipset') return undefined;
+      if (words.some((w) => w.text === 'restore' || w.text === '-R')) {
+        if (input)
+          readIpsetSave(
+            '\n'.repeat(input.firstLine - 1) + input.lines.join('\n'),
+            position.file,
+            diagnostics,
+            sets,
+          );
+        return 0;
+      }
+      const problem = runIpset(words, sets, 0);
+      if (!problem) return 0;
+      write('stderr', `ipset v7.17: ${problem.message}\n`, position);
+      return 1;
+    },
+  };
+}
+
+/** The names of the tables that iptables-nft makes in the nft ruleset, where they are listed a second time. */
+const IPTABLES_NFT = new Set(
+  ['ip', 'ip6'].flatMap((f) => ['raw', 'mangle', 'nat', 'filter', 'security'].map((t) => `${f} ${t}`)),
+);
+
+/** Says which tables of the host decide and are not simulated. */
+function tellOfNft(hostDir: string, diagnostics: Diagnostics): void {
+  const file = join(hostDir, 'nft-ruleset.nft');
+  const text = existsSync(file) ? readText(file, diagnostics) : undefined;
+  if (!text) return;
+  const saved = join(hostDir, 'iptables-save.txt');
+  const ofIptables = existsSync(saved) && /^\*/m.test(readFileSync(saved, 'utf8'));
+  const tables = nftTables(text, ofIptables ? IPTABLES_NFT : undefined);
+  if (tables.length > 0)
+    diagnostics.warning(`the nft tables of ${file} are not simulated yet: ${tables.slice(0, 10).join(', ')}`);
+}
+
+/** Most bytes of one file of rules: 40,000 rules are five million. */
+const LARGEST_RULES = 256 * 1024 * 1024;
+
+/** undefined where it cannot be read, which is then said. */
+function readText(path: string, diagnostics: Diagnostics): string | undefined {
+  try {
+    if (path !== '-' && statSync(path).size > LARGEST_RULES) throw new Error('it is larger than 256 MiB');
+    return readFileSync(path === '-' ? 0 : path, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = new Map([
+      ['ENOENT', 'there is no such file'],
+      ['EISDIR', 'it is a directory'],
+      ['EACCES', 'permission denied'],
+    ]).get(code ?? '');
+    diagnostics.error(`${path} cannot be read: ${why ?? message}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,152 @@
+import { styleText } from 'node:util';
+import { escapeControls } from '../source/text.js';
+import type { RuleRow } from './tables.js';
+
+/** What a replay came to; all counts are of packets unless they say otherwise. */
+export interface ReplaySummary {
+  readonly frames: number;
+  readonly received: number;
+  readonly sent: number;
+  readonly accounted: number;
+  readonly copies: number;
+  readonly unexplained: number;
+  readonly answers: number;
+  /** Frames that took no part, by the reason. */
+  readonly skipped: ReadonlyMap<string, number>;
+  readonly verdicts: ReadonlyMap<string, number>;
+  /** LOG lines. */
+  readonly lines: number;
+  /** Those of them that rest on something unknown. */
+  readonly doubtful: number;
+  readonly connections: number;
+  readonly assumptions: readonly string[];
+}
+
+export interface SummaryTextOptions {
+  readonly color?: boolean;
+  readonly width?: number;
+}
+
+/** Chains and rules that are listed. */
+const MOST_CHAINS = 40;
+const MOST_RULES = 15;
+
+/** The replay on a screen: what came and went, what was decided, and which rules decided it. */
+export function replayText(
+  summary: ReplaySummary,
+  rules: readonly RuleRow[],
+  options: SummaryTextOptions = {},
+): string {
+  const width = Math.max(40, options.width ?? 100);
+  const bold = (text: string): string => (options.color ? styleText('bold', text) : text);
+  const lines = [
+    bold(`${count(summary.frames, 'frame')}, ${count(summary.lines, 'log line')} predicted`),
+    ...frameCounts(summary),
+    `packets: ${inOrder(summary.verdicts)}`,
+  ];
+  if (summary.doubtful > 0)
+    lines.push(
+      `${count(summary.doubtful, 'of these log lines rests', 'of these log lines rest')} on something unknown`,
+    );
+  lines.push('', ...chainTable(rules, bold), '', ...busiestRules(rules, bold));
+  if (summary.assumptions.length > 0) lines.push('', ...summary.assumptions.map((a) => `assumed: ${a}`));
+  return `${lines.map((line) => fit(line, width, options.color === true)).join('\n')}\n`;
+}
+
+function count(n: number, one: string, more = `${one}s`): string {
+  return `${n} ${n === 1 ? one : more}`;
+}
+
+function inOrder(counts: ReadonlyMap<string, number>): string {
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  return sorted.length === 0 ? 'none' : sorted.map(([what, n]) => `${n} ${escapeControls(what)}`).join(', ');
+}
+
+function frameCounts(summary: ReplaySummary): string[] {
+  const { received, sent, accounted, copies, unexplained, answers, skipped } = summary;
+  const parts = [
+    `${received} received`,
+    sent > 0 && `${sent} made by the host`,
+    accounted > 0 && `${accounted} seen leaving as predicted`,
+    copies > 0 && `${copies} seen a second time on a bridge or its port`,
+    unexplained > 0 && `${unexplained} seen leaving that nothing explains`,
+  ].filter((part) => part !== false);
+  const lines = [`frames: ${parts.join(', ')}`];
+  if (skipped.size > 0) lines.push(`frames that are no packets to replay: ${inOrder(skipped)}`);
+  if (answers > 0) lines.push(`answers that the host's own stack gave: ${answers}`);
+  lines.push(`connections at the end: ${summary.connections}`);
+  return lines;
+}
+
+interface ChainRow {
+  readonly table: string;
+  readonly chain: string;
+  rules: number;
+  matched: number;
+  policy: string;
+}
+
+function chainTable(rules: readonly RuleRow[], bold: (text: string) => string): string[] {
+  const chains = new Map<string, ChainRow>();
+  for (const { family, table, chain, number, packets, text } of rules) {
+    const key = `${family} ${table} ${chain}`;
+    let row = chains.get(key);
+    if (!row) {
+      row = {
+        table: family === 'ip' ? table : `${family}:${table}`,
+        chain,
+        rules: 0,
+        matched: 0,
+        policy: '',
+      };
+      chains.set(key, row);
+    }
+    if (number === null) row.policy = `${text.slice(text.lastIndexOf(' ') + 1)} ${packets}`;
+    else {
+      row.rules++;
+      if (packets > 0) row.matched++;
+    }
+  }
+  const shown = [...chains.values()].filter((c) => c.rules > 0 || !/ 0$/.test(c.policy));
+  const cells = shown
+    .slice(0, MOST_CHAINS)
+    .map((c) => [c.table, c.chain, String(c.rules), String(c.matched), c.policy]);
+  const lines = table(['table', 'chain', 'rules', 'matched', 'policy'], cells, bold, '<<>><');
+  if (shown.length > MOST_CHAINS) lines.push(`and ${count(shown.length - MOST_CHAINS, 'more chain')}`);
+  return lines;
+}
+
+function busiestRules(rules: readonly RuleRow[], bold: (text: string) => string): string[] {
+  const hit = rules.filter((r) => r.number !== null && r.packets > 0).sort((a, b) => b.packets - a.packets);
+  const cells = hit
+    .slice(0, MOST_RULES)
+    .map((r) => [r.address, String(r.packets), String(r.bytes), r.text].map(escapeControls));
+  const lines = table(['rule', 'packets', 'bytes', ''], cells, bold, '<>><');
+  if (hit.length > MOST_RULES) lines.push(`and ${count(hit.length - MOST_RULES, 'more rule')} that matched`);
+  return lines;
+}
+
+/** Columns, each as wide as its widest cell; `align` has `<` or `>` for each. */
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  bold: (text: string) => string,
+  align: string,
+): string[] {
+  if (rows.length === 0) return ['no rule matched a packet'];
+  const widths = head.map((name, i) =>
+    rows.reduce((most, row) => Math.max(most, row[i].length), name.length),
+  );
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => (align[i] === '>' ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .join('  ')
+      .trimEnd();
+  return [bold(line(head)), ...rows.map(line)];
+}
+
+function fit(text: string, width: number, colored: boolean): string {
+  // What is painted is short.
+  if (text.length <= width || (colored && text.startsWith('\u001b'))) return text;
+  return `${text.slice(0, width - 1)}…`;
+}
