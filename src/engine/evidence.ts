@@ -3,7 +3,7 @@ import { ipv4HeaderChecksum } from '../packet/checksum.js';
 import { Ipv4 } from '../packet/ipv4.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
-import { isIcmpError } from '../packet/rewrite.js';
+import { hasPorts, isIcmpError } from '../packet/rewrite.js';
 import { Icmp, Tcp } from '../packet/transport.js';
 import { Direction, Tuple } from '../rules/connection.js';
 import { Manip } from '../rules/context.js';
@@ -151,6 +151,19 @@ export class EgressWindow {
       if (wanted.equals(scratch) && samePayload(packet, seen, icmp ? 6 : 4)) return port;
     }
     return undefined;
+  }
+
+  /** An unclaimed egress frame that carries the same packet, whatever its addresses and ports are by now. */
+  copyOf(packet: Packet): Packet | null {
+    const icmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
+    const fixed = icmp ? 6 : hasPorts(packet.protocol) ? 4 : 0;
+    for (const { packet: seen, claimed } of this.ahead) {
+      if (claimed || seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
+      if (seen.length !== packet.length || seen.fragmentOffset !== packet.fragmentOffset) continue;
+      if (seen.version === 4 && u16(seen.data, Ipv4.id) !== u16(packet.data, Ipv4.id)) continue;
+      if (samePayload(packet, seen, fixed)) return seen;
+    }
+    return null;
   }
 
   expect(packet: Packet, passage: Passage): void {

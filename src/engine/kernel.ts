@@ -19,6 +19,7 @@ import {
 import { Hook } from '../rules/hook.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import { Verdict } from '../rules/verdict.js';
+import { aimed, aimsOf } from './choice.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
@@ -69,6 +70,8 @@ export interface Evidence {
   adopt(passage: Passage): boolean;
   /** The port, or ICMP id, with which a packet that is being translated to `tuple` was seen to leave. */
   port(packet: Packet, tuple: Tuple, manip: Manip): number | undefined;
+  /** The captured copy of a packet as it left, translated or not; null: none was captured. */
+  left(packet: Packet): Packet | null;
 }
 
 export interface KernelOptions {
@@ -91,7 +94,7 @@ export class Kernel {
   readonly program: Program;
   readonly host: KernelHost;
   readonly sinks: Sinks;
-  private readonly evidence: Evidence;
+  readonly evidence: Evidence;
   private readonly context: RuleContext;
   private readonly hooks: readonly (readonly (readonly HookEntry[])[])[];
   private readonly defragmenter = new Defragmenter();
@@ -221,6 +224,28 @@ export class Kernel {
     packet.out = route.device;
     if (!this.runHook(Hook.output, passage)) return;
     this.leave(passage);
+  }
+
+  /**
+   * Where a new connection of this host was aimed at, by the packet as it left: a DNAT rule of OUTPUT may have changed
+   * that. null: no rule would have. Several rules, or none at all, may explain it; the first is taken, and said.
+   */
+  aimOf(left: Packet): Packet | null {
+    const passage = new Passage(left.clone());
+    passage.packet.in = null;
+    passage.state = CtState.new;
+    passage.route = this.host.routing.output(left);
+    passage.packet.out = passage.route?.device ?? null;
+    this.context.passage = passage;
+    this.context.hook = Hook.output;
+    for (const entry of this.hooks[left.version === 4 ? 0 : 1][Hook.output]) {
+      if (entry.kind !== StageKind.nat) continue;
+      for (const base of entry.chains) {
+        const [aim] = aimsOf(base, passage.packet, this.context);
+        if (aim) return aimed(left, aim);
+      }
+    }
+    return null;
   }
 
   /** `ip_output()` and what is behind it. */

@@ -25,6 +25,8 @@ export interface BaseChainProgram extends CompiledChain {
 export interface CompiledRule {
   readonly rule: Rule;
   readonly steps: readonly CompiledStep[];
+  /** One of its tests draws a random number. */
+  readonly asksRandom: boolean;
   packets: number;
   bytes: number;
 }
@@ -67,6 +69,9 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
       target.rules.push({
         rule,
         steps: rule.steps.map((step) => compileStep(step, target.chain.table, compiled, context)),
+        asksRandom: rule.steps.some(
+          (step) => step.kind === 'match' && step.definition.reads(step.data).includes('random'),
+        ),
         packets: rule.packets,
         bytes: rule.bytes,
       });

@@ -30,11 +30,13 @@ export interface ReplayOptions {
   /** The interface of frames whose capture does not name one. */
   readonly device?: string;
   /**
-   * Which egress frames may be the host's own packets; all unless given. Where a ruleset is tried that was not the
-   * host's, what the simulation does not send any more must not be taken for the host's own.
+   * Which frames may start their way, received or as the host's own; all unless given. Where a ruleset is tried that
+   * was not the host's, the capture holds packets that would not have been there.
    */
-  readonly mayBeOwn?: (frame: number) => boolean;
+  readonly admits?: Admission;
 }
+
+export type Admission = (packet: Packet, how: 'received' | 'sent') => boolean;
 
 /** What the capture held, by what became of it. */
 export interface ReplayCounts {
@@ -77,6 +79,8 @@ export class Replay {
   lastTime = 0;
   private readonly egress = new EgressWindow();
   private readonly arrivals: Arrivals;
+  /** The host's own packet at hand, as it was seen to leave. */
+  private leaving: Packet | null = null;
   private readonly labels = new FlowLabels();
   private readonly bridges: BridgeTables;
   private readonly ownSockets = new OwnSockets();
@@ -111,6 +115,7 @@ export class Replay {
       },
       evidence: {
         adopt: (passage) => this.adopt(passage),
+        left: (packet) => this.leaving ?? this.egress.copyOf(packet),
         port: (packet, tuple, manip) => this.egress.portOf(packet, tuple, manip),
       },
     });
@@ -162,6 +167,7 @@ export class Replay {
     } else if (filtersBridge && this.bridgesWithPorts.has(device)) return this.copy();
     else packet.in = device;
     if (packet.version === 6 && !this.options.host.acceptsIpv6(packet.in)) return this.copy();
+    if (this.options.admits?.(packet, 'received') === false) return;
     this.counts.received++;
     this.kernel.receive(new Passage(packet));
   }
@@ -178,8 +184,7 @@ export class Replay {
       this.counts.accounted++;
       return;
     }
-    const { mayBeOwn } = this.options;
-    const own = mayBeOwn && !mayBeOwn(packet.frame) ? null : this.beforeTranslation(packet);
+    const own = this.options.admits?.(packet, 'sent') === false ? null : this.beforeTranslation(packet);
     if (!own) {
       this.counts.unexplained++;
       return;
@@ -197,7 +202,9 @@ export class Replay {
       own.gid = 0;
     }
     this.ownSockets.note(own);
+    this.leaving = packet;
     this.kernel.send(passage);
+    this.leaving = null;
   }
 
   /** The packet as it was before OUTPUT and POSTROUTING translated it; null: it is not this host's. */
@@ -224,7 +231,7 @@ export class Replay {
         (host.routes.addressType(source, null) & AddressType.local) !== 0
       );
     };
-    if (isOwn(own)) return own;
+    if (isOwn(own)) return found ? own : (this.kernel.aimOf(own) ?? own);
     if (found) return null;
     // A source that is not the host's was given to it by SNAT: it was made with the address that its route has.
     const route = host.routing.output(own);

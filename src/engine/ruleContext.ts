@@ -16,12 +16,13 @@ import type {
 } from '../rules/context.js';
 import { Hook, HOOK_NAMES } from '../rules/hook.js';
 import type { Chain, Family, Rule } from '../rules/model.js';
+import { agrees, type Effect, effectsFrom, effectsOfRule, type Place } from './choice.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 import { TcpConnState } from './conntrack/tcpState.js';
 import { readTuple } from './conntrack/tuple.js';
 import type { Kernel } from './kernel.js';
 import type { Passage } from './passage.js';
-import type { BaseChainProgram } from './program.js';
+import type { BaseChainProgram, CompiledRule } from './program.js';
 
 const TRACE_LEVEL = {
   level: 4,
@@ -39,6 +40,8 @@ export class RuleContext implements Context {
   table = '';
   rule!: Rule;
   passage!: Passage;
+  /** The rule that is about to draw a random number, and where the walk goes on behind it. */
+  asking: { readonly rule: CompiledRule; readonly after: Place } | null = null;
 
   constructor(
     private readonly kernel: Kernel,
@@ -81,8 +84,24 @@ export class RuleContext implements Context {
   }
 
   random(): number {
+    const seen = this.asking && this.kernel.evidence.left(this.passage.packet);
+    if (seen) {
+      const hit = this.chosen(this.asking as NonNullable<typeof this.asking>, seen);
+      if (hit !== null) return hit ? 0 : 1 - Number.EPSILON;
+    }
     this.passage.doubt ??= `${this.rule.text}: a random choice without evidence`;
     return this.kernel.draw();
+  }
+
+  /** Which way a random choice went, by what left; null where both ways, or neither, lead to it. */
+  private chosen(asking: NonNullable<typeof this.asking>, seen: Packet): boolean | null {
+    const { packet } = this.passage;
+    const leads = (effects: Effect[] | null): boolean | null =>
+      effects && effects.some((effect) => agrees(effect, packet, seen));
+    const hit = leads(effectsOfRule(asking.rule, asking.after, packet, this));
+    const miss = leads(effectsFrom(asking.after, packet, this));
+    if (hit === null || miss === null || hit === miss) return null;
+    return hit;
   }
 
   log(packet: Packet, options: LogOptions): void {

@@ -11,6 +11,7 @@ import {
   type CompiledStep,
   StepKind,
 } from './program.js';
+import type { Place } from './choice.js';
 import type { RuleContext } from './ruleContext.js';
 
 /** Where to go on when a user chain is done. */
@@ -49,6 +50,7 @@ export function walk(
     }
     const rule = chain.rules[index++];
     context.rule = rule.rule;
+    if (rule.asksRandom) context.asking = { rule, after: placeOf(chain, index, stack) };
     const outcome =
       observer && (observer.watches?.(rule.rule) ?? true)
         ? tryRecorded(rule, passage, context, observer)
@@ -80,6 +82,13 @@ export function walk(
     if (!frame) return policy(base, passage, context, observer);
     ({ chain, index } = frame);
   }
+}
+
+/** The place as the questions about random choices take it. */
+function placeOf(chain: CompiledChain, index: number, stack: readonly Frame[] | null): Place {
+  let next: Place | null = null;
+  for (const frame of stack ?? []) next = { ...frame, next };
+  return { chain, index, next };
 }
 
 /** The end of a chain was reached without a verdict; null: it was the base chain's, or a goto's from there. */
