@@ -8,10 +8,12 @@ import type { Problem } from './problem.js';
 import { load, unknownTargetStep } from './specification.js';
 import {
   addChain,
+  findRule,
   flushChain,
   makeRule,
   placeRule,
   referenceCount,
+  removeChain,
   removeRule,
   renameChain,
   type TableState,
@@ -158,7 +160,7 @@ function deleteChains(state: TableState, command: Command, how: Applying): Failu
     else if (chain.rules.length > 0) failure = refuse('notEmpty');
     else gone.push(chain);
   }
-  if (!failure) for (const chain of gone) state.table.chains.delete(chain.name);
+  if (!failure) for (const chain of gone) removeChain(state, chain);
   return failure;
 }
 
@@ -222,7 +224,7 @@ function changeRule(
   switch (command.letter) {
     case 'D':
     case 'C': {
-      const at = chain.rules.findIndex((r) => r.text === rule.text);
+      const at = findRule(state, chain, rule.text);
       if (at < 0) return refuse(namesItself(rule) ? 'noSuchRule' : 'noSuchChain');
       return command.letter === 'D' ? takeOut(state, chain, at, how) : null;
     }

@@ -328,7 +328,7 @@ const GUIDED = /: option "--?[^"]*" |: bad value for option |: Too many componen
 function finish(scan: Scan, at: Position): Command | null {
   const { reader } = scan;
   const table = reader.table ?? scan.table?.text ?? 'filter';
-  const protocol = scan.protocolNegated ? null : scan.protocol;
+  const protocol = scan.protocolNegated || scan.protocol === 0 ? null : scan.protocol;
   const complain = (message: string, position: Position, length: number): void => {
     if (message === KERNEL_REFUSES && reader.strict) scan.refusedByKernel = true;
     else fail(scan, GUIDED.test(message) ? `${message}\n` : message, position, length);

@@ -17,6 +17,8 @@ export interface Walk {
   readonly jumps: Set<string>;
   /** The hooks, as bits, from which all rules before it may be reached. */
   hooks: number;
+  /** The last rule that is reached. */
+  last: Rule | null;
 }
 
 const ALL = 0b11111;
@@ -55,6 +57,7 @@ function closes(rule: Rule): boolean {
 /** Takes in the rule that now stands last. */
 export function extendWalk(walk: Walk, rule: Rule): void {
   if (walk.closed) return;
+  walk.last = rule;
   for (const step of rule.steps) {
     walk.hooks &= stepHooks(step);
     if (step.kind === 'jump') walk.jumps.add(step.chain);
@@ -65,7 +68,7 @@ export function extendWalk(walk: Walk, rule: Rule): void {
 function walkOf(state: TableState, chain: Chain): Walk {
   const known = state.walks.get(chain);
   if (known) return known;
-  const walk: Walk = { closed: false, jumps: new Set(), hooks: ALL };
+  const walk: Walk = { closed: false, jumps: new Set(), hooks: ALL, last: null };
   for (const rule of chain.rules) {
     extendWalk(walk, rule);
     if (walk.closed) break;
@@ -80,12 +83,21 @@ function walkOf(state: TableState, chain: Chain): Walk {
  */
 export function kernelRefuses(state: TableState, rule: Rule): Refusal | null {
   const protocol = protocolOf(rule);
-  let matters = false;
+  let hooks = ALL;
+  let jump: string | null = null;
   for (const step of rule.steps) {
     if (!standsHere(step, state.table.name, protocol)) return 'EINVAL';
-    if (step.kind === 'jump' || stepHooks(step) !== ALL) matters = true;
+    hooks &= stepHooks(step);
+    if (step.kind === 'jump') jump = step.chain;
   }
-  return matters ? refusesPaths(state) : null;
+  if (hooks === ALL && jump === null) return null;
+  const { reached } = state;
+  if (!reached) return refusesPaths(state);
+  // The rule was appended to a table known to be good: only what it opens has to be looked at.
+  const bits = walkOf(state, rule.chain).last === rule ? (reached.get(rule.chain.name) ?? 0) : 0;
+  if ((bits & ~hooks) !== 0) return 'EINVAL';
+  const opened = jump === null || bits === 0 ? null : state.table.chains.get(jump);
+  return opened ? refusesOpening(state, reached, rule.chain, opened, bits) : null;
 }
 
 /** Whether what a rule kept from being reached is refused, now that the rule is gone. */
@@ -119,37 +131,66 @@ function standsHere(step: Step, table: string, protocol: IpMatch['protocol']): b
 
 /** Follows the jumps from each hook: a loop is refused, and what may not be reached from there. */
 function refusesPaths(state: TableState): Refusal | null {
-  const { chains } = state.table;
   const reached = new Map<string, number>();
-  let refused = false;
-  for (const base of chains.values()) {
+  state.reached = null;
+  let refused: Refusal | null = null;
+  for (const base of state.table.chains.values()) {
     if (!base.base) continue;
-    const bit = 1 << base.base.hook;
-    const onPath = new Set<string>();
-    const path: { name: string; rest: Iterator<string> }[] = [];
-    const enter = (chain: Chain): boolean => {
-      if (onPath.has(chain.name)) return false;
-      const seen = reached.get(chain.name) ?? 0;
-      if (seen & bit) return true;
-      reached.set(chain.name, seen | bit);
-      const walk = walkOf(state, chain);
-      if ((bit & ~walk.hooks) !== 0) refused = true;
-      onPath.add(chain.name);
-      path.push({ name: chain.name, rest: walk.jumps.values() });
-      return true;
-    };
-    enter(base);
-    while (path.length > 0) {
-      const top = path[path.length - 1];
-      const next = top.rest.next();
-      if (next.done) {
-        onPath.delete(top.name);
-        path.pop();
-        continue;
-      }
-      const chain = chains.get(next.value);
-      if (chain && !enter(chain)) return 'ELOOP';
-    }
+    const refusal = follow(state, base, 1 << base.base.hook, reached, new Set(), new Set());
+    if (refusal === 'ELOOP') return refusal;
+    refused ??= refusal;
   }
-  return refused ? 'EINVAL' : null;
+  if (!refused) state.reached = reached;
+  return refused;
+}
+
+/** The same for one more jump from a chain that is reached from the hooks in `bits`. */
+function refusesOpening(
+  state: TableState,
+  reached: Map<string, number>,
+  from: Chain,
+  to: Chain,
+  bits: number,
+): Refusal | null {
+  const more = new Map<string, number>();
+  const refusal = follow(state, to, bits, more, new Set([from.name]), new Set());
+  if (!refusal) for (const [name, hooks] of more) reached.set(name, (reached.get(name) ?? 0) | hooks);
+  return refusal;
+}
+
+/** Goes down from a chain, depth first, with an explicit path: chains may nest as deep as there are chains. */
+function follow(
+  state: TableState,
+  start: Chain,
+  bits: number,
+  reached: Map<string, number>,
+  onPath: Set<string>,
+  seen: Set<string>,
+): Refusal | null {
+  let refused: Refusal | null = null;
+  const path: { name: string; rest: Iterator<string> }[] = [];
+  const enter = (chain: Chain): boolean => {
+    if (onPath.has(chain.name)) return false;
+    if (seen.has(chain.name)) return true;
+    seen.add(chain.name);
+    onPath.add(chain.name);
+    reached.set(chain.name, (reached.get(chain.name) ?? 0) | bits);
+    const walk = walkOf(state, chain);
+    if ((bits & ~walk.hooks) !== 0) refused = 'EINVAL';
+    path.push({ name: chain.name, rest: walk.jumps.values() });
+    return true;
+  };
+  if (!enter(start)) return 'ELOOP';
+  while (path.length > 0) {
+    const top = path[path.length - 1];
+    const next = top.rest.next();
+    if (next.done) {
+      onPath.delete(top.name);
+      path.pop();
+      continue;
+    }
+    const chain = state.table.chains.get(next.value);
+    if (chain && !enter(chain)) return 'ELOOP';
+  }
+  return refused;
 }

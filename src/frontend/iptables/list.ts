@@ -176,7 +176,6 @@ function address(wanted: IpMatch['source'] | undefined, rule: Rule, numeric: boo
 /** What /etc/hosts and /etc/networks say on Debian; other addresses have no name without a resolver. */
 const NAMES: ReadonlyMap<string, string> = new Map([
   ['127.0.0.1', 'localhost'],
-  ['::1', 'localhost'],
   ['0.0.0.0', 'default'],
   ['127.0.0.0', 'loopback'],
   ['169.254.0.0', 'link-local'],

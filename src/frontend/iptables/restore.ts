@@ -211,6 +211,13 @@ function ruleLine(progress: Progress, state: TableState, line: string, at: Posit
     list(state, command, how);
     return;
   }
+  const odd = how.strict ? null : oddName(command);
+  if (odd) {
+    const { text, position } = odd;
+    const message = `Invalid chain name \`${text}'`;
+    failure(progress, { message, status: 2, position, length: Math.max(1, text.length) }, ownLine);
+    return;
+  }
   const position = command.chain?.position ?? at;
   const applying = { strict: how.strict, kernel: false, position: at, voice: how.voice };
   const failed = applyCommand(state, command, applying);
@@ -218,6 +225,16 @@ function ruleLine(progress: Progress, state: TableState, line: string, at: Posit
   failure(progress, failed, ownLine, position);
   if (!how.strict && 'AIR'.includes(command.letter) && command.chain)
     keepRule(state, chainFor(state, command.chain.text), command, at);
+}
+
+/** A name that no line of iptables-save text can bring back. */
+function oddName({ letter, chain, argument }: Command): Word | null {
+  const name = letter === 'E' ? argument : chain;
+  return name && 'AIRNE'.includes(letter) && !isWritableName(name.text) ? name : null;
+}
+
+function isWritableName(name: string): boolean {
+  return name.length < NAME_SIZE && /^[^\s!-]\S*$/.test(name);
 }
 
 function list(state: TableState, command: Command, how: Restoring): void {
@@ -238,6 +255,7 @@ function keepWords(
   at: Position,
 ): void {
   if (words.length < 3 || !/^(-A|--append|-I|--insert)$/.test(words[0].text)) return;
+  if (!isWritableName(words[1].text)) return;
   const rest = stray(
     words[2],
     words.slice(2).map((w) => w.text),

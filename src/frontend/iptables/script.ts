@@ -42,6 +42,10 @@ export interface ScriptResult {
   readonly lastFailure: number;
 }
 
+/** What a script may make this program do at most: rules copied by `iptables-restore -n`, characters printed. */
+const MOST_COPIED = 2_000_000;
+const MOST_PRINTED = 200_000_000;
+
 interface Session {
   readonly host: ScriptHost;
   readonly diagnostics: Diagnostics;
@@ -54,6 +58,8 @@ interface Session {
   exited: boolean;
   status: number;
   lastFailure: number;
+  copied: number;
+  printed: number;
 }
 
 /**
@@ -80,6 +86,8 @@ export function runScript(
     exited: false,
     status: 0,
     lastFailure: 0,
+    copied: 0,
+    printed: 0,
   };
   const complain = (message: string, position: Position, length: number): void =>
     tell.problem({ message, position, length, status: 2 });
@@ -129,7 +137,10 @@ function runOne(session: Session, command: SimpleCommand, input: HereDocument | 
   const name = baseName(words[0].text);
   const { position } = command;
   const tell = (stream: Stream, text: string): void => {
-    if (stream !== 'elsewhere') session.host.write(stream, text, position);
+    if (stream === 'elsewhere' || session.printed > MOST_PRINTED) return;
+    session.printed += text.length;
+    session.host.write(stream, text, position);
+    if (session.printed > MOST_PRINTED) endEarly(session, 'prints', position);
   };
   const run: Run = {
     session,
@@ -189,6 +200,11 @@ function runOther(run: Run, name: string, words: readonly Word[], input: HereDoc
     );
   }
   return 0;
+}
+
+function endEarly(session: Session, does: string, at: Position): void {
+  if (!session.exited) session.tell.error(`the script ${does} too much: it ends here`, at);
+  session.exited = true;
 }
 
 function programOf(version: 4 | 6): string {
@@ -325,10 +341,12 @@ function runRestore(
     strict: true,
     ...flags,
     open(name) {
-      const present = openTable(run, name);
+      const present = session.exited ? null : openTable(run, name);
       if (!present) return null;
       if (flags.noflush) {
         const copy = copyTable(present);
+        for (const chain of copy.table.chains.values()) session.copied += chain.rules.length + 1;
+        if (session.copied > MOST_COPIED) endEarly(session, 'copies', position);
         loseCounters(copy, null);
         return copy;
       }

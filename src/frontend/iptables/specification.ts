@@ -3,6 +3,7 @@ import { ip } from '../../rules/matches/ip.js';
 import { unknownMatch, type UnknownMatch } from '../../rules/matches/unknown.js';
 import type { MatchStep, TargetStep } from '../../rules/model.js';
 import { type GivenOption, OptionList, type OptionSpec, type Word } from '../../rules/options.js';
+import { KERNEL_REFUSES } from '../../rules/refusal.js';
 import { unknownTarget, type UnknownTarget } from '../../rules/targets/unknown.js';
 import type { Position } from '../../source/text.js';
 import { quoteWord } from './words.js';
@@ -118,11 +119,14 @@ function readOptions(
   version: 4 | 6,
   complain: Complain,
 ): unknown {
+  // Words that are missing were complained about already.
+  if (loaded.broken) return undefined;
   const list = new OptionList(
     loaded.given,
     loaded.name.position,
     (message, position, length) => {
-      loaded.broken = true;
+      // What only the kernel refuses is still understood.
+      if (message !== KERNEL_REFUSES) loaded.broken = true;
       complain(message, position, length);
     },
     protocol,

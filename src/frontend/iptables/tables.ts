@@ -45,6 +45,10 @@ export interface TableState {
   readonly references: Map<string, Set<Rule>>;
   /** What the kernel would find on its way through a chain; absent where it has to be looked at again. */
   readonly walks: Map<Chain, Walk>;
+  /** The hooks from which each chain is reached, as bits, where the table was found good and only grew since. */
+  reached: Map<string, number> | null;
+  /** The rules of a chain by their text; absent until one is looked for. */
+  readonly byText: Map<Chain, Map<string, Set<Rule>>>;
   /** Something was put in that the kernel will not take. */
   refused: boolean;
 }
@@ -62,13 +66,22 @@ export function newTable(name: string, version: 4 | 6): TableState {
       rules: [],
     });
   }
-  return { table, references: new Map(), walks: new Map(), refused: false };
+  return { table, references: new Map(), walks: new Map(), reached: null, byText: new Map(), refused: false };
 }
 
 export function addChain(state: TableState, name: string): Chain {
   const chain: Chain = { name, table: state.table, base: null, rules: [] };
   state.table.chains.set(name, chain);
   return chain;
+}
+
+/** Takes out a chain that is empty and that nobody jumps to. */
+export function removeChain(state: TableState, chain: Chain): void {
+  state.table.chains.delete(chain.name);
+  state.walks.delete(chain);
+  state.byText.delete(chain);
+  state.references.delete(chain.name);
+  state.reached?.delete(chain.name);
 }
 
 /** A rule that stands in no chain yet. */
@@ -90,34 +103,59 @@ export function makeRule(
 
 /** Puts a rule at a 0-based place of its chain, `remove` rules of which it replaces. */
 export function placeRule(state: TableState, rule: Rule, at: number, remove = 0): void {
-  const { rules } = rule.chain;
-  const walk = state.walks.get(rule.chain);
+  const { chain } = rule;
+  const { rules } = chain;
   if (at === rules.length && remove === 0) {
     rules.push(rule);
+    const walk = state.walks.get(chain);
     if (walk) extendWalk(walk, rule);
   } else {
-    state.walks.delete(rule.chain);
+    changed(state, chain);
     for (const old of rules.splice(at, remove, rule)) forget(state, old);
   }
-  for (const step of rule.steps) {
-    if (step.kind !== 'jump') continue;
-    const known = state.references.get(step.chain);
-    if (known) known.add(rule);
-    else state.references.set(step.chain, new Set([rule]));
-  }
+  const texts = state.byText.get(chain);
+  if (texts) addTo(texts, rule.text, rule);
+  for (const step of rule.steps) if (step.kind === 'jump') addTo(state.references, step.chain, rule);
 }
 
 export function removeRule(state: TableState, chain: Chain, at: number): void {
-  state.walks.delete(chain);
+  changed(state, chain);
   for (const old of chain.rules.splice(at, 1)) forget(state, old);
 }
 
 export function flushChain(state: TableState, chain: Chain): void {
-  state.walks.delete(chain);
+  changed(state, chain);
   for (const old of chain.rules.splice(0)) forget(state, old);
 }
 
+/** The 0-based place of the first rule that reads the same; -1 where there is none. */
+export function findRule(state: TableState, chain: Chain, text: string): number {
+  let texts = state.byText.get(chain);
+  if (!texts) {
+    texts = new Map();
+    for (const rule of chain.rules) addTo(texts, rule.text, rule);
+    state.byText.set(chain, texts);
+  }
+  const same = texts.get(text);
+  if (!same || same.size === 0) return -1;
+  const [only] = same;
+  return same.size === 1 ? chain.rules.indexOf(only) : chain.rules.findIndex((rule) => same.has(rule));
+}
+
+function addTo(sets: Map<string, Set<Rule>>, key: string, rule: Rule): void {
+  const known = sets.get(key);
+  if (known) known.add(rule);
+  else sets.set(key, new Set([rule]));
+}
+
+/** What was found out about a chain no longer holds. */
+function changed(state: TableState, chain: Chain): void {
+  state.walks.delete(chain);
+  state.reached = null;
+}
+
 function forget(state: TableState, rule: Rule): void {
+  state.byText.get(rule.chain)?.get(rule.text)?.delete(rule);
   for (const step of rule.steps) if (step.kind === 'jump') state.references.get(step.chain)?.delete(rule);
 }
 
@@ -131,6 +169,8 @@ export function renameChain(state: TableState, chain: Chain, name: string): void
   const { chains } = state.table;
   const callers = [...(state.references.get(chain.name) ?? [])];
   state.walks.clear();
+  state.byText.clear();
+  state.reached = null;
   chains.delete(chain.name);
   state.references.delete(chain.name);
   const old = chain.name;
