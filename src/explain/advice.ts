@@ -1,17 +1,20 @@
 import type { Observer } from '../engine/observer.js';
+import type { Admission } from '../engine/replay.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import { type Candidate, candidates, oneDirection } from './candidates.js';
 import { isIptablesRule, withChange } from './change.js';
 import { collect, type Collector } from './collect.js';
 import { referenceTo } from './describe.js';
-import { Fates } from './fates.js';
+import { Consequences } from './consequences.js';
+import type { Fates } from './fates.js';
 import type { Advice, RuleEvidence } from './result.js';
 
 /**
  * Replays the same capture from its start, under these rules, with everything else (host, sets, seed) as it was at
  * first: sets that rules add to must be fresh each time.
+ * @param admits `ReplayOptions.admits`
  */
-export type ReplayWith = (ruleset: Ruleset, observer: Observer) => Promise<void>;
+export type ReplayWith = (ruleset: Ruleset, observer: Observer, admits?: Admission) => Promise<void>;
 
 export interface Limits {
   /** Replays that may be spent on trying changes. */
@@ -20,12 +23,12 @@ export interface Limits {
   readonly wanted: number;
 }
 
+/** A changed ruleset, and what its changed rule matches of the packets as they came: it only counts. */
 interface Trial {
   readonly candidate: Candidate;
   readonly rule: Rule;
   readonly ruleset: Ruleset;
   readonly evidence: RuleEvidence;
-  readonly fates: Fates;
 }
 
 /** Changes of one that do not make the rule fire are taken further so often: -d may fail as soon as --dport holds. */
@@ -33,7 +36,8 @@ const MOST_STEPS = 2;
 
 /**
  * Tries what the evidence suggests, each by a replay, and gives what makes the rule match more than before, in the
- * order of how little it changes.
+ * order of how little it changes. A change is replayed twice: with a rule that only counts, so that the packets come
+ * as they did, and where that matches, with its target, to see what it changes.
  * @param before what became of the packets under the rules as they are
  */
 export async function advise(
@@ -51,12 +55,12 @@ export async function advise(
   async function attempt(base: Ruleset, candidate: Candidate): Promise<Trial | null> {
     if (tried >= limits.tries) return null;
     const changed = withChange(base, candidate.change);
-    if (!changed) return null;
+    const counting = withChange(base, candidate.change, 'counting');
+    if (!changed || !counting) return null;
     tried++;
-    const fates = new Fates();
-    const collector = collect({ chain: changed.rule.chain, rule: changed.rule });
-    await replay(changed.ruleset, both(collector, fates));
-    return { candidate, ...changed, evidence: collector.evidence(), fates };
+    const collector = collect({ chain: counting.rule.chain, rule: counting.rule });
+    await replay(counting.ruleset, collector);
+    return { candidate, ...changed, evidence: collector.evidence() };
   }
 
   /** Gives the advice that comes of one candidate, or of what its own failure suggests in turn. */
@@ -64,7 +68,15 @@ export async function advise(
     const trial = await attempt(base, candidate);
     if (!trial) return;
     if (trial.evidence.matched > evidence.matched) {
-      advice.push(adviceFrom(target, await narrowed(base, trial), before));
+      const best = await narrowed(base, trial);
+      const consequences = new Consequences(before);
+      const collector = collect({ chain: best.rule.chain, rule: best.rule });
+      await replay(best.ruleset, both(collector, consequences), consequences.admits);
+      const { matched, matches } = collector.evidence();
+      advice.push({
+        ...adviceFrom(target, best),
+        inEffect: { matched, matches, ...before.differences(consequences.fates) },
+      });
       return;
     }
     if (step >= MOST_STEPS) return;
@@ -97,22 +109,21 @@ function joined(first: string, second: string): string {
     : `${first} ${second}`.trim();
 }
 
-function adviceFrom(target: Rule, trial: Trial, before: Fates): Advice {
-  const { evidence, candidate, rule, fates } = trial;
+function adviceFrom(target: Rule, { evidence, candidate, rule }: Trial): Omit<Advice, 'inEffect'> {
   return {
     kind: candidate.kind,
     rule: referenceTo(target),
     changed: referenceTo(rule),
     words: candidate.words,
     matched: evidence.matched,
+    matchedDirections: evidence.matchedDirections,
     connections: evidence.connections,
     matches: evidence.matches,
-    ...before.differences(fates),
   };
 }
 
 /** One observer of two: what happens to the packets, and how they end. */
-export function both(collector: Collector, fates: Fates): Observer {
+export function both(collector: Collector, fates: Pick<Observer, 'packet' | 'end'>): Observer {
   return {
     ...collector,
     packet(passage, how) {

@@ -21,9 +21,14 @@ export interface Place {
 
 /**
  * The ruleset with one rule changed, and that rule in it; what is given stays as it is. null: iptables would not
- * take the changed rule, or it does not say what the text of the old one said.
+ * take the changed rule.
+ * @param as 'counting': without its target or jump, so that it changes nothing
  */
-export function withChange(ruleset: Ruleset, change: Change): { ruleset: Ruleset; rule: Rule } | null {
+export function withChange(
+  ruleset: Ruleset,
+  change: Change,
+  as: 'acting' | 'counting' = 'acting',
+): { ruleset: Ruleset; rule: Rule } | null {
   const { rule: old, text, place } = change;
   const { table } = old.chain;
   const target = place ?? { table: table.name, chain: old.chain.name, before: old };
@@ -35,7 +40,11 @@ export function withChange(ruleset: Ruleset, change: Change): { ruleset: Ruleset
   const home = (wanted && copies.get(wanted)) ?? read.table;
   const chain = home.chains.get(target.chain);
   if (!chain) return null;
-  const rule: Rule = { ...read.rule, chain, position: old.position };
+  const steps =
+    as === 'acting'
+      ? read.rule.steps
+      : read.rule.steps.filter((s) => s.kind === 'match' || s.kind === 'counter');
+  const rule: Rule = { ...read.rule, steps, chain, position: old.position };
   if (wanted) chain.rules.splice(placeIn(wanted, target, old), 0, rule);
   else chain.rules.splice(0, chain.rules.length, rule);
   const tables = ruleset.tables.map((t) => copies.get(t) ?? t);

@@ -43,7 +43,7 @@ export function collect(target: Target): Collector {
   const openings = new Openings();
   const failures = new Failures(openings);
   const away = new Histogram<{ reason: AwayReason; tally: Tally }>(MOST_REASONS);
-  const connections = new Set<number>();
+  const connections = new Set<string>();
   const matches: PacketNote[] = [];
   const directions = { original: 0, reply: 0 };
   let packets = 0;
@@ -56,7 +56,10 @@ export function collect(target: Target): Collector {
     if (matches.length < MOST_MATCHES) matches.push(packetNote(passage.packet));
     const { connection } = passage;
     if (!connection) return;
-    if (connections.size < MOST_CONNECTIONS) connections.add(connection.id);
+    // By its ends: what is dropped before it is confirmed is another entry each time.
+    const { original: t } = connection;
+    if (connections.size < MOST_CONNECTIONS)
+      connections.add([t.protocol, t.source, t.sourcePort, t.destination, t.destinationPort].join(' '));
     directions[passage.direction === Direction.reply ? 'reply' : 'original']++;
   }
 

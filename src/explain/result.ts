@@ -139,14 +139,25 @@ export interface Advice {
   readonly changed: RuleReference;
   /** The words of the rule that are new; '' where it only moved. */
   readonly words: string;
-  /** What it matched in the replay with the change. */
+  /** What it matches of the packets as they came: replayed with the rule only counting. */
   readonly matched: number;
+  readonly matchedDirections: RuleEvidence['matchedDirections'];
   readonly connections: number;
+  readonly matches: readonly PacketNote[];
+  /** Replayed with its target. */
+  readonly inEffect: Effect;
+}
+
+/** What a changed rule does where the packets that would not have been there any more are left out. */
+export interface Effect {
+  readonly matched: number;
   readonly matches: readonly PacketNote[];
   /** Packets whose end is another one. */
   readonly fates: readonly FateChange[];
   /** Packets that end as before, but with other contents, marks, interfaces or answers. */
   readonly altered: number;
+  /** Packets that are in the capture only because earlier ones of their connection passed. */
+  readonly consequent: number;
 }
 
 export type AdviceKind =
