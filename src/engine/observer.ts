@@ -18,7 +18,7 @@ export interface Observer {
   /** A chain's nat rules are not asked, and why. */
   skip(chain: Chain, reason: SkipReason, passage: Passage): void;
   /** Whether it wants to know how this rule was tried; without it, of every rule. */
-  watches?(rule: Rule): boolean;
+  watches?(rule: Rule, passage: Passage): boolean;
   /** One rule was tried; `conditions` are those of its tests up to the one that failed. */
   rule(rule: Rule, outcome: Outcome, conditions: readonly Condition[], passage: Passage): void;
   verdict(rule: Rule | null, chain: Chain, verdict: Verdict, passage: Passage): void;

@@ -52,7 +52,7 @@ export function walk(
     context.rule = rule.rule;
     if (rule.asksRandom) context.asking = { rule, after: placeOf(chain, index, stack) };
     const outcome =
-      observer && (observer.watches?.(rule.rule) ?? true)
+      observer && (observer.watches?.(rule.rule, passage) ?? true)
         ? tryRecorded(rule, passage, context, observer)
         : tryRule(rule, passage, context);
     if (outcome === Outcome.miss) continue;
