@@ -55,7 +55,7 @@ function readGiven(options: HostOptions, terminal: Terminal): Given {
   );
   terminal.tell(diagnostics);
   const wrong = host === undefined && diagnostics.list.some((d) => d.severity === 'error' && !d.position);
-  if (given.unusable.length > 0 || wrong) throw new Unusable('the host or its rules cannot be used');
+  if (given.unusable.length > 0 || wrong) throw new Unusable('');
   if (given.ruleset.tables.length === 0) terminal.note('there are no rules: every packet is accepted');
   return given;
 }
@@ -64,7 +64,7 @@ function readGiven(options: HostOptions, terminal: Terminal): Given {
 export interface Captures {
   readonly source: FrameSource;
   /** Says what was found since the last time; true where a capture could not be read to its end. */
-  tell(): boolean;
+  readonly tell: () => boolean;
 }
 
 /** Opens captures; one that cannot be read makes them all unusable. */
@@ -91,7 +91,7 @@ export async function readCaptures(
   };
   if (tell()) {
     await source.close();
-    throw new Unusable(paths.length === 1 ? 'the capture cannot be used' : 'not all captures can be used');
+    throw new Unusable('');
   }
   return { source, tell };
 }

@@ -11,7 +11,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** 2: bad usage or input that cannot be used. The message is a sentence for the user. */
+/** 2: bad usage or input that cannot be used. The message is a sentence for the user; '' where it was said already. */
 export class Unusable extends Error {
   constructor(
     message: string,

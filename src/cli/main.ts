@@ -17,7 +17,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? Status.done : Status.unusable;
     if (error instanceof Unusable) {
-      io.stderr.write(`nfreplay: ${escapeControls(error.message)}\n`);
+      if (error.message) io.stderr.write(`nfreplay: ${escapeControls(error.message)}\n`);
       if (error.advice) io.stderr.write(`    ${escapeControls(error.advice)}\n`);
       return Status.unusable;
     }

@@ -41,7 +41,7 @@ export async function printReport<Row>(
 export async function printRows<Row extends object>(
   rows: AsyncIterable<Row>,
   columns: readonly Column<Row>[],
-  textOf: { readonly head: string; line(row: Row): string },
+  textOf: { readonly head: string; readonly line: (row: Row) => string },
   options: ReportOptions,
   terminal: Terminal,
 ): Promise<void> {

@@ -19,7 +19,6 @@ export interface ReplaySummary {
   /** Those of them that rest on something unknown. */
   readonly doubtful: number;
   readonly connections: number;
-  readonly assumptions: readonly string[];
 }
 
 export interface SummaryTextOptions {
@@ -35,6 +34,7 @@ const MOST_RULES = 15;
 export function replayText(
   summary: ReplaySummary,
   rules: readonly RuleRow[],
+  assumptions: readonly string[],
   options: SummaryTextOptions = {},
 ): string {
   const width = Math.max(40, options.width ?? 100);
@@ -49,7 +49,7 @@ export function replayText(
       `${count(summary.doubtful, 'of these log lines rests', 'of these log lines rest')} on something unknown`,
     );
   lines.push('', ...chainTable(rules, bold), '', ...busiestRules(rules, bold));
-  if (summary.assumptions.length > 0) lines.push('', ...summary.assumptions.map((a) => `assumed: ${a}`));
+  if (assumptions.length > 0) lines.push('', ...assumptions.map((a) => `assumed: ${escapeControls(a)}`));
   return `${lines.map((line) => fit(line, width, options.color === true)).join('\n')}\n`;
 }
 

@@ -77,7 +77,7 @@ async function readObserved(
   const diagnostics = new Diagnostics();
   const entries = await readLogs(files, diagnostics);
   terminal.tell(diagnostics);
-  if (diagnostics.hasErrors) throw new Unusable('the log cannot be used');
+  if (diagnostics.hasErrors) throw new Unusable('');
   const empty = diagnostics.list.filter((d) => d.message.endsWith('is empty'));
   return { entries, isEmpty: empty.length === files.length };
 }

@@ -61,6 +61,6 @@ function interfaceNames(dir: string | undefined, terminal: Terminal): (index: nu
   const diagnostics = new Diagnostics();
   const host = readHost(dir, diagnostics);
   terminal.tell(diagnostics);
-  if (diagnostics.hasErrors) throw new Unusable('the host snapshot cannot be used');
+  if (diagnostics.hasErrors) throw new Unusable('');
   return (index) => host.deviceByIndex(index)?.name;
 }

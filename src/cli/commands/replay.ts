@@ -21,8 +21,9 @@ export async function replay(
   const simulated = await simulate(inputs, options, terminal);
   await simulated.out?.finish();
   const { epoch } = inputs.captures.source;
-  const summary = summarise(inputs, simulated);
+  const summary = summarise(simulated);
   const lines = simulated.result.lines.map(logRow);
+  const assumptions = inputs.given.host.assumptions.mattered.map((a) => a.text);
   await printReport(
     {
       columns: logColumns(epoch),
@@ -32,10 +33,10 @@ export async function replay(
         summary: summaryJson(summary),
         lines: lines.map((line) => lineJson(line, epoch)),
         rules: simulated.rules,
-        assumptions: summary.assumptions,
+        assumptions,
       }),
-      ndjson: () => ndjson(summary, lines, simulated.rules, epoch),
-      text: () => replayText(summary, gained(inputs, simulated), terminal),
+      ndjson: () => ndjson(summary, lines, simulated.rules, assumptions, epoch),
+      text: () => replayText(summary, gained(inputs, simulated), assumptions, terminal),
     },
     options,
     terminal,
@@ -44,7 +45,7 @@ export async function replay(
   return simulated.isCut ? Status.unusable : Status.done;
 }
 
-function summarise({ given }: Inputs, { result, verdicts, answers }: Simulated): ReplaySummary {
+function summarise({ result, verdicts, answers }: Simulated): ReplaySummary {
   const { counts, kernel, lastTime } = result.replay;
   const { table } = kernel.tracker;
   table.collect(lastTime);
@@ -55,7 +56,6 @@ function summarise({ given }: Inputs, { result, verdicts, answers }: Simulated):
     lines: result.lines.length,
     doubtful: result.lines.filter((line) => line.doubt !== null).length,
     connections: [...table.entries()].length,
-    assumptions: given.host.assumptions.mattered.map((a) => a.text),
   };
 }
 
@@ -70,8 +70,12 @@ function gained({ given }: Inputs, { counters }: Simulated): RuleRow[] {
   ];
 }
 
-function summaryJson({ assumptions: _, skipped, verdicts, ...counts }: ReplaySummary): object {
-  return { ...counts, skipped: Object.fromEntries(skipped), verdicts: Object.fromEntries(verdicts) };
+function summaryJson({ skipped, verdicts, ...counts }: ReplaySummary): object {
+  return {
+    ...counts,
+    skipped: Object.fromEntries(skipped),
+    verdicts: Object.fromEntries(verdicts),
+  };
 }
 
 function lineJson({ time, frame, rule, level, text, doubt }: LogRow, epoch: bigint): object {
@@ -83,11 +87,12 @@ function* ndjson(
   summary: ReplaySummary,
   lines: readonly LogRow[],
   rules: readonly RuleRow[],
+  assumptions: readonly string[],
   epoch: bigint,
 ): Generator<string> {
   const line = (type: string, value: object): string => `${printJson({ type, ...value })}\n`;
   yield line('summary', { version: JSON_VERSION, ...summaryJson(summary) });
   for (const row of lines) yield line('line', lineJson(row, epoch));
   for (const row of rules) yield line('rule', row);
-  for (const text of summary.assumptions) yield line('assumption', { text });
+  for (const text of assumptions) yield line('assumption', { text });
 }

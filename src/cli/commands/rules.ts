@@ -31,7 +31,7 @@ export async function rules(
     else void write(terminal.io.stderr, `${text}    at ${escapeControls(file)}:${line}\n`);
   });
   terminal.tell(diagnostics);
-  if (given.unusable.length > 0) throw new Unusable('the rules cannot be used');
+  if (given.unusable.length > 0) throw new Unusable('');
   const counters = options.replay
     ? await countersAfter(options.replay, given, options, terminal)
     : modelCounters;
