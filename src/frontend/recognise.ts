@@ -17,8 +17,8 @@ export function recogniseRules(text: string): RulesFormat | null {
   if (start.startsWith('{')) return text.includes('"nftables"') ? 'nft-json' : null;
   if (/^#!.*\bnft\b/.test(start)) return 'nft';
   if (/^#!.*sh\b/.test(start)) return 'script';
-  if (/^[ \t]*create[ \t]+\S+[ \t]+(?:hash|bitmap|list):/m.test(text)) return 'ipset';
   if (COMMAND.test(text)) return 'script';
+  if (/^[ \t]*create[ \t]+\S+[ \t]+(?:hash|bitmap|list):/m.test(text)) return 'ipset';
   if (TABLE_OF_SAVE.test(text)) return versionOfSave(text) === 6 ? 'save6' : 'save4';
   if (TABLE_OF_NFT.test(text) || /^[ \t]*flush[ \t]+ruleset/m.test(text)) return 'nft';
   return null;
