@@ -10,6 +10,7 @@ import { CtState, Direction } from '../rules/connection.js';
 import type { RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
 import { IcmpLimiter } from './icmpLimit.js';
+import { isMalformedUdp } from './conntrack/protocols.js';
 import { setClosing } from './conntrack/tcp.js';
 import type { KernelHost } from './kernel.js';
 import { Passage } from './passage.js';
@@ -38,6 +39,7 @@ const HANDLED_4 = new Set<number>([
   Protocol.tcp,
   Protocol.udp,
   Protocol.udplite,
+  Protocol.pim,
 ]);
 const HANDLED_6 = new Set<number>([
   Protocol.icmpv6,
@@ -122,7 +124,8 @@ export class LocalStack {
   /** `__udp4_lib_rcv()`, `__udp6_lib_rcv()`. */
   private closedUdpPort(passage: Passage): void {
     const { packet } = passage;
-    if (packet.packetType !== PacketType.host || verifyTransport(packet) === 'bad') return;
+    if (packet.packetType !== PacketType.host || isMalformedUdp(packet)) return;
+    if (verifyTransport(packet) === 'bad') return;
     if (this.someoneListens(passage)) return;
     // UDP has let go of the connection by now (`nf_reset_ct()`), so the error is not attached to it.
     const alone = new Passage(packet);

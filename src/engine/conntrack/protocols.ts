@@ -78,13 +78,17 @@ function assure(entry: ConnectionEntry): void {
   entry.events |= CtEvent.assured;
 }
 
-/** A datagram whose lengths contradict each other (`udp_error()`, the checksum aside). */
+/** A datagram whose lengths contradict each other (`udp_error()`, `udplite_error()`, the checksum aside). */
 export function isMalformedUdp(packet: Packet): boolean {
   const { data, transport, length } = packet;
   const rest = length - transport;
   if (rest < Udp.headerLength) return true;
   const claimed = u16(data, transport + Udp.length);
-  if (packet.protocol === Protocol.udplite) return false;
+  if (packet.protocol === Protocol.udplite) {
+    // RFC 3828 section 3.1: the field is the coverage, 0 for all; the checksum is not optional.
+    if (u16(data, transport + Udp.checksum) === 0) return true;
+    return claimed !== 0 && (claimed < Udp.headerLength || claimed > rest);
+  }
   return claimed > rest || claimed < Udp.headerLength;
 }
 
