@@ -149,3 +149,13 @@ export function withMatch(words: readonly string[], match: string, options: read
   }
   return out;
 }
+
+/** The rules, as iptables-save prints them, that these words come to in a table; none where they are no rule. */
+export function canonicalText(table: Table, words: readonly string[]): string[] {
+  if ((table.family !== 'ip' && table.family !== 'ip6') || words.length === 0) return [];
+  const diagnostics = new Diagnostics();
+  const chains = [...table.chains.keys()].map((name) => `:${name} - [0:0]`);
+  const lines = [`*${table.name}`, ...chains, ':why - [0:0]', `-A why ${textOf(words)}`, 'COMMIT', ''];
+  const [read] = parseSave(lines.join('\n'), '', table.family === 'ip6' ? 6 : 4, diagnostics);
+  return diagnostics.hasErrors ? [] : (read?.chains.get('why')?.rules ?? []).map((rule) => rule.text);
+}

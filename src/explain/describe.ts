@@ -4,7 +4,7 @@ import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts } from '../packet/rewrite.js';
 import { protocolName } from '../rules/protocols.js';
-import { type Chain, type Rule, ruleAddress } from '../rules/model.js';
+import type { Chain, Rule } from '../rules/model.js';
 import { Verdict } from '../rules/verdict.js';
 import type { PacketNote, RuleReference } from './result.js';
 
@@ -33,20 +33,23 @@ export function packetNote(packet: Packet): PacketNote {
 
 const REFERENCES = new WeakMap<Rule, RuleReference>();
 
-/** The same object each time: a rule's number is looked for once. */
+/** The same object each time: the rules of a chain are numbered once, when the first is asked for. */
 export function referenceTo(rule: Rule): RuleReference {
-  let known = REFERENCES.get(rule);
-  if (!known)
-    REFERENCES.set(
-      rule,
-      (known = {
-        address: ruleAddress(rule),
-        text: `-A ${rule.chain.name}${rule.text === '' ? '' : ` ${rule.text}`}`,
-        file: rule.position?.file ?? null,
-        line: rule.position?.line ?? null,
-      }),
-    );
-  return known;
+  const known = REFERENCES.get(rule);
+  if (known) return known;
+  const chain = chainAddress(rule.chain);
+  rule.chain.rules.forEach((r, i) => REFERENCES.set(r, reference(r, `${chain}:${i + 1}`)));
+  return REFERENCES.get(rule) ?? reference(rule, `${chain}:?`);
+}
+
+function reference({ chain, text, position }: Rule, address: string): RuleReference {
+  const own = text === '' ? '' : ` ${text}`;
+  return {
+    address,
+    text: `-A ${chain.name}${own}`,
+    file: position?.file ?? null,
+    line: position?.line ?? null,
+  };
 }
 
 /** `filter:FORWARD`, `ip6:nat:DOCKER`. */

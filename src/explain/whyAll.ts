@@ -1,0 +1,144 @@
+import type { Observer } from '../engine/observer.js';
+import type { Passage } from '../engine/passage.js';
+import type { Chain, Rule, Ruleset } from '../rules/model.js';
+import { Outcome, Verdict } from '../rules/verdict.js';
+import { referenceTo } from './describe.js';
+import { waysTo } from './reach.js';
+import type { RuleReference } from './result.js';
+
+/** What became of one rule over a whole capture. */
+export interface RuleSummary {
+  readonly rule: RuleReference;
+  /** How often it was tried. */
+  readonly reached: number;
+  readonly matched: number;
+  /** The condition that failed first most often, and what it saw most often. */
+  readonly failing: {
+    readonly name: string;
+    readonly wanted: string;
+    readonly saw: string;
+    readonly count: number;
+  } | null;
+  /**
+   * `unreferenced`: nothing leads to its chain; `chain not entered`: no packet came to it; `shadowed`: every packet in
+   * its chain was taken by `by` or others before; `no match`: packets came, none matched.
+   */
+  readonly state: 'fires' | 'no match' | 'undecided' | 'shadowed' | 'chain not entered' | 'unreferenced';
+  /** The rule that took most of the packets before this one. */
+  readonly by: RuleReference | null;
+}
+
+interface Counts {
+  reached: number;
+  matched: number;
+  unknown: number;
+  readonly failures: Map<string, { name: string; wanted: string; saw: string; count: number }>;
+}
+
+interface ChainCounts {
+  entered: number;
+  /** By which rule of the chain, or jump of it, walks ended before its end. */
+  readonly ended: Map<Rule, number>;
+}
+
+/** Kept for each rule; values beyond are not told apart. */
+const MOST_FAILURES = 16;
+
+export interface AllCollector extends Observer {
+  rows(): RuleSummary[];
+}
+
+/** Watches every rule at once. What it keeps grows with the rules, not with the capture. */
+export function collectAll(ruleset: Ruleset): AllCollector {
+  const rules = new Map<Rule, Counts>();
+  const chains = new Map<Chain, ChainCounts>();
+  for (const table of ruleset.tables)
+    for (const chain of table.chains.values()) {
+      chains.set(chain, { entered: 0, ended: new Map() });
+      for (const rule of chain.rules)
+        rules.set(rule, { reached: 0, matched: 0, unknown: 0, failures: new Map() });
+    }
+  /** The chains being walked and the rules that led to them; answers are walked while another packet is. */
+  const stacks = new WeakMap<Passage, { chain: Chain; by: Rule | null }[]>();
+
+  function ended(passage: Passage, from: number, last: Rule): void {
+    const stack = stacks.get(passage) ?? [];
+    for (let i = from; i < stack.length; i++) {
+      const by = i + 1 < stack.length ? stack[i + 1].by : last;
+      const counts = by && chains.get(stack[i].chain)?.ended;
+      if (counts) counts.set(by, (counts.get(by) ?? 0) + 1);
+    }
+  }
+
+  return {
+    packet: () => undefined,
+    hook: () => undefined,
+    skip: () => undefined,
+    change: () => undefined,
+    route: () => undefined,
+    end: (passage) => stacks.delete(passage),
+    enter(chain, by, passage) {
+      const counts = chains.get(chain);
+      if (counts) counts.entered++;
+      const stack = by === null ? [] : (stacks.get(passage) ?? []);
+      if (by) {
+        while (stack.length > 0 && stack[stack.length - 1].chain !== by.chain) stack.pop();
+        const last = by.steps[by.steps.length - 1];
+        if (last.kind === 'jump' && last.goto) {
+          const left = chains.get(by.chain)?.ended;
+          left?.set(by, (left.get(by) ?? 0) + 1);
+          stack.pop();
+        }
+      }
+      stack.push({ chain, by });
+      stacks.set(passage, stack);
+    },
+    rule(rule, outcome, conditions) {
+      const counts = rules.get(rule);
+      if (!counts) return;
+      counts.reached++;
+      if (outcome === Outcome.hit) {
+        counts.matched++;
+        return;
+      }
+      if (outcome === Outcome.unknown) counts.unknown++;
+      const failed = conditions.find((c) => c.outcome !== Outcome.hit);
+      if (!failed) return;
+      const { name, wanted, saw } = failed;
+      const key = `${name} ${wanted} ${saw}`;
+      const known = counts.failures.get(key);
+      if (known) known.count++;
+      else if (counts.failures.size < MOST_FAILURES)
+        counts.failures.set(key, { name, wanted, saw, count: 1 });
+    },
+    verdict(rule, chain, verdict, passage) {
+      if (!rule) return;
+      const stack = stacks.get(passage) ?? [];
+      const at = stack.findLastIndex((frame) => frame.chain === chain);
+      stack.length = at + 1;
+      ended(passage, verdict === Verdict.return ? at : 0, rule);
+    },
+    rows: () => [...rules].map(([rule, counts]) => summary(rule, counts, chains.get(rule.chain) ?? NOTHING)),
+  };
+}
+
+const NOTHING: ChainCounts = { entered: 0, ended: new Map() };
+
+function summary(rule: Rule, counts: Counts, chain: ChainCounts): RuleSummary {
+  const { reached, matched, unknown, failures } = counts;
+  const failing = [...failures.values()].reduce<RuleSummary['failing']>(
+    (most, f) => (most === null || f.count > most.count ? f : most),
+    null,
+  );
+  const base = { rule: referenceTo(rule), reached, matched, failing, by: null };
+  if (matched > 0) return { ...base, state: 'fires' };
+  if (reached > 0) return { ...base, state: unknown > 0 ? 'undecided' : 'no match' };
+  if (chain.entered === 0)
+    return { ...base, state: waysTo(rule.chain).bases.size === 0 ? 'unreferenced' : 'chain not entered' };
+  const number = rule.chain.rules.indexOf(rule);
+  let by: Rule | null = null;
+  for (const [earlier, count] of chain.ended)
+    if (rule.chain.rules.indexOf(earlier) < number && count > (by ? (chain.ended.get(by) ?? 0) : 0))
+      by = earlier;
+  return { ...base, state: 'shadowed', by: by && referenceTo(by) };
+}

@@ -1,0 +1,247 @@
+import type {
+  Advice,
+  AdviceKind,
+  Away,
+  FailedCondition,
+  FateChange,
+  PacketNote,
+  SawValue,
+  StaticNote,
+  WhyResult,
+} from '../explain/result.js';
+import { escapeControls } from '../source/text.js';
+import { printJson } from './json.js';
+
+/** Grows when a member changes its meaning or goes. */
+const WHY_VERSION = 1;
+
+/** Reasons, values and packets shown; the JSON has them all. */
+const MOST_AWAY = 8;
+const MOST_VALUES = 6;
+const MOST_CONDITIONS = 4;
+const MOST_NOTES = 3;
+
+/** The result as one JSON object. */
+export function whyJson(result: WhyResult): string {
+  return `${printJson({ version: WHY_VERSION, ...result }, 2)}\n`;
+}
+
+/** The answer in a sentence or two, then what it rests on. Everything from outside is escaped. */
+export function whyText(result: WhyResult): string {
+  const { rule, evidence, advice, tried, notes } = result;
+  const lines = [`${rule.address}  ${rule.text}`, '', ...answer(result)];
+  const { failed, away } = evidence;
+  if (failed.length > 0) {
+    lines.push('', `${times(evidence.reached - evidence.matched)} a packet came and did not match:`);
+    for (const condition of failed.slice(0, MOST_CONDITIONS)) lines.push(...failedLines(condition));
+    if (failed.length > MOST_CONDITIONS)
+      lines.push(`  and ${failed.length - MOST_CONDITIONS} more conditions`);
+  }
+  if (away.length > 0) {
+    lines.push('', `${packets(evidence.awayTotal)} of ${evidence.packets} never came to it:`);
+    for (const reason of away.slice(0, MOST_AWAY))
+      lines.push(
+        `  ${String(reason.count).padStart(6)}  ${awayWords(reason)}${exampleFrames(reason.examples)}`,
+      );
+    const rest = evidence.awayTotal - away.slice(0, MOST_AWAY).reduce((sum, { count }) => sum + count, 0);
+    if (rest > 0) lines.push(`  ${String(rest).padStart(6)}  for other reasons`);
+  }
+  if (evidence.matched > 0) {
+    lines.push(
+      '',
+      'It matched:',
+      ...evidence.matches.slice(0, MOST_NOTES).map((note) => `  ${noteWords(note)}`),
+    );
+    if (evidence.matched > MOST_NOTES) lines.push(`  and ${evidence.matched - MOST_NOTES} more`);
+  }
+  for (const note of notes) lines.push('', staticWords(note));
+  if (advice.length > 0) {
+    lines.push('', 'What would match (each tried by replaying the capture with it):');
+    for (const one of advice) lines.push(...adviceLines(one));
+  } else if (tried > 0) lines.push('', `${tried} changes were tried by replaying; none makes it match more.`);
+  return `${lines.map(escapeControls).join('\n')}\n`;
+}
+
+/** The answer: how often it was reached and matched, and what kept it from matching. */
+function answer({ rule, evidence, advice }: WhyResult): string[] {
+  const { reached, matched, failed, away, packets: all } = evidence;
+  if (rule.address.endsWith(':policy'))
+    return [
+      reached === 0 ? 'No packet came to this policy.' : `The policy decided ${packets(reached)} of ${all}.`,
+    ];
+  if (all === 0)
+    return ['The capture holds no packet of its IP version that started its way through the host.'];
+  if (reached === 0)
+    return [
+      `It did not fire: none of ${packets(all)} came to it.${away.length > 0 ? ` ${mainReason(away[0])}` : ''}`,
+    ];
+  if (matched > 0)
+    return [
+      `It fired: it was reached ${times(reached)} and matched ${matched === reached ? 'each time' : times(matched)}.`,
+    ];
+  const lines = [`It did not fire: it was reached by ${packets(reached)} and matched none.`];
+  if (failed.length > 0) lines.push(failedSentence(failed[0]));
+  if (advice.length > 0 && advice[0].words !== '') {
+    const { words, matched: would } = advice[0];
+    lines.push(`\`${words}\` would match: ${packets(would)}, as a replay with it shows.`);
+  }
+  return lines;
+}
+
+/** `It wanted dport 10000 and saw 6379 (12 times); the port was 10000 until nat:DOCKER:2 made it 6379.` */
+function failedSentence({ name, wanted, values, undecided, count }: FailedCondition): string {
+  if (undecided) return `Whether ${name} ${wanted} holds is not known: ${values[0]?.saw ?? ''}.`;
+  const [first] = values as readonly (SawValue | undefined)[];
+  if (!first) return `Its condition ${name} ${wanted} failed ${times(count)}.`;
+  const saw = `It wanted ${name} ${wanted} and saw ${first.saw} (${times(first.count)})`;
+  const [origin] = first.changed;
+  if (origin?.wanted)
+    return `${saw}: it was ${origin.from} until ${origin.rule?.address ?? 'the kernel'} made it ${first.saw}.`;
+  return `${saw}.`;
+}
+
+function failedLines({ name, wanted, count, undecided, values, otherValues }: FailedCondition): string[] {
+  const lines = [`  ${name}: wanted ${wanted}${undecided ? ', not known' : ''}, ${times(count)}`];
+  for (const value of values.slice(0, MOST_VALUES)) {
+    lines.push(
+      `    saw ${value.saw}, ${times(value.count)}${valueOrigin(value)}${exampleFrames(value.examples)}`,
+    );
+  }
+  const rest = otherValues + values.slice(MOST_VALUES).reduce((sum, v) => sum + v.count, 0);
+  if (rest > 0) lines.push(`    saw other values, ${times(rest)}`);
+  return lines;
+}
+
+function valueOrigin({ changed, count, since }: SawValue): string {
+  const parts = changed.slice(0, 2).map(({ from, rule, count: n }) => {
+    const who = rule ? rule.address : 'the kernel';
+    const how = rule ? ` (${rule.text})` : '';
+    return `${from} before ${who}${how}${n === count ? '' : `, ${times(n)}`}`;
+  });
+  if (since !== null) parts.push(`since packet ${since}`);
+  return parts.length > 0 ? `; ${parts.join('; ')}` : '';
+}
+
+function mainReason(away: Away): string {
+  return `${sentence(awayWords(away))} (${packets(away.count)}).`;
+}
+
+const SKIPS: Readonly<Record<string, string>> = {
+  'known-connection': 'its connection was known already, and nat rules see only what opens one',
+  untracked: 'it was not tracked',
+  invalid: 'connection tracking took it for INVALID',
+  'related-error': 'it was an ICMP error of a known connection',
+  'already-translated': 'its translation was chosen already',
+};
+
+function awayWords(reason: Away): string {
+  switch (reason.kind) {
+    case 'other-hook': {
+      const lo = reason.loopback ? ' on the loopback interface' : '';
+      const path = reason.path.length > 0 ? reason.path.join(', ') : 'no hook';
+      return `${reason.how === 'sent' ? 'made by this host' : 'received'}${lo}, went through ${path}${routeWords(reason.route)}`;
+    }
+    case 'skipped':
+      return `${reason.chain} was not asked: ${SKIPS[reason.reason] ?? reason.reason}`;
+    case 'jump-missed':
+      return (
+        `${reason.rule.address}, which leads to ${reason.leadsTo}, did not match: ` +
+        `it wanted ${reason.name} ${reason.wanted} and saw ${reason.saw}`
+      );
+    case 'decided':
+      return `decided earlier, in ${reason.hook}, by ${reason.rule.address} (${reason.rule.text}): ${reason.verdict}`;
+    case 'returned':
+      return `sent back earlier by ${reason.rule.address} (${reason.rule.text})`;
+    case 'went-elsewhere':
+      return `sent to ${reason.chain} by ${reason.rule.address}, which is a goto`;
+    case 'lost':
+      return `lost on the way: ${reason.reason}`;
+  }
+}
+
+function routeWords(route: string | null): string {
+  if (route === null) return '';
+  if (route === 'local') return ' (its destination is this host)';
+  return route === 'forward' ? ' (routed on to another host)' : ` (${route})`;
+}
+
+const ADVICE: Readonly<Record<AdviceKind, (advice: Advice) => string>> = {
+  'connection-tuple': ({ words }) => `${words}: the connection remembers what the packet was before NAT`,
+  'value-before': ({ changed }) =>
+    `the same in ${placeOf(changed.address)}, where the value is still as it came`,
+  'value-seen': ({ words }) => `${words}: the value as it is where the rule stands`,
+  interface: ({ words }) => `${words}: the interface by which the packets go`,
+  earlier: ({ changed }) => `the same, earlier: as ${changed.address}`,
+  hook: ({ changed }) => `the same in ${placeOf(changed.address)}, through which the packets go`,
+  table: ({ changed }) => `the same in ${placeOf(changed.address)}, which sees every packet`,
+};
+
+function placeOf(address: string): string {
+  return address.replace(/:\d+$/, '');
+}
+
+function adviceLines(advice: Advice): string[] {
+  const { kind, changed, matched, matchedDirections, connections, inEffect, matches } = advice;
+  const both = matchedDirections.original > 0 && matchedDirections.reply > 0;
+  const directions = both ? `, ${matchedDirections.reply} of them answers` : '';
+  const of = connections > 0 ? ` of ${counted(connections, 'connection')}` : '';
+  const lines = [
+    `  ${ADVICE[kind](advice)}`,
+    `    ${changed.address}  ${changed.text}`,
+    `    matches ${packets(matched)}${of}${directions}: ${frames(
+      matches.map((m) => m.frame),
+      matched,
+    )}`,
+  ];
+  const effects = inEffect.fates.map(fateWords);
+  if (inEffect.altered > 0) effects.push(`${packets(inEffect.altered)} would leave otherwise than now`);
+  if (inEffect.consequent > 0)
+    effects.push(`${packets(inEffect.consequent)} after them would then not have been there`);
+  lines.push(`    in effect: ${effects.length > 0 ? effects.join('; ') : 'no packet would fare otherwise'}`);
+  return lines;
+}
+
+function fateWords({ before, after, count, frames: which }: FateChange): string {
+  return `${packets(count)} ${after} that ${count === 1 ? 'was' : 'were'} ${before} (${frames(which, count)})`;
+}
+
+const STATIC: Readonly<Record<StaticNote['kind'], string>> = {
+  contradiction: 'It can never match',
+  unreferenced: 'It can never be reached',
+  shadowed: 'It can never be reached by what it wants',
+  duplicate: 'It stands there twice',
+  'impossible-interface': 'It can never match',
+};
+
+function staticWords({ kind, rule, detail }: StaticNote): string {
+  return `${STATIC[kind]}: ${rule ? `${rule.address} (${rule.text}): ` : ''}${detail}.`;
+}
+
+function noteWords({ frame, packet }: PacketNote): string {
+  return `packet ${frame}: ${packet}`;
+}
+
+function exampleFrames(examples: readonly PacketNote[]): string {
+  return examples.length > 0 ? ` [packet ${examples[0].frame}: ${examples[0].packet}]` : '';
+}
+
+function frames(which: readonly number[], count: number): string {
+  const more = count > which.length ? ', …' : '';
+  return `packet${count === 1 ? '' : 's'} ${which.join(', ')}${more}`;
+}
+
+function packets(count: number): string {
+  return counted(count, 'packet');
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

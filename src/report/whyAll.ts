@@ -1,0 +1,51 @@
+import type { RuleSummary } from '../explain/whyAll.js';
+import { escapeControls } from '../source/text.js';
+import { printJson } from './json.js';
+
+/** All rules as one JSON object. */
+export function whyAllJson(rows: readonly RuleSummary[]): string {
+  return `${printJson({ version: 1, rules: rows }, 2)}\n`;
+}
+
+/** A table of all rules: reached, matched, and what kept it from matching. Everything from outside is escaped. */
+export function whyAllText(rows: readonly RuleSummary[]): string {
+  const cells = [
+    ['rule', 'reached', 'matched', 'why not', 'text'],
+    ...rows.map((row) => [
+      row.rule.address,
+      String(row.reached),
+      String(row.matched),
+      reasonOf(row),
+      row.rule.text,
+    ]),
+  ].map((row) => row.map(escapeControls));
+  const widths = [0, 1, 2, 3].map((i) => Math.min(60, Math.max(...cells.map((row) => row[i].length))));
+  return cells
+    .map((row) =>
+      row
+        .map((cell, i) =>
+          i === 1 || i === 2 ? cell.padStart(widths[i]) : i < 4 ? cell.padEnd(widths[i]) : cell,
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function reasonOf({ state, failing, by }: RuleSummary): string {
+  switch (state) {
+    case 'fires':
+      return '';
+    case 'no match':
+      return failing ? `${failing.name}: wanted ${failing.wanted}, saw ${failing.saw}` : 'no match';
+    case 'undecided':
+      return failing ? `not known: ${failing.saw}` : 'not known';
+    case 'shadowed':
+      return by ? `all taken before, most by ${by.address}` : 'all taken before';
+    case 'chain not entered':
+      return 'no packet came to its chain';
+    case 'unreferenced':
+      return 'nothing leads to its chain';
+  }
+}
