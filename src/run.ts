@@ -9,7 +9,7 @@ import { type Admission, Replay } from './engine/replay.js';
 import type { Sinks } from './engine/kernel.js';
 import type { Given } from './given.js';
 import type { ObservedEntry } from './observed/entry.js';
-import { readLog } from './observed/readLog.js';
+import { readLog, type LogSource } from './observed/readLog.js';
 import type { LogOptions } from './rules/context.js';
 import { unknownMatch } from './rules/matches/unknown.js';
 import { type Rule, ruleAddress, type Ruleset } from './rules/model.js';
@@ -68,9 +68,13 @@ export async function runReplay(
 }
 
 /** Reads the host's logs; what is wrong with them is in `diagnostics`. */
-export async function readLogs(files: readonly string[], diagnostics: Diagnostics): Promise<ObservedEntry[]> {
+export async function readLogs(
+  sources: readonly LogSource[],
+  diagnostics: Diagnostics,
+): Promise<ObservedEntry[]> {
   const entries: ObservedEntry[] = [];
-  for (const file of files) for await (const entry of readLog({ file }, {}, diagnostics)) entries.push(entry);
+  for (const source of sources)
+    for await (const entry of readLog(source, {}, diagnostics)) entries.push(entry);
   return entries;
 }
 

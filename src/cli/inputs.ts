@@ -1,6 +1,7 @@
 import { openCaptures } from '../capture/open.js';
 import type { FrameDirection, FrameSource } from '../capture/frame.js';
 import { type Given, loadGiven } from '../given.js';
+import type { LogSource } from '../observed/readLog.js';
 import { Diagnostics } from '../source/diagnostic.js';
 import { Unusable } from './io.js';
 import type { CaptureOptions, HostOptions } from './options.js';
@@ -94,6 +95,11 @@ export async function readCaptures(
     throw new Unusable('');
   }
   return { source, tell };
+}
+
+/** A log by its name; `-` is standard input. */
+export function logSource(file: string, { io }: Terminal): LogSource {
+  return file === '-' ? { file, text: io.stdin } : { file };
 }
 
 type Told = Map<string, { interface: string; direction?: FrameDirection }>;

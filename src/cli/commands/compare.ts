@@ -8,7 +8,7 @@ import { writeComparison } from '../../report/write.js';
 import { compareWithLog, readLogs } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { ObservedEntry } from '../../observed/entry.js';
-import { readInputs } from '../inputs.js';
+import { logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
 import { printReport } from '../output.js';
@@ -75,7 +75,10 @@ async function readObserved(
   terminal: Terminal,
 ): Promise<{ entries: ObservedEntry[]; isEmpty: boolean }> {
   const diagnostics = new Diagnostics();
-  const entries = await readLogs(files, diagnostics);
+  const entries = await readLogs(
+    files.map((file) => logSource(file, terminal)),
+    diagnostics,
+  );
   terminal.tell(diagnostics);
   if (diagnostics.hasErrors) throw new Unusable('');
   const empty = diagnostics.list.filter((d) => d.message.endsWith('is empty'));

@@ -5,6 +5,7 @@ import type { Column } from '../../report/csv.js';
 import { isoTime } from '../../report/time.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import { escapeControls } from '../../source/text.js';
+import { logSource } from '../inputs.js';
 import { Status } from '../io.js';
 import type { LogCommandOptions } from '../options.js';
 import { printRows } from '../output.js';
@@ -50,7 +51,7 @@ export async function log(
   const diagnostics = new Diagnostics();
   async function* rows(): AsyncGenerator<LogEntryRow> {
     for (const file of files)
-      for await (const entry of readLog({ file }, {}, diagnostics)) yield rowOf(entry);
+      for await (const entry of readLog(logSource(file, terminal), {}, diagnostics)) yield rowOf(entry);
   }
   const text = { head: '', line: textOf };
   await printRows(rows(), columns(), text, options, terminal);
