@@ -1,0 +1,142 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openCaptures } from '../capture/open.js';
+import { conntrackText, saveText } from '../engine/state.js';
+import type { PredictedLine } from '../engine/events.js';
+import type { Packet } from '../packet/packet.js';
+import { parseConntrack, printConntrack } from '../host/conntrackText.js';
+import { loadGiven } from '../given.js';
+import { runReplay } from '../run.js';
+import { Diagnostics, formatDiagnostic } from '../source/diagnostic.js';
+
+/** What differs between the simulated host and the real one; empty lists where they agree. `-` is the kernel, `+` the simulation. */
+export interface Agreement {
+  readonly log: readonly string[];
+  readonly counters: readonly string[];
+  readonly conntrack: readonly string[];
+  readonly timeouts: readonly string[];
+  readonly egress: readonly string[];
+}
+
+export function agrees(agreement: Agreement): boolean {
+  return Object.values(agreement).every((differences: readonly string[]) => differences.length === 0);
+}
+
+export function agreementText(agreement: Agreement): string {
+  return Object.entries(agreement)
+    .filter(([, list]: [string, readonly string[]]) => list.length > 0)
+    .map(([kind, list]: [string, readonly string[]]) => `${kind}:\n  ${list.slice(0, 12).join('\n  ')}`)
+    .join('\n');
+}
+
+/** Replays a recording and holds the simulated host against what was recorded. */
+export async function compareRecording(directory: string): Promise<Agreement> {
+  const diagnostics = new Diagnostics();
+  const given = loadGiven({ hostDir: join(directory, 'host') }, diagnostics);
+  const errors = diagnostics.list.filter((d) => d.severity === 'error').map(formatDiagnostic);
+  const source = openCaptures([join(directory, 'any.pcap')]);
+  await source.open();
+  const sent: Packet[] = [];
+  const { lines, replay } = await runReplay(source, given, {
+    sinks: { sent: (passage) => void sent.push(passage.packet) },
+  });
+  const text = (name: string): string =>
+    existsSync(join(directory, name)) ? readFileSync(join(directory, name), 'utf8') : '';
+  const taken = Number(text('after/time.txt')) * 1e9 - Number(source.epoch);
+  const real = listing(text('after/conntrack.txt'));
+  const simulated = listing(conntrackText(replay.kernel.tracker, taken));
+  return {
+    log: [...errors, ...compareLog(text('kernel.log'), lines)],
+    counters: difference(
+      withoutComments(text('after/iptables-save.txt')),
+      withoutComments(saveText(replay.kernel.program, 4)),
+    ),
+    conntrack: difference([...real.keys()].sort(), [...simulated.keys()].sort()),
+    timeouts: compareTimeouts(real, simulated),
+    egress:
+      replay.counts.unexplained > 0
+        ? [`${replay.counts.unexplained} captured frames were not predicted`]
+        : [],
+  };
+}
+
+/** What the host made and no capture saw has no known identification. */
+function maskId(line: string): string {
+  return line.replace(/(TTL=\d+ ID=)\d+/, '$1*');
+}
+
+function compareLog(kernelLog: string, lines: readonly PredictedLine[]): string[] {
+  const real = kernelLog
+    .split('\n')
+    .filter((l) => l !== '')
+    .map((l) => l.replace(/^\[\s*\d+\.\d+\] /, '').trimEnd());
+  const simulated = lines.map((l, i) => {
+    const text = l.text.trimEnd();
+    if (!l.uncaptured || maskId(text) !== maskId(real[i] ?? '')) return text;
+    return real[i];
+  });
+  return difference(real, simulated);
+}
+
+function withoutComments(save: string): string[] {
+  return save.split('\n').filter((l) => l !== '' && !l.startsWith('#'));
+}
+
+/** Entries without their timeouts, and the timeouts in seconds. */
+function listing(text: string): Map<string, number> {
+  const entries = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const entry = parseConntrack(line);
+    if (!entry) continue;
+    entries.set(printConntrack({ ...entry, timeout: 0, use: 1 }), entry.timeout ?? 0);
+  }
+  return entries;
+}
+
+/** The kernel rounds, and took its list a moment before it looked at the clock. */
+const TOLERANCE = 1;
+
+function compareTimeouts(real: Map<string, number>, simulated: Map<string, number>): string[] {
+  const differences: string[] = [];
+  for (const [entry, timeout] of real) {
+    const other = simulated.get(entry);
+    if (other !== undefined && Math.abs(other - timeout) > TOLERANCE)
+      differences.push(`-${timeout} +${other} ${entry}`);
+  }
+  return differences;
+}
+
+/** The lines that are only on one side, in order; a longest common subsequence for short texts. */
+function difference(real: readonly string[], simulated: readonly string[]): string[] {
+  let from = 0;
+  while (from < real.length && from < simulated.length && real[from] === simulated[from]) from++;
+  let a = real.length;
+  let b = simulated.length;
+  while (a > from && b > from && real[a - 1] === simulated[b - 1]) {
+    a--;
+    b--;
+  }
+  const left = real.slice(from, a);
+  const right = simulated.slice(from, b);
+  const width = right.length + 1;
+  const lengths = new Int32Array((left.length + 1) * width);
+  for (let i = left.length - 1; i >= 0; i--)
+    for (let j = right.length - 1; j >= 0; j--)
+      lengths[i * width + j] =
+        left[i] === right[j]
+          ? lengths[(i + 1) * width + j + 1] + 1
+          : Math.max(lengths[(i + 1) * width + j], lengths[i * width + j + 1]);
+  const out: string[] = [];
+  for (let i = 0, j = 0; i < left.length || j < right.length;) {
+    if (i < left.length && j < right.length && left[i] === right[j]) {
+      i++;
+      j++;
+    } else if (
+      j >= right.length ||
+      (i < left.length && lengths[(i + 1) * width + j] >= lengths[i * width + j + 1])
+    )
+      out.push(`-${left[i++]}`);
+    else out.push(`+${right[j++]}`);
+  }
+  return out;
+}
