@@ -55,7 +55,8 @@ export async function advise(
   async function attempt(base: Ruleset, candidate: Candidate): Promise<Trial | null> {
     if (tried >= limits.tries) return null;
     const changed = withChange(base, candidate.change);
-    const counting = withChange(base, candidate.change, 'counting');
+    // Where it acts already, the packets come as they do only where it goes on acting.
+    const counting = withChange(base, candidate.change, evidence.matched === 0 ? 'counting' : 'acting');
     if (!changed || !counting) return null;
     tried++;
     const collector = collect({ chain: counting.rule.chain, rule: counting.rule });

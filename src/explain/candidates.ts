@@ -29,6 +29,8 @@ export function candidates(rule: Rule, ruleset: Ruleset, evidence: RuleEvidence)
     out.push(...inConnection(rule, failed), ...asSeen(rule, failed), ...whereItWas(rule, failed));
   }
   for (const away of evidence.away.slice(0, MOST_REASONS)) {
+    // A rule that matches stands where it should, unless nat rules are asked too seldom.
+    if (evidence.matched > 0 && away.kind !== 'skipped') continue;
     const place = placeFor(rule, ruleset, away);
     if (place) out.push(...elsewhere(rule, place.place, place.kind));
   }

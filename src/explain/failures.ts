@@ -1,6 +1,6 @@
 import type { Passage } from '../engine/passage.js';
 import { type Connection, CtState, Direction } from '../rules/connection.js';
-import type { Condition } from '../rules/definition.js';
+import type { Condition, Field } from '../rules/definition.js';
 import type { Rule } from '../rules/model.js';
 import { Outcome } from '../rules/verdict.js';
 import { referenceTo } from './describe.js';
@@ -17,6 +17,7 @@ const MOST_CONDITIONS = 64;
 
 interface Origin {
   readonly from: string;
+  readonly made: string;
   readonly rule: Rule | null;
   readonly wanted: boolean;
   count: number;
@@ -86,9 +87,10 @@ export class Failures {
     if (field === 'ct.state' && connection) value.since ??= this.openings.of(connection) || null;
     const change = originOf(condition, trip);
     if (!change) return;
-    const { from, rule } = change;
-    const origin = value.origins.at(`${from} ${rule ? referenceTo(rule).address : ''}`, () => ({
+    const { from, made, rule } = change;
+    const origin = value.origins.at(`${from} ${made} ${rule ? referenceTo(rule).address : ''}`, () => ({
       from,
+      made,
       rule,
       wanted: wouldFulfil(condition, from),
       count: 0,
@@ -117,12 +119,28 @@ export class Failures {
   }
 }
 
-function originOf(condition: Condition, trip: Trip): { from: string; rule: Rule | null } | undefined {
+/** Who made the value what it is, from what. */
+function originOf(
+  { field, saw }: Condition,
+  trip: Trip,
+): { from: string; made: string; rule: Rule | null } | undefined {
   const { connection } = trip.passage;
-  if (condition.field === 'ct.mark' && connection?.markRule)
-    return { from: '0x0', rule: connection.markRule };
-  return lastChange(trip, condition.field);
+  if (field === 'ct.mark' && connection?.markRule)
+    return { from: '0x0', made: saw, rule: connection.markRule };
+  const change = lastChange(trip, field);
+  if (!change) return undefined;
+  const [address, port] = ENDPOINTS.find((ends) => ends.includes(field)) ?? [];
+  const both = address && port && [lastChange(trip, address), lastChange(trip, port)];
+  if (!both?.every((c) => c?.rule === change.rule))
+    return { from: change.from, made: change.to, rule: change.rule };
+  const host = trip.passage.packet.version === 6 ? `[${both[0]?.to}]` : both[0]?.to;
+  return { from: change.from, made: `${host}:${both[1]?.to}`, rule: change.rule };
 }
+
+const ENDPOINTS: readonly (readonly [Field, Field])[] = [
+  ['ip.source', 'sourcePort'],
+  ['ip.destination', 'destinationPort'],
+];
 
 function* tupleValues(
   { field }: Condition,
@@ -187,6 +205,6 @@ function shownValue({ saw, tally, origins, since }: Value): SawValue {
     changed: origins
       .values()
       .sort((a, b) => b.count - a.count)
-      .map(({ from, rule, wanted, count }) => ({ from, rule: rule && referenceTo(rule), wanted, count })),
+      .map(({ rule, ...origin }) => ({ ...origin, rule: rule && referenceTo(rule) })),
   };
 }

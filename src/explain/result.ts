@@ -29,6 +29,8 @@ export interface Tallied {
 export interface Provenance {
   /** What it was before. */
   readonly from: string;
+  /** What it was made; with both where address and port changed at once: `172.17.0.2:6379`. */
+  readonly made: string;
   /** Whose doing: a rule; null for the kernel's own, and for NAT of a connection older than the capture. */
   readonly rule: RuleReference | null;
   readonly count: number;

@@ -30,8 +30,7 @@ export async function why({ ruleset, target, replay, limits = LIMITS }: WhyOptio
   await replay(ruleset, both(collector, fates));
   const evidence = collector.evidence();
   const { rule, chain } = target;
-  const worth = rule !== null && (evidence.matched === 0 || evidence.away.some((a) => a.kind === 'skipped'));
-  const { advice, tried } = worth
+  const { advice, tried } = rule
     ? await advise(rule, ruleset, evidence, fates, replay, limits)
     : { advice: [], tried: 0 };
   return {

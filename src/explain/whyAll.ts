@@ -55,8 +55,7 @@ export function collectAll(ruleset: Ruleset): AllCollector {
   for (const table of ruleset.tables)
     for (const chain of table.chains.values()) {
       chains.set(chain, { entered: 0, ended: new Map() });
-      for (const rule of chain.rules)
-        rules.set(rule, { reached: 0, matched: 0, unknown: 0, failures: new Map() });
+      for (const rule of chain.rules) rules.set(rule, newCounts());
     }
   /** The chains being walked and the rules that led to them; answers are walked while another packet is. */
   const stacks = new WeakMap<Passage, { chain: Chain; by: Rule | null }[]>();
@@ -118,14 +117,33 @@ export function collectAll(ruleset: Ruleset): AllCollector {
       stack.length = at + 1;
       ended(passage, verdict === Verdict.return ? at : 0, rule);
     },
-    rows: () => [...rules].map(([rule, counts]) => summary(rule, counts, chains.get(rule.chain) ?? NOTHING)),
+    rows: () => [...chains].flatMap(([chain, counts]) => rowsOf(chain, counts, rules)),
   };
 }
 
-const NOTHING: ChainCounts = { entered: 0, ended: new Map() };
+function rowsOf(chain: Chain, counts: ChainCounts, rules: ReadonlyMap<Rule, Counts>): RuleSummary[] {
+  const unreferenced = counts.entered === 0 && waysTo(chain).bases.size === 0;
+  /** The rule that ended most walks up to here. */
+  let taker: Rule | null = null;
+  return chain.rules.map((rule) => {
+    const own = rules.get(rule) ?? newCounts();
+    const row = summary(rule, own, counts.entered, unreferenced, taker);
+    if ((counts.ended.get(rule) ?? 0) > (taker ? (counts.ended.get(taker) ?? 0) : 0)) taker = rule;
+    return row;
+  });
+}
 
-function summary(rule: Rule, counts: Counts, chain: ChainCounts): RuleSummary {
-  const { reached, matched, unknown, failures } = counts;
+function newCounts(): Counts {
+  return { reached: 0, matched: 0, unknown: 0, failures: new Map() };
+}
+
+function summary(
+  rule: Rule,
+  { reached, matched, unknown, failures }: Counts,
+  entered: number,
+  unreferenced: boolean,
+  taker: Rule | null,
+): RuleSummary {
   const failing = [...failures.values()].reduce<RuleSummary['failing']>(
     (most, f) => (most === null || f.count > most.count ? f : most),
     null,
@@ -133,12 +151,6 @@ function summary(rule: Rule, counts: Counts, chain: ChainCounts): RuleSummary {
   const base = { rule: referenceTo(rule), reached, matched, failing, by: null };
   if (matched > 0) return { ...base, state: 'fires' };
   if (reached > 0) return { ...base, state: unknown > 0 ? 'undecided' : 'no match' };
-  if (chain.entered === 0)
-    return { ...base, state: waysTo(rule.chain).bases.size === 0 ? 'unreferenced' : 'chain not entered' };
-  const number = rule.chain.rules.indexOf(rule);
-  let by: Rule | null = null;
-  for (const [earlier, count] of chain.ended)
-    if (rule.chain.rules.indexOf(earlier) < number && count > (by ? (chain.ended.get(by) ?? 0) : 0))
-      by = earlier;
-  return { ...base, state: 'shadowed', by: by && referenceTo(by) };
+  if (entered === 0) return { ...base, state: unreferenced ? 'unreferenced' : 'chain not entered' };
+  return { ...base, state: 'shadowed', by: taker && referenceTo(taker) };
 }

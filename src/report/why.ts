@@ -5,6 +5,7 @@ import type {
   FailedCondition,
   FateChange,
   PacketNote,
+  Provenance,
   SawValue,
   StaticNote,
   WhyResult,
@@ -82,21 +83,38 @@ function answer({ rule, evidence, advice }: WhyResult): string[] {
   const lines = [`It did not fire: it was reached by ${packets(reached)} and matched none.`];
   if (failed.length > 0) lines.push(failedSentence(failed[0]));
   if (advice.length > 0 && advice[0].words !== '') {
-    const { words, matched: would } = advice[0];
-    lines.push(`\`${words}\` would match: ${packets(would)}, as a replay with it shows.`);
+    const { words, matched: would, connections } = advice[0];
+    const of = connections > 0 ? ` of ${counted(connections, 'connection')}` : '';
+    lines.push(
+      `\`${words}\` would match ${packets(would)}${of}; replayed with it, ${effectWords(advice[0])}.`,
+    );
   }
   return lines;
 }
 
-/** `It wanted dport 10000 and saw 6379 (12 times); the port was 10000 until nat:DOCKER:2 made it 6379.` */
-function failedSentence({ name, wanted, values, undecided, count }: FailedCondition): string {
+const FIELDS = new Map<string, string>([
+  ['destinationPort', 'the port'],
+  ['sourcePort', 'the source port'],
+  ['ip.destination', 'the destination'],
+  ['ip.source', 'the source'],
+  ['mark', 'the mark'],
+  ['ct.mark', "the connection's mark"],
+  ['ip.ttl', 'the time to live'],
+]);
+
+function whose({ rule }: Provenance): string {
+  return rule?.address ?? 'the kernel';
+}
+
+/** `It wanted dport 10000 and saw 6379 (12 times): the port was 10000 until nat:DOCKER:2 made it 172.17.0.2:6379.` */
+function failedSentence({ name, field, wanted, values, undecided, count }: FailedCondition): string {
   if (undecided) return `Whether ${name} ${wanted} holds is not known: ${values[0]?.saw ?? ''}.`;
   const [first] = values as readonly (SawValue | undefined)[];
   if (!first) return `Its condition ${name} ${wanted} failed ${times(count)}.`;
   const saw = `It wanted ${name} ${wanted} and saw ${first.saw} (${times(first.count)})`;
   const [origin] = first.changed;
   if (origin?.wanted)
-    return `${saw}: it was ${origin.from} until ${origin.rule?.address ?? 'the kernel'} made it ${first.saw}.`;
+    return `${saw}: ${FIELDS.get(field) ?? name} was ${origin.from} until ${whose(origin)} made it ${origin.made}.`;
   return `${saw}.`;
 }
 
@@ -113,10 +131,9 @@ function failedLines({ name, wanted, count, undecided, values, otherValues }: Fa
 }
 
 function valueOrigin({ changed, count, since }: SawValue): string {
-  const parts = changed.slice(0, 2).map(({ from, rule, count: n }) => {
-    const who = rule ? rule.address : 'the kernel';
-    const how = rule ? ` (${rule.text})` : '';
-    return `${from} before ${who}${how}${n === count ? '' : `, ${times(n)}`}`;
+  const parts = changed.slice(0, 2).map((origin) => {
+    const how = origin.rule ? ` (${origin.rule.text})` : '';
+    return `${origin.from} before ${whose(origin)}${how}${origin.count === count ? '' : `, ${times(origin.count)}`}`;
   });
   if (since !== null) parts.push(`since packet ${since}`);
   return parts.length > 0 ? `; ${parts.join('; ')}` : '';
@@ -149,7 +166,7 @@ function awayWords(reason: Away): string {
         `it wanted ${reason.name} ${reason.wanted} and saw ${reason.saw}`
       );
     case 'decided':
-      return `decided earlier, in ${reason.hook}, by ${reason.rule.address} (${reason.rule.text}): ${reason.verdict}`;
+      return `decided earlier, in ${reason.hook}, by ${reason.rule.address} (${reason.rule.text})`;
     case 'returned':
       return `sent back earlier by ${reason.rule.address} (${reason.rule.text})`;
     case 'went-elsewhere':
@@ -181,7 +198,7 @@ function placeOf(address: string): string {
 }
 
 function adviceLines(advice: Advice): string[] {
-  const { kind, changed, matched, matchedDirections, connections, inEffect, matches } = advice;
+  const { kind, changed, matched, matchedDirections, connections, matches } = advice;
   const both = matchedDirections.original > 0 && matchedDirections.reply > 0;
   const directions = both ? `, ${matchedDirections.reply} of them answers` : '';
   const of = connections > 0 ? ` of ${counted(connections, 'connection')}` : '';
@@ -193,16 +210,20 @@ function adviceLines(advice: Advice): string[] {
       matched,
     )}`,
   ];
-  const effects = inEffect.fates.map(fateWords);
-  if (inEffect.altered > 0) effects.push(`${packets(inEffect.altered)} would leave otherwise than now`);
-  if (inEffect.consequent > 0)
-    effects.push(`${packets(inEffect.consequent)} after them would then not have been there`);
-  lines.push(`    in effect: ${effects.length > 0 ? effects.join('; ') : 'no packet would fare otherwise'}`);
-  return lines;
+  return [...lines, `    replayed with it, ${effectWords(advice)}`];
+}
+
+function effectWords({ inEffect: { fates, altered, consequent } }: Advice): string {
+  const effects = fates.map(fateWords);
+  if (altered > 0) effects.push(`${packets(altered)} would leave otherwise than now`);
+  if (consequent > 0) effects.push(`${packets(consequent)} after them would then not have been there`);
+  return effects.length > 0 ? effects.join('; ') : 'no packet fares otherwise';
 }
 
 function fateWords({ before, after, count, frames: which }: FateChange): string {
-  return `${packets(count)} ${after} that ${count === 1 ? 'was' : 'were'} ${before} (${frames(which, count)})`;
+  const be = count === 1 ? 'is' : 'are';
+  const was = count === 1 ? 'was' : 'were';
+  return `${packets(count)} ${be} ${after} that ${was} ${before} (${frames(which, count)})`;
 }
 
 const STATIC: Readonly<Record<StaticNote['kind'], string>> = {
