@@ -30,7 +30,13 @@ export interface Observer {
 }
 
 export type SkipReason =
-  'known-connection' | 'untracked' | 'invalid' | 'related-error' | 'already-translated';
+  | 'known-connection'
+  | 'untracked'
+  | 'invalid'
+  | 'related-error'
+  | 'already-translated'
+  /** Nothing in the ruleset switches connection tracking on (`nf_ct_netns_get()`). */
+  | 'not-tracking';
 
 /** How a packet's way through the host ended. */
 export type PacketEnd =
