@@ -25,11 +25,14 @@ export async function readInputs(
       'Name the captures before --rules and --log, which take all that follows.',
     );
   const given = readGiven(options, terminal);
-  const captures = await readCaptures(paths, options, terminal);
-  return { given, captures };
+  const captures = await openAll(paths, options, terminal);
+  if (given && captures) return { given, captures };
+  await captures?.source.close();
+  throw new Unusable('');
 }
 
-function readGiven(options: HostOptions, terminal: Terminal): Given {
+/** null: unusable, and why was said. */
+function readGiven(options: HostOptions, terminal: Terminal): Given | null {
   const { host, rules, addr, route, link, sysctl, socket } = options;
   if (host === undefined && rules === undefined)
     throw new Unusable(
@@ -56,8 +59,8 @@ function readGiven(options: HostOptions, terminal: Terminal): Given {
   );
   terminal.tell(diagnostics);
   const wrong = host === undefined && diagnostics.list.some((d) => d.severity === 'error' && !d.position);
-  if (given.unusable.length > 0 || wrong) throw new Unusable('');
-  if (given.ruleset.tables.length === 0) terminal.note('there are no rules: every packet is accepted');
+  if (given.unusable.length > 0 || wrong) return null;
+  if (given.ruleset.tables.length === 0) terminal.warn('there are no rules: every packet is accepted');
   return given;
 }
 
@@ -74,6 +77,18 @@ export async function readCaptures(
   options: CaptureOptions,
   terminal: Terminal,
 ): Promise<Captures> {
+  const captures = await openAll(paths, options, terminal);
+  if (!captures) throw new Unusable('');
+  return captures;
+}
+
+/** null: unusable, and why was said. */
+async function openAll(
+  paths: readonly string[],
+  options: CaptureOptions,
+  terminal: Terminal,
+): Promise<Captures | null> {
+  if (paths.length === 0) throw new Unusable('no capture is given');
   if (paths.filter((path) => path === '-').length > 1)
     throw new Unusable('standard input can be read only once');
   const told = interfacesOf(paths, options.interface ?? []);
@@ -83,7 +98,8 @@ export async function readCaptures(
   const said = { errors: 0, warnings: 0 };
   const tell = (): boolean => {
     const errors = source.errors.slice(said.errors);
-    for (const { file, message, advice } of errors) diagnostics.error(`${file}: ${message}`, { advice });
+    for (const { file, message, advice } of errors)
+      diagnostics.error(`${file}: ${message}`, { advice: sentence(advice) });
     for (const warning of source.warnings.slice(said.warnings)) diagnostics.warning(warning);
     said.errors = source.errors.length;
     said.warnings = source.warnings.length;
@@ -92,7 +108,7 @@ export async function readCaptures(
   };
   if (tell()) {
     await source.close();
-    throw new Unusable('');
+    return null;
   }
   return { source, tell };
 }
@@ -100,6 +116,12 @@ export async function readCaptures(
 /** A log by its name; `-` is standard input. */
 export function logSource(file: string, { io }: Terminal): LogSource {
   return file === '-' ? { file, text: io.stdin } : { file };
+}
+
+/** Advice that was written to follow a colon. */
+function sentence(text: string): string {
+  if (text === '') return '';
+  return text[0].toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? '' : '.');
 }
 
 type Told = Map<string, { interface: string; direction?: FrameDirection }>;

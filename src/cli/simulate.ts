@@ -85,6 +85,7 @@ export async function simulate(
   const result = await runReplay(tapped, given, { observer: watch.observer, sinks, seed: options.seed });
   rows?.end();
   const isCut = captures.tell();
+  if (frames === 0) terminal.warn('the capture has no packets');
   const { program, tracker } = result.replay.kernel;
   const counters = countersOf(program);
   const rules = [...ruleRows(given.ruleset, counters, hostCounters(options.host, given))];

@@ -21,6 +21,7 @@ export interface Terminal {
   /** Says what was collected since the last time: errors always, the rest unless quiet. */
   tell(diagnostics: Diagnostics): void;
   note(message: string): void;
+  warn(message: string): void;
   /** Shows how far it is, on a terminal only. */
   progress(text: string): void;
 }
@@ -28,6 +29,8 @@ export interface Terminal {
 /** Warnings and notes that are shown one by one; --verbose shows all. */
 const MOST_WARNINGS = 30;
 const MOST_ERRORS = 100;
+/** Errors in the same words. */
+const MOST_ALIKE = 3;
 /** ms between two signs of progress. */
 const PROGRESS_INTERVAL = 200;
 
@@ -35,6 +38,7 @@ export function createTerminal(io: Io, options: TerminalOptions): Terminal {
   const { quiet = false, verbose = false } = options;
   const told = new WeakMap<Diagnostics, number>();
   const warnings = new Set<string>();
+  const times = new Map<string, number>();
   let shown = false;
   let last = 0;
 
@@ -56,17 +60,22 @@ export function createTerminal(io: Io, options: TerminalOptions): Terminal {
     tell(diagnostics) {
       const news = diagnostics.list.slice(told.get(diagnostics) ?? 0);
       told.set(diagnostics, diagnostics.list.length);
-      const errors = news.filter((d) => d.severity === 'error');
+      const all = news.filter((d) => d.severity === 'error');
+      const errors = verbose ? all : all.filter((d) => count(d, times) <= MOST_ALIKE);
       // What is said of an extension is said once, however many files and rules use it.
       const others = quiet ? [] : news.filter((d) => d.severity !== 'error' && isNew(d, warnings));
       const most = verbose ? Infinity : MOST_WARNINGS;
       for (const d of errors.slice(0, MOST_ERRORS)) say(formatDiagnostic(d));
       for (const d of others.slice(0, most)) say(formatDiagnostic(d));
-      if (errors.length > MOST_ERRORS) say(`and ${errors.length - MOST_ERRORS} more errors`);
+      const left = all.length - Math.min(errors.length, MOST_ERRORS);
+      if (left > 0) say(`and ${left} more errors; --verbose shows all that are alike`);
       if (others.length > most) say(`and ${others.length - most} more warnings; --verbose shows all`);
     },
     note(message) {
       if (!quiet) say(formatDiagnostic({ severity: 'note', message }));
+    },
+    warn(message) {
+      if (!quiet) say(formatDiagnostic({ severity: 'warning', message }));
     },
     progress(text) {
       if (quiet || io.stderr.isTTY !== true) return;
@@ -77,6 +86,13 @@ export function createTerminal(io: Io, options: TerminalOptions): Terminal {
       io.stderr.write(`\r\u001b[K${text}`);
     },
   };
+}
+
+/** How often this has been said now. */
+function count({ message }: Diagnostic, times: Map<string, number>): number {
+  const n = (times.get(message) ?? 0) + 1;
+  times.set(message, n);
+  return n;
 }
 
 function isNew({ message }: Diagnostic, seen: Set<string>): boolean {

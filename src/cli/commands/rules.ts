@@ -5,7 +5,7 @@ import { type CounterOf, modelCounters, printRules, printSave } from '../../fron
 import { type Given, loadGiven } from '../../given.js';
 import { printJson } from '../../report/json.js';
 import { ruleColumns } from '../../report/tables.js';
-import type { Ruleset } from '../../rules/model.js';
+import type { Ruleset, Table } from '../../rules/model.js';
 import { runReplay } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import { escapeControls } from '../../source/text.js';
@@ -49,7 +49,7 @@ export async function rules(
       *ndjson() {
         for (const row of rows()) yield `${printJson(row)}\n`;
       },
-      text: () => textOf({ tables: shown }, chain, options, counters),
+      text: () => textOf(given.ruleset, shown, chain, options, counters),
     },
     options,
     terminal,
@@ -103,17 +103,19 @@ function shownTables(ruleset: Ruleset, options: RulesOptions): Ruleset['tables']
 }
 
 /** As `iptables-save -c`, `iptables -S` or `iptables -L` print it. */
-function textOf(ruleset: Ruleset, chain: string | null, options: RulesOptions, counters: CounterOf): string {
+function textOf(
+  { tables }: Ruleset,
+  shown: readonly Table[],
+  chain: string | null,
+  options: RulesOptions,
+  counters: CounterOf,
+): string {
   const { table: name = 'filter', numeric, counters: verbose, exact, lineNumbers } = options;
-  if (options.save)
-    return ([4, 6] as const).map((version) => printSave(ruleset.tables, version, counters)).join('');
-  const table = ruleset.tables.find((t) => t.name === name);
+  if (options.save) return ([4, 6] as const).map((version) => printSave(shown, version, counters)).join('');
+  const table = shown.find((t) => t.name === name);
   if (!table) {
-    const others = ruleset.tables.map((t) => t.name).join(', ');
-    throw new Unusable(
-      `there is no table ${name}`,
-      others === '' ? '' : `There is ${others}: choose with -t.`,
-    );
+    const others = [...new Set(tables.map((t) => t.name))].join(', ');
+    throw new Unusable(`there is no table ${name}`, others === '' ? '' : `There is ${others}; -t chooses.`);
   }
   const text = options.listRules
     ? printRules(table, { chain, verbose }, counters)
