@@ -147,7 +147,8 @@ function mainReason(away: Away): string {
 const SKIPS: Readonly<Record<string, string>> = {
   'known-connection': 'its connection was known already, and nat rules see only what opens one',
   untracked: 'it was not tracked',
-  'not-tracking': 'connection tracking is off, since no rule uses it (DNAT, SNAT, -m conntrack and the like do)',
+  'not-tracking':
+    'connection tracking is off, since no rule uses it (DNAT, SNAT, -m conntrack and the like do)',
   invalid: 'connection tracking took it for INVALID',
   'related-error': 'it was an ICMP error of a known connection',
   'already-translated': 'its translation was chosen already',
