@@ -87,7 +87,7 @@ export class LocalStack {
     if (verifyTransport(packet) === 'bad') return;
     const type = u8(packet.data, packet.transport);
     const v4 = packet.version === 4;
-    const toMany = packet.packetType !== PacketType.host;
+    const toMany = isToMany(passage);
     if (type === (v4 ? IcmpType.echo : Icmpv6Type.echoRequest)) {
       const where = v4 ? 'net.ipv4' : 'net.ipv6.icmp';
       const name = v4 ? 'icmp_echo_ignore_all' : 'echo_ignore_all';
@@ -109,15 +109,14 @@ export class LocalStack {
   private ownAddress(passage: Passage): ReturnType<typeof addressOf> {
     const { packet } = passage;
     const asked = addressOf(packet, 'destination');
-    if (packet.packetType === PacketType.host) return asked;
+    if (!isToMany(passage)) return asked;
     return this.host.routing.redirectAddress(asked, packet.in) ?? asked;
   }
 
   /** `tcp_v4_rcv()`, `tcp_v6_rcv()`: nobody is there. */
   private closedTcpPort(passage: Passage): void {
     const { packet } = passage;
-    if (packet.packetType !== PacketType.host) return;
-    if (this.someoneListens(passage)) return;
+    if (isToMany(passage) || this.someoneListens(passage)) return;
     this.reply(passage, tcpReset(packet, 'stack'));
   }
 
@@ -174,7 +173,7 @@ export class LocalStack {
       const type = packet.version === 4 ? IcmpType.destinationUnreachable : Icmpv6Type.destinationUnreachable;
       return this.error(passage, type, REJECT_CODES[kind]);
     }
-    if (packet.packetType !== PacketType.host) return;
+    if (isToMany(passage)) return;
     const reset = tcpReset(packet, 'reject');
     if (!reset) return;
     if (passage.connection) setClosing(passage.connection, packet.time);
@@ -187,7 +186,7 @@ export class LocalStack {
   private error(passage: Passage, type: number, code: number, mtu = 0): void {
     const { packet } = passage;
     // One CPU sends one ICMP message at a time: none about another one on its way (`icmp_xmit_lock()`).
-    if (passage.byIcmp) return;
+    if (passage.byIcmp || goesToMany(passage)) return;
     const source = addressOf(packet, 'source');
     const route = this.host.routing.lookup({ destination: source });
     if (!route) return;
@@ -225,6 +224,15 @@ export class LocalStack {
     answer.byIcmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
     this.send(answer, cause);
   }
+}
+
+/** The route says so, whatever the link address was (`RTCF_BROADCAST`, `RTCF_MULTICAST`). */
+function goesToMany({ route }: Passage): boolean {
+  return route?.type === 'broadcast' || route?.type === 'multicast';
+}
+
+function isToMany(passage: Passage): boolean {
+  return passage.packet.packetType !== PacketType.host || goesToMany(passage);
 }
 
 /** Where the next-header field stands that names the transport protocol (RFC 4443 section 3.4). */
