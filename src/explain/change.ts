@@ -2,6 +2,7 @@ import { parseSave } from '../frontend/iptables/save.js';
 import { quoteWord, restoreWords } from '../frontend/iptables/words.js';
 import type { Chain, Rule, Ruleset, Table } from '../rules/model.js';
 import { Diagnostics } from '../source/diagnostic.js';
+import { waysTo } from './reach.js';
 
 /** One rule with other words, or in another place. */
 export interface Change {
@@ -40,6 +41,12 @@ export function withChange(
   const home = (wanted && copies.get(wanted)) ?? read.table;
   const chain = home.chains.get(target.chain);
   if (!chain) return null;
+  // A chain belongs to its table, and one that leads here would make a loop of the jump.
+  const jumps = read.rule.steps.flatMap((s) => (s.kind === 'jump' ? [home.chains.get(s.chain)] : []));
+  if (jumps.length > 0) {
+    const { distance } = waysTo(chain);
+    if (jumps.some((to) => !to || distance.has(to))) return null;
+  }
   const steps =
     as === 'acting'
       ? read.rule.steps
