@@ -59,7 +59,7 @@ export async function advise(
     const counting = withChange(base, candidate.change, evidence.matched === 0 ? 'counting' : 'acting');
     if (!changed || !counting) return null;
     tried++;
-    const collector = collect({ chain: counting.rule.chain, rule: counting.rule });
+    const collector = collect({ chain: counting.rule.chain, rule: counting.rule }, counting.ruleset);
     await replay(counting.ruleset, collector);
     return { candidate, ...changed, evidence: collector.evidence() };
   }
@@ -71,7 +71,7 @@ export async function advise(
     if (trial.evidence.matched > evidence.matched) {
       const best = await narrowed(base, trial);
       const consequences = new Consequences(before);
-      const collector = collect({ chain: best.rule.chain, rule: best.rule });
+      const collector = collect({ chain: best.rule.chain, rule: best.rule }, best.ruleset);
       await replay(best.ruleset, both(collector, consequences), consequences.admits);
       const { matched, matches } = collector.evidence();
       advice.push({

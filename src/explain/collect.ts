@@ -1,13 +1,14 @@
 import type { Observer } from '../engine/observer.js';
 import type { Passage } from '../engine/passage.js';
 import { Direction } from '../rules/connection.js';
-import type { Chain, Rule } from '../rules/model.js';
+import type { Chain, Rule, Ruleset } from '../rules/model.js';
 import { Outcome, Verdict } from '../rules/verdict.js';
 import { Approach } from './absence.js';
 import { packetNote } from './describe.js';
 import { Failures, Openings } from './failures.js';
 import { waysTo } from './reach.js';
 import type { Away, AwayReason, PacketNote, RuleEvidence } from './result.js';
+import { Setters } from './setters.js';
 import { Histogram, Tally } from './tally.js';
 import { type Trip, Trips } from './trip.js';
 
@@ -35,7 +36,8 @@ interface Visit extends Trip {
 }
 
 /** Watches what the packets of a replay do at one rule. What it keeps does not grow with the capture. */
-export function collect(target: Target): Collector {
+export function collect(target: Target, ruleset: Ruleset): Collector {
+  const setters = new Setters(target.rule, ruleset);
   const ways = waysTo(target.chain);
   const version = target.chain.table.family === 'ip' ? 4 : target.chain.table.family === 'ip6' ? 6 : null;
   const trips = new Trips();
@@ -74,10 +76,11 @@ export function collect(target: Target): Collector {
     hook: (hook, passage) => trips.hook(hook, passage),
     enter: (chain, by, passage) => visits.get(passage)?.approach.enter(chain, by),
     skip: (chain, reason, passage) => visits.get(passage)?.approach.skip(chain, reason),
-    watches: (rule) => rule === target.rule || ways.gates.has(rule),
+    watches: (rule) => rule === target.rule || ways.gates.has(rule) || setters.has(rule),
     rule(rule, outcome, conditions, passage) {
       const visit = visits.get(passage);
       if (!visit) return;
+      setters.tried(rule, outcome);
       if (rule !== target.rule) return visit.approach.gate(rule, outcome, conditions);
       reached++;
       visit.came = true;
@@ -121,6 +124,7 @@ export function collect(target: Target): Collector {
         .map(({ reason, tally }): Away => ({ ...reason, count: tally.count, examples: tally.examples }))
         .sort((a, b) => b.count - a.count),
       awayTotal,
+      setters: setters.result(),
     }),
   };
 }

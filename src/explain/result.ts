@@ -106,6 +106,14 @@ export type AwayReason =
 
 export type Away = AwayReason & Tallied;
 
+/** A rule that sets a field which the explained rule asks for. */
+export interface Setter {
+  readonly rule: RuleReference;
+  readonly fields: readonly Field[];
+  readonly reached: number;
+  readonly matched: number;
+}
+
 /** What the packets of a capture did at one rule. */
 export interface RuleEvidence {
   /** Packets of the rule's IP version that started their way: received, or made by the host. */
@@ -123,6 +131,7 @@ export interface RuleEvidence {
   /** Packets that never came to the rule, most first. */
   readonly away: readonly Away[];
   readonly awayTotal: number;
+  readonly setters: readonly Setter[];
 }
 
 /** How packets fare otherwise under a changed ruleset. */

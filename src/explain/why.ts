@@ -25,7 +25,7 @@ const LIMITS: Limits = { tries: 6, wanted: 3 };
  * change that is tried. Rejects where a replay does.
  */
 export async function why({ ruleset, target, replay, limits = LIMITS }: WhyOptions): Promise<WhyResult> {
-  const collector = collect(target);
+  const collector = collect(target, ruleset);
   const fates = new Fates();
   await replay(ruleset, both(collector, fates));
   const evidence = collector.evidence();

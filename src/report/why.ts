@@ -31,13 +31,18 @@ export function whyJson(result: WhyResult): string {
 export function whyText(result: WhyResult): string {
   const { rule, evidence, advice, tried, notes } = result;
   const lines = [`${rule.address}  ${rule.text}`, '', ...answer(result)];
-  const { failed, away } = evidence;
+  const { failed, away, setters } = evidence;
   if (failed.length > 0) {
     lines.push('', `${times(evidence.reached - evidence.matched)} a packet came and did not match:`);
     for (const condition of failed.slice(0, MOST_CONDITIONS)) lines.push(...failedLines(condition));
     if (failed.length > MOST_CONDITIONS)
       lines.push(`  and ${failed.length - MOST_CONDITIONS} more conditions`);
   }
+  if (evidence.matched === 0)
+    for (const { rule: setter, reached, matched } of setters.slice(0, MOST_NOTES))
+      lines.push(
+        `  ${setter.address} (${setter.text}) sets it: reached ${times(reached)}, matched ${times(matched)}`,
+      );
   if (away.length > 0) {
     lines.push('', `${packets(evidence.awayTotal)} of ${evidence.packets} never came to it:`);
     for (const reason of away.slice(0, MOST_AWAY))
@@ -263,7 +268,8 @@ function counted(count: number, what: string): string {
 }
 
 function times(count: number): string {
-  return count === 1 ? 'once' : `${count} times`;
+  if (count === 0) return 'never';
+  return count === 1 ? 'once' : count === 2 ? 'twice' : `${count} times`;
 }
 
 function sentence(text: string): string {
