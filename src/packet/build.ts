@@ -39,6 +39,8 @@ export interface IcmpErrorKind {
 
 /** The last type that the kernel knows (NR_ICMP_TYPES); it answers no later one with an error. */
 const LAST_ICMP_TYPE = 18;
+/** Errors, router discovery and types that nobody has given a meaning: no error about them (`icmp_pointers[].error`). */
+const ICMP_NOT_ANSWERED: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12];
 const TIMESTAMP_LENGTH = 20;
 
 interface Header {
@@ -157,7 +159,8 @@ export function mayAnswerWithError(offender: Packet, { type, code }: IcmpErrorKi
   if (offender.version === 4) {
     if (toMany || destination.a === -1 || offender.fragmentOffset !== 0) return false;
     if (offender.protocol !== Protocol.icmp) return true;
-    return !isIcmpError(offender) && u8(offender.data, offender.transport) <= LAST_ICMP_TYPE;
+    const about = u8(offender.data, offender.transport);
+    return !ICMP_NOT_ANSWERED.includes(about) && about <= LAST_ICMP_TYPE;
   }
   // Path MTU discovery and unknown options are answered to multicast too (RFC 4443 section 2.4 (e.3)).
   const always = type === Icmpv6Type.packetTooBig || (type === Icmpv6Type.parameterProblem && code === 2);

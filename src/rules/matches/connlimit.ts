@@ -27,7 +27,7 @@ export interface ConnlimitMatch {
 }
 
 /** The connections counted under one key: `struct nf_conncount_list` (net/netfilter/nf_conncount.c). */
-interface Counted {
+export interface ConnectionList {
   tuples: { readonly tuple: Tuple; readonly zone: number }[];
   /** The tick at which the list was last cleaned, and what it held then. */
   cleanedAt: number;
@@ -35,7 +35,7 @@ interface Counted {
 }
 
 /** Each rule counts for itself: `struct nf_conncount_data`. Keys are four address words and the zone. */
-export type ConnlimitState = WordMap<Counted>;
+export type ConnlimitState = WordMap<ConnectionList>;
 
 /** CONNCOUNT_GC_MAX_COUNT of Linux 6.18: how much is thrown out, or put in without looking, at a time. */
 const CLEAN_AT_ONCE = 64;
@@ -92,7 +92,13 @@ function putKey(data: ConnlimitMatch, packet: Packet, zone: number): void {
 }
 
 /** `__nf_conncount_add()`: throws out what is gone, and counts this tuple in unless it is there. */
-function count(list: Counted, tuple: Tuple, zone: number, confirmed: boolean, context: Context): void {
+export function countConnection(
+  list: ConnectionList,
+  tuple: Tuple,
+  zone: number,
+  confirmed: boolean,
+  context: Context,
+): void {
   const now = jiffies(context.now);
   // A confirmed connection may be in the list already, so the list is always looked through for it.
   if (confirmed || now !== list.cleanedAt || list.tuples.length - list.heldThen >= CLEAN_AT_ONCE) {
@@ -116,6 +122,25 @@ function count(list: Counted, tuple: Tuple, zone: number, confirmed: boolean, co
   list.tuples.push({ tuple, zone });
 }
 
+/**
+ * What the host itself sends for a confirmed connection is not counted in: the list only loses what is gone or
+ * closed (`nf_conncount_gc_list()`), once a jiffy.
+ */
+function cleanList(list: ConnectionList, context: Context): void {
+  const now = jiffies(context.now);
+  if (now === list.cleanedAt) return;
+  list.cleanedAt = now;
+  let gone = 0;
+  list.tuples = list.tuples.filter((one) => {
+    if (gone > CLEAN_AT_ONCE) return true;
+    const found = context.findConnection(one.tuple, one.zone);
+    if (found && !context.isClosed(found)) return true;
+    gone++;
+    return false;
+  });
+  list.heldThen = list.tuples.length;
+}
+
 /** `connlimit_mt()` (net/netfilter/xt_connlimit.c), `nf_conncount_count()`. */
 function test(data: ConnlimitMatch, packet: Packet, context: Context, state: ConnlimitState): Outcome {
   const { connection } = context;
@@ -129,7 +154,10 @@ function test(data: ConnlimitMatch, packet: Packet, context: Context, state: Con
     state.set(key, list);
   } else {
     const confirmed = connection !== null && (connection.status & CtStatus.confirmed) !== 0;
-    count(list, tuple.copy(), zone, confirmed, context);
+    if (confirmed && packet.in === null) cleanList(list, context);
+    else countConnection(list, tuple.copy(), zone, confirmed, context);
+    // A count of 0 is what a failed allocation gives, too, and is taken for it.
+    if (list.tuples.length === 0) return Outcome.hotdrop;
   }
   return outcomeOf(list.tuples.length > data.limit === data.above);
 }
@@ -163,7 +191,7 @@ export const connlimit: MatchDefinition<ConnlimitMatch, ConnlimitState> = {
     `#conn ${data.side === 'source' ? 'src' : 'dst'}/${data.mask} ${data.above ? '>' : '<='} ${data.limit}`,
   reads: (data) => [data.side === 'source' ? 'ip.source' : 'ip.destination', 'ct.tuple', 'count'],
   pure: false,
-  start: () => new WordMap<Counted>(5),
+  start: () => new WordMap<ConnectionList>(5),
   test,
   explain,
 };
