@@ -4,9 +4,11 @@ import { compareLines } from './compare/compare.js';
 import type { WritingRule } from './compare/pairs.js';
 import type { Comparison } from './compare/result.js';
 import type { PredictedLine } from './engine/events.js';
-import type { Observer } from './engine/observer.js';
-import { type Admission, Replay } from './engine/replay.js';
+import { Replay, type ReplayOptions } from './engine/replay.js';
 import type { Sinks } from './engine/kernel.js';
+import type { ReplayWith } from './explain/why.js';
+import { printIpsetSave } from './frontend/ipset/print.js';
+import { readIpsetSave } from './frontend/ipset/read.js';
 import type { Given } from './given.js';
 import type { ObservedEntry } from './observed/entry.js';
 import { readLog, type LogSource } from './observed/readLog.js';
@@ -15,7 +17,7 @@ import { unknownMatch } from './rules/matches/unknown.js';
 import { type Rule, ruleAddress, type Ruleset } from './rules/model.js';
 import { setView } from './rules/sets/view.js';
 import { log } from './rules/targets/log.js';
-import type { Diagnostics } from './source/diagnostic.js';
+import { Diagnostics } from './source/diagnostic.js';
 
 /** A finished replay: the predicted lines, and the simulated kernel as it is at the last packet. */
 export interface ReplayResult {
@@ -27,17 +29,15 @@ export interface ReplaySinks extends Partial<Omit<Sinks, 'line'>> {
   line?(line: PredictedLine): void;
 }
 
+export interface RunOptions extends Pick<ReplayOptions, 'observer' | 'seed' | 'device' | 'admits'> {
+  readonly sinks?: ReplaySinks;
+}
+
 /** Runs a capture, already opened, through the simulated host. */
 export async function runReplay(
   source: FrameSource,
   given: Given,
-  options: {
-    observer?: Observer;
-    sinks?: ReplaySinks;
-    seed?: number;
-    device?: string;
-    admits?: Admission;
-  } = {},
+  options: RunOptions = {},
 ): Promise<ReplayResult> {
   const lines: PredictedLine[] = [];
   const clock = { now: 0 };
@@ -65,6 +65,21 @@ export async function runReplay(
   replay.clock = clock;
   await replay.run();
   return { lines, replay };
+}
+
+/**
+ * Replays the same captures from their start, as often as it is asked, under other rules: what explanations are tried
+ * with. What rules remember and add to sets starts afresh each time.
+ * @param open opens the captures again
+ */
+export function replayAgain(open: () => FrameSource, given: Given, seed?: number): ReplayWith {
+  const saved = printIpsetSave(given.sets, 0);
+  return async (ruleset, observer, admits) => {
+    const sets = readIpsetSave(saved, 'sets', new Diagnostics());
+    const source = open();
+    await source.open();
+    await runReplay(source, { ...given, ruleset, sets }, { observer, admits, seed });
+  };
 }
 
 /** Reads the host's logs; what is wrong with them is in `diagnostics`. */

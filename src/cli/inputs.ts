@@ -67,6 +67,8 @@ function readGiven(options: HostOptions, terminal: Terminal): Given | null {
 /** Captures that were opened, and what there is to say of them. */
 export interface Captures {
   readonly source: FrameSource;
+  /** Opens the same captures from their start. */
+  readonly again: () => FrameSource;
   /** Says what was found since the last time; true where a capture could not be read to its end. */
   readonly tell: () => boolean;
 }
@@ -92,7 +94,8 @@ async function openAll(
   if (paths.filter((path) => path === '-').length > 1)
     throw new Unusable('standard input can be read only once');
   const told = interfacesOf(paths, options.interface ?? []);
-  const source = openCaptures(paths, { told, stdin: terminal.io.stdin });
+  const again = (): FrameSource => openCaptures(paths, { told, stdin: terminal.io.stdin });
+  const source = again();
   await source.open();
   const diagnostics = new Diagnostics();
   const said = { errors: 0, warnings: 0 };
@@ -110,7 +113,7 @@ async function openAll(
     await source.close();
     return null;
   }
-  return { source, tell };
+  return { source, again, tell };
 }
 
 /** A log by its name; `-` is standard input. */

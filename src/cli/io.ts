@@ -15,7 +15,7 @@ export interface Io {
 export class Unusable extends Error {
   constructor(
     message: string,
-    readonly advice = '',
+    readonly advice: string | readonly string[] = '',
   ) {
     super(message);
   }

@@ -18,7 +18,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? Status.done : Status.unusable;
     if (error instanceof Unusable) {
       if (error.message) io.stderr.write(`nfreplay: ${escapeControls(error.message)}\n`);
-      if (error.advice) io.stderr.write(`    ${escapeControls(error.advice)}\n`);
+      for (const line of [error.advice].flat()) if (line) io.stderr.write(`    ${escapeControls(line)}\n`);
       return Status.unusable;
     }
     return defect(error, argv.includes('--verbose'), io);

@@ -36,8 +36,10 @@ export interface CompareOptions extends ReplayOptions {
 }
 
 export interface WhyOptions extends TerminalOptions, HostOptions, CaptureOptions {
-  readonly format: Format;
+  readonly format: 'text' | 'json';
+  readonly seed?: number;
   readonly try: boolean;
+  readonly brief?: boolean;
 }
 
 export interface RulesOptions extends TerminalOptions, CaptureOptions, ReportOptions {

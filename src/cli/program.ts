@@ -78,17 +78,21 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
   const why = add('why', 'why a rule fired, or did not', [
     `why filter:DOCKER-USER:1 ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
     `why 'prefix:"AFTER PREROUTING: "' ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+    `why all ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+    `why packet:1 ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
   ]);
   withHost(
     why
       .argument(
         '<rule>',
-        'filter:FORWARD:3, ip6:filter:INPUT:1, prefix:"BEFORE FORWARD: ", or the text of the rule',
+        'filter:FORWARD:3, ip6:filter:INPUT:1, filter:FORWARD:policy, prefix:"BEFORE FORWARD: " (the rule that logs it), or its text; all: every rule; packet:12: the way of one packet',
       )
       .addArgument(captures()),
   )
     .addOption(formatOption(['text', 'json']))
-    .option('--no-try', 'do not try changes of the rule by replaying with them');
+    .option('--brief', 'the answer, without what it rests on')
+    .option('--no-try', 'do not try changes of the rule by replaying with them')
+    .option('--seed <n>', 'seeds the choices that nothing tells', wholeNumber, 1);
   act(why, async () => (await import('./commands/why.js')).why);
 
   const rules = add('rules', 'show rules as iptables does; run a script of commands on an empty host', [

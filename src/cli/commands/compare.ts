@@ -5,7 +5,10 @@ import { comparisonJson, comparisonNdjson } from '../../report/json.js';
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText } from '../../report/text.js';
 import { writeComparison } from '../../report/write.js';
-import { compareWithLog, readLogs } from '../../run.js';
+import { remember, type RememberedFrames } from '../../capture/remember.js';
+import type { Given } from '../../given.js';
+import type { IpSets } from '../../rules/sets/set.js';
+import { causes, compareWithLog, keepSets, readLogs } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { ObservedEntry } from '../../observed/entry.js';
 import { logSource, readInputs } from '../inputs.js';
@@ -27,8 +30,13 @@ export async function compare(
   if (log.includes('-') && paths.includes('-')) throw new Unusable('standard input can be read only once');
   const observed = await readObserved(log, terminal);
   const inputs = await readInputs(paths, options, terminal);
-  const simulated = await simulate(inputs, options, terminal);
-  const { source } = inputs.captures;
+  const source = remember(inputs.captures.source);
+  const sets = keepSets(inputs.given.sets);
+  const simulated = await simulate(
+    { ...inputs, captures: { ...inputs.captures, source } },
+    options,
+    terminal,
+  );
   const { result } = simulated;
   if (observed.isEmpty && result.lines.length > 0) {
     await simulated.out?.finish();
@@ -40,7 +48,7 @@ export async function compare(
   const held = compareWithLog(result, observed.entries, source);
   const assumed = inputs.given.host.assumptions.mattered.map((a) => a.text);
   const comparison: Comparison = { ...held, assumptions: [...held.assumptions, ...assumed] };
-  const findings: readonly Finding[] = [];
+  const findings = agrees(comparison) ? [] : await explain(source, observed.entries, inputs.given, sets, options);
 
   if (simulated.out) {
     await simulated.out.finish();
@@ -68,6 +76,21 @@ export async function compare(
   if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
   if (simulated.isCut) return Status.unusable;
   return agrees(comparison) ? Status.done : Status.different;
+}
+
+/** ms that may be spent on looking for causes. */
+const SEARCH_TIME = 6000;
+
+function explain(
+  frames: RememberedFrames,
+  observed: readonly ObservedEntry[],
+  given: Given,
+  sets: () => IpSets,
+  { seed }: CompareOptions,
+): Promise<readonly Finding[]> {
+  const end = performance.now() + SEARCH_TIME;
+  const limits = { trials: 4000, isOver: () => performance.now() > end };
+  return causes({ frames, given, sets, observed, limits, seed });
 }
 
 async function readObserved(
