@@ -4,6 +4,7 @@ import { Hook, HOOK_NAMES } from '../rules/hook.js';
 import type { Chain, Rule } from '../rules/model.js';
 import { Outcome, Verdict } from '../rules/verdict.js';
 import { chainAddress, policyReference, referenceTo, verdictName } from './describe.js';
+import { goesTo, jumpsOf } from './jumps.js';
 import type { Ways } from './reach.js';
 import type { AwayReason } from './result.js';
 import type { Trip } from './trip.js';
@@ -36,8 +37,7 @@ export class Approach {
       return;
     }
     if (by === null || distance !== undefined || !this.inNearest(by.chain)) return;
-    const last = by.steps[by.steps.length - 1];
-    if (last.kind === 'jump' && last.goto)
+    if (goesTo(by, chain.name))
       this.left ??= { kind: 'went-elsewhere', rule: referenceTo(by), chain: chainAddress(chain) };
   }
 
@@ -112,11 +112,12 @@ const AFTER: readonly (readonly Hook[])[] = [
 ];
 
 function jumpMissed(rule: Rule, condition: Condition | null): AwayReason {
-  const last = rule.steps[rule.steps.length - 1];
   return {
     kind: 'jump-missed',
     rule: referenceTo(rule),
-    leadsTo: last.kind === 'jump' ? last.chain : '',
+    leadsTo: jumpsOf(rule)
+      .map(({ chain }) => chain)
+      .join(', '),
     name: condition?.name ?? '',
     wanted: condition?.wanted ?? '',
     saw: condition?.saw ?? '',

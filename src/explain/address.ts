@@ -130,6 +130,7 @@ function allRules({ tables }: Ruleset): Rule[] {
 /** What a rule logs with, where it logs. */
 function logPrefix(rule: Rule): string | null {
   for (const step of rule.steps) {
+    if (step.kind === 'statement' && step.statement.kind === 'log') return step.statement.prefix;
     if (step.kind !== 'target') continue;
     const data = step.data as { readonly prefix?: unknown } | null | undefined;
     if (typeof data?.prefix === 'string' && /LOG/i.test(step.definition.name)) return data.prefix;

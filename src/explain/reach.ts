@@ -1,4 +1,5 @@
 import type { Chain, Rule } from '../rules/model.js';
+import { jumpsOf } from './jumps.js';
 
 /** The ways that lead to a chain: who jumps to it, who jumps to those, up to where the kernel calls them. */
 export interface Ways {
@@ -33,11 +34,10 @@ function callersIn(target: Chain): Map<string, Rule[]> {
   const callers = new Map<string, Rule[]>();
   for (const chain of target.table.chains.values())
     for (const rule of chain.rules)
-      for (const step of rule.steps) {
-        if (step.kind !== 'jump') continue;
-        const known = callers.get(step.chain);
+      for (const { chain: name } of jumpsOf(rule)) {
+        const known = callers.get(name);
         if (known) known.push(rule);
-        else callers.set(step.chain, [rule]);
+        else callers.set(name, [rule]);
       }
   return callers;
 }

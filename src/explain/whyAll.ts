@@ -3,6 +3,7 @@ import type { Passage } from '../engine/passage.js';
 import type { Chain, Rule, Ruleset } from '../rules/model.js';
 import { Outcome, Verdict } from '../rules/verdict.js';
 import { referenceTo } from './describe.js';
+import { goesTo } from './jumps.js';
 import { waysTo } from './reach.js';
 import type { RuleReference } from './result.js';
 
@@ -82,8 +83,7 @@ export function collectAll(ruleset: Ruleset): AllCollector {
       const stack = by === null ? [] : (stacks.get(passage) ?? []);
       if (by) {
         while (stack.length > 0 && stack[stack.length - 1].chain !== by.chain) stack.pop();
-        const last = by.steps[by.steps.length - 1];
-        if (last.kind === 'jump' && last.goto) {
+        if (goesTo(by, chain.name)) {
           const left = chains.get(by.chain)?.ended;
           left?.set(by, (left.get(by) ?? 0) + 1);
           stack.pop();
