@@ -1,5 +1,6 @@
 import { Hook, Priority } from '../rules/hook.js';
 import { type BaseChainProgram, type CompiledChain, type Program, StepKind } from './program.js';
+import { needsTracking as statementNeedsTracking } from '../rules/nft/eval/tracking.js';
 import { manipOf } from './nat.js';
 import { Manip } from '../rules/context.js';
 
@@ -49,7 +50,9 @@ const HOOKS = [Hook.prerouting, Hook.input, Hook.forward, Hook.output, Hook.post
 export function buildHooks(program: Program, version: 4 | 6): readonly (readonly HookEntry[])[] {
   const family = version === 4 ? 'ip' : 'ip6';
   const chains = program.chains.filter((c) => ['inet', family].includes(c.chain.table.family));
-  const natInUse = chains.some((c) => c.chain.base?.type === 'nat');
+  // A dormant table registers no hooks; what its rules need of conntrack is needed all the same.
+  const registered = chains.filter((c) => !c.chain.table.nft?.dormant);
+  const natInUse = registered.some((c) => c.chain.base?.type === 'nat');
   const tracking = chains.some(needsTracking);
   return HOOKS.map((hook) => {
     const entries: HookEntry[] = [];
@@ -75,6 +78,7 @@ export function buildHooks(program: Program, version: 4 | 6): readonly (readonly
 function needsTracking(chain: CompiledChain): boolean {
   return chain.rules.some((rule) =>
     rule.steps.some((step) => {
+      if (step.kind === StepKind.statement) return statementNeedsTracking(step.statement.statement);
       if (step.kind === StepKind.match) return TRACKING_MATCHES.has(step.definition.name);
       return step.kind === StepKind.target && TRACKING_TARGETS.has(step.definition.name);
     }),

@@ -2,13 +2,18 @@ import type { MatchDefinition, TargetDefinition } from '../rules/definition.js';
 import type { Context } from '../rules/context.js';
 import type { BaseChain, Chain, Rule, Ruleset, Step, Table } from '../rules/model.js';
 import type { Hook } from '../rules/hook.js';
+import type { Jumps, RunningStatement } from '../rules/nft/eval/result.js';
+import { endlessChains } from '../rules/nft/eval/load.js';
+import { RunningTable } from '../rules/nft/eval/table.js';
 
 /** A ruleset made ready to run: names resolved to objects, each rule with its counters and what its tests remember. */
 export interface Program {
   readonly chains: readonly CompiledChain[];
-  /** The base chains of a family at a hook, lowest priority first; among equals in the order of loading. */
+  /** The base chains of a family at a hook, lowest priority first; among equals the last one that was loaded. */
   at(version: 4 | 6, hook: Hook): readonly BaseChainProgram[];
   readonly ruleset: Ruleset;
+  /** The sets and objects of each nft table. */
+  readonly running: ReadonlyMap<Table, RunningTable>;
 }
 
 export interface CompiledChain {
@@ -32,7 +37,7 @@ export interface CompiledRule {
 }
 
 /** Numbers for the walk to switch on. */
-export const StepKind = { match: 0, counter: 1, target: 2, jump: 3 } as const;
+export const StepKind = { match: 0, counter: 1, target: 2, jump: 3, statement: 4 } as const;
 
 export type CompiledStep =
   | {
@@ -48,7 +53,8 @@ export type CompiledStep =
       readonly data: unknown;
       readonly state: unknown;
     }
-  | { readonly kind: typeof StepKind.jump; readonly chain: CompiledChain; readonly goto: boolean };
+  | { readonly kind: typeof StepKind.jump; readonly chain: CompiledChain; readonly goto: boolean }
+  | { readonly kind: typeof StepKind.statement; readonly statement: RunningStatement };
 
 /**
  * Compiles a ruleset. A jump into a chain that does not exist was an error when the text was read and has become
@@ -64,11 +70,14 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
         policyPackets: chain.base?.packets ?? 0,
         policyBytes: chain.base?.bytes ?? 0,
       });
+  const running = new Map<Table, RunningTable>();
+  for (const table of ruleset.tables)
+    if (table.nft) running.set(table, new RunningTable(table.nft, jumpsIn(table, compiled)));
   for (const target of compiled.values())
     for (const rule of target.chain.rules)
       target.rules.push({
         rule,
-        steps: rule.steps.map((step) => compileStep(step, target.chain.table, compiled, context)),
+        steps: rule.steps.map((step) => compileStep(step, target.chain.table, compiled, running, context)),
         asksRandom: rule.steps.some(
           (step) => step.kind === 'match' && step.definition.reads(step.data).includes('random'),
         ),
@@ -76,13 +85,24 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
         bytes: rule.bytes,
       });
   const chains = [...compiled.values()];
-  return { chains, ruleset, at: (version, hook) => baseChains(chains, version, hook) };
+  return { chains, ruleset, running, at: (version, hook) => baseChains(chains, version, hook) };
+}
+
+/** Jumps of an nft table; a chain that leads back to itself is none to jump to, which nft would have refused. */
+function jumpsIn(table: Table, compiled: ReadonlyMap<Chain, CompiledChain>): Jumps {
+  const endless = table.nft ? endlessChains(table.nft) : new Set<string>();
+  return (name, goto) => {
+    const chain = table.chains.get(name);
+    const target = chain && compiled.get(chain);
+    return target && !endless.has(name) ? { chain: target, goto } : null;
+  };
 }
 
 function compileStep(
   step: Step,
   table: Table,
   compiled: ReadonlyMap<Chain, CompiledChain>,
+  running: ReadonlyMap<Table, RunningTable>,
   context: Pick<Context, 'shared' | 'now'>,
 ): CompiledStep {
   switch (step.kind) {
@@ -95,6 +115,11 @@ function compileStep(
     case 'target': {
       const { definition, data } = step;
       return { kind: StepKind.target, definition, data, state: definition.start(data, context) as unknown };
+    }
+    case 'statement': {
+      const statement = running.get(table)?.start(step.statement, step.text);
+      if (!statement) throw new Error(`a statement of nft in table ${table.name}, which is none of nft`);
+      return { kind: StepKind.statement, statement };
     }
     case 'jump': {
       const chain = table.chains.get(step.chain);
@@ -110,8 +135,10 @@ function baseChains(chains: readonly CompiledChain[], version: 4 | 6, hook: Hook
   const out: BaseChainProgram[] = [];
   for (const compiled of chains) {
     const { base, table } = compiled.chain;
+    if (table.nft?.dormant) continue;
     if (base?.hook === hook && (table.family === own || table.family === 'inet'))
       out.push(Object.assign(compiled, { base }));
   }
-  return out.sort((a, b) => a.base.priority - b.base.priority);
+  // Of equals the one that was registered last runs first (`nf_hook_entries_grow()`, net/netfilter/core.c).
+  return out.reverse().sort((a, b) => a.base.priority - b.base.priority);
 }

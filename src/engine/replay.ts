@@ -16,6 +16,7 @@ import { FlowLabels, setFlowLabel } from './flowLabels.js';
 import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.js';
 import { BridgeTables } from './bridgeTables.js';
 import { Kernel, type KernelHost, type Sinks } from './kernel.js';
+import { StepKind } from './program.js';
 import { seedConnections } from './conntrack/snapshot.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
@@ -244,7 +245,13 @@ export class Replay {
   private translatesSources(): boolean {
     return this.kernel.program.chains.some((c) =>
       c.rules.some((r) =>
-        r.steps.some((s) => 'definition' in s && ['SNAT', 'NETMAP'].includes(s.definition.name)),
+        r.steps.some((s) =>
+          'definition' in s
+            ? ['SNAT', 'NETMAP'].includes(s.definition.name)
+            : s.kind === StepKind.statement &&
+              s.statement.statement.kind === 'nat' &&
+              s.statement.statement.nat === 'snat',
+        ),
       ),
     );
   }

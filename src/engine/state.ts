@@ -1,11 +1,13 @@
 import { modelCounters, printSave } from '../frontend/iptables/print.js';
 import { printConntrack, type ConntrackEventKind } from '../host/conntrackText.js';
 import type { Chain, Rule } from '../rules/model.js';
+import { listedTable, type RunningRule } from '../rules/nft/eval/listed.js';
+import type { NftRuleset } from '../rules/nft/model.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 import { listConnection } from './conntrack/snapshot.js';
 import type { Tracker } from './conntrack/tracker.js';
 import type { PredictedLine } from './events.js';
-import type { Program } from './program.js';
+import { type CompiledRule, type Program, StepKind } from './program.js';
 
 /** What a rule, or a base chain's policy, has counted by now. */
 export interface Counted {
@@ -26,7 +28,8 @@ export function countersOf(program: Program): (of: Rule | Chain) => Counted {
 
 /** The rules with their counters, as iptables-save -c prints them. */
 export function saveText(program: Program, version: 4 | 6): string {
-  return printSave(program.ruleset.tables, version, countersOf(program));
+  const tables = program.ruleset.tables.filter((table) => !table.nft);
+  return printSave(tables, version, countersOf(program));
 }
 
 /** The connections that are alive at `now`, as conntrack -L -o extended prints them. */
@@ -53,4 +56,22 @@ export function* kernelLog(lines: Iterable<PredictedLine>): Generator<string> {
     const stamp = (line.time / 1e9).toFixed(6).padStart(12);
     yield `[${stamp}] ${line.text}\n`;
   }
+}
+
+/** The nft tables as they are at `now`, for printing: with their counts, and the elements that their sets have. */
+export function nftRuleset(program: Program, now: number): NftRuleset {
+  const rules = new Map(program.chains.map((chain) => [chain.chain, chain.rules]));
+  const tables = [...program.running].map(([table, running]) => {
+    const rulesOf = (name: string): RunningRule[] => {
+      const chain = table.chains.get(name);
+      return (chain ? (rules.get(chain) ?? []) : []).map(runningRule);
+    };
+    return listedTable(running, rulesOf, now);
+  });
+  return { tables };
+}
+
+function runningRule({ packets, bytes, steps }: CompiledRule): RunningRule {
+  const statements = steps.map((step) => (step.kind === StepKind.statement ? step.statement : null));
+  return { packets, bytes, statements };
 }

@@ -1,16 +1,11 @@
-import type { Condition } from '../rules/definition.js';
+import type { Condition, Field } from '../rules/definition.js';
 import type { Rule } from '../rules/model.js';
+import { Flow, type StatementResult } from '../rules/nft/eval/result.js';
 import { Outcome, Verdict } from '../rules/verdict.js';
 import { fieldText } from './fields.js';
 import type { Passage } from './passage.js';
 import type { Observer } from './observer.js';
-import {
-  type BaseChainProgram,
-  type CompiledChain,
-  type CompiledRule,
-  type CompiledStep,
-  StepKind,
-} from './program.js';
+import { type BaseChainProgram, type CompiledChain, type CompiledRule, StepKind } from './program.js';
 import type { Place } from './choice.js';
 import type { RuleContext } from './ruleContext.js';
 
@@ -28,7 +23,8 @@ export interface WalkResult {
 }
 
 /**
- * Walks a base chain: `ipt_do_table()` (net/ipv4/netfilter/ip_tables.c). Rules are tried in order; a jump puts the
+ * Walks a base chain: `ipt_do_table()` (net/ipv4/netfilter/ip_tables.c), `nft_do_chain()`
+ * (net/netfilter/nf_tables_core.c). Rules are tried in order; a jump puts the
  * next rule on a stack and a goto does not, so that what returns from a goto goes on after the last jump.
  */
 export function walk(
@@ -50,34 +46,26 @@ export function walk(
     }
     const rule = chain.rules[index++];
     context.rule = rule.rule;
-    if (rule.asksRandom) context.asking = { rule, after: placeOf(chain, index, stack) };
-    const outcome =
+    context.asking = rule.asksRandom ? { rule, after: placeOf(chain, index, stack) } : null;
+    const result =
       observer && (observer.watches?.(rule.rule, passage) ?? true)
-        ? tryRecorded(rule, passage, context, observer)
-        : tryRule(rule, passage, context);
-    if (outcome === Outcome.miss) continue;
-    if (outcome === Outcome.hotdrop) return { verdict: Verdict.drop, rule: rule.rule };
-    if (outcome === Outcome.unknown) {
+        ? runRecorded(rule, base, passage, context, observer)
+        : runRule(rule, base, passage, context);
+    if (result === Flow.continue || result === Flow.break) continue;
+    if (result === Flow.unknown) {
       passage.doubt ??= `${rule.rule.text}: not known whether it matches`;
       continue;
     }
-    const last = rule.steps[rule.steps.length - 1];
-    if (passage.packet.traced) context.trace(passage, base, rule.rule);
-    if (last.kind === StepKind.jump) {
-      if (!last.goto) (stack ??= []).push({ chain, index });
-      chain = last.chain;
+    if (typeof result === 'object') {
+      if (!result.goto) (stack ??= []).push({ chain, index });
+      // What `compile` made the jump of.
+      chain = result.chain as CompiledChain;
       index = 0;
       observer?.enter(chain.chain, rule.rule, passage);
       continue;
     }
-    if (last.kind !== StepKind.target) continue;
-    const verdict =
-      observer && last.definition.writes.length > 0
-        ? runRecorded(last, rule, passage, context, observer)
-        : last.definition.run(last.data, passage.packet, context, last.state);
-    if (verdict === Verdict.continue) continue;
-    observer?.verdict(rule.rule, chain.chain, verdict, passage);
-    if (verdict !== Verdict.return) return { verdict, rule: rule.rule };
+    observer?.verdict(rule.rule, chain.chain, result, passage);
+    if (result !== Verdict.return) return { verdict: result, rule: rule.rule };
     const frame: Frame | undefined = stack?.pop();
     if (!frame) return policy(base, passage, context, observer);
     ({ chain, index } = frame);
@@ -101,7 +89,7 @@ function returnFrom(
   observer: Observer | null,
 ): Frame | null {
   if (chain !== base) {
-    if (passage.packet.traced) context.traceReturn(passage, base, chain.chain);
+    if (passage.packet.traced && !base.chain.table.nft) context.traceReturn(passage, base, chain.chain);
     observer?.verdict(null, chain.chain, Verdict.return, passage);
   }
   return stack?.pop() ?? null;
@@ -115,67 +103,125 @@ function policy(
 ): WalkResult {
   base.policyPackets++;
   base.policyBytes += passage.packet.length;
-  if (passage.packet.traced) context.tracePolicy(passage, base);
+  if (passage.packet.traced && !base.chain.table.nft) context.tracePolicy(passage, base);
   const verdict = base.base.policy === 'drop' ? Verdict.drop : Verdict.accept;
   observer?.verdict(null, base.chain, verdict, passage);
   return { verdict, rule: null };
 }
 
-/** The tests of a rule in order, and its counter where they all hit. */
-function tryRule(rule: CompiledRule, passage: Passage, context: RuleContext): Outcome {
+/** What a test that did not hit comes to. */
+const RESULT_OF = {
+  [Outcome.miss]: Flow.break,
+  [Outcome.unknown]: Flow.unknown,
+  [Outcome.hotdrop]: Verdict.drop,
+} as const;
+
+function count(rule: CompiledRule, passage: Passage): void {
+  rule.packets++;
+  rule.bytes += passage.packet.length;
+}
+
+/** A TRACE line of iptables; nft tells its traces over netlink. */
+function trace(rule: CompiledRule, base: BaseChainProgram, passage: Passage, context: RuleContext): void {
+  if (passage.packet.traced && !base.chain.table.nft) context.trace(passage, base, rule.rule);
+}
+
+/** Runs the steps of a rule in order, until one ends it. */
+function runRule(
+  rule: CompiledRule,
+  base: BaseChainProgram,
+  passage: Passage,
+  context: RuleContext,
+): StatementResult {
   const { steps } = rule;
   for (let i = 0; i < steps.length; i++) {
     const step = steps[i];
-    if (step.kind === StepKind.match) {
-      const outcome = step.definition.test(step.data, passage.packet, context, step.state);
-      if (outcome !== Outcome.hit) return outcome;
-    } else if (step.kind === StepKind.counter) {
-      rule.packets++;
-      rule.bytes += passage.packet.length;
-    }
-  }
-  return Outcome.hit;
-}
-
-/** The same, with every condition told to the observer. */
-function tryRecorded(
-  rule: CompiledRule,
-  passage: Passage,
-  context: RuleContext,
-  observer: Observer,
-): Outcome {
-  const conditions: Condition[] = [];
-  for (const step of rule.steps) {
-    if (step.kind === StepKind.match) {
-      const outcome = step.definition.test(step.data, passage.packet, context, step.state);
-      conditions.push(...step.definition.explain(step.data, passage.packet, context, step.state, outcome));
-      if (outcome !== Outcome.hit) {
-        observer.rule(rule.rule, outcome, conditions, passage);
-        return outcome;
+    switch (step.kind) {
+      case StepKind.match: {
+        const outcome = step.definition.test(step.data, passage.packet, context, step.state);
+        if (outcome !== Outcome.hit) return RESULT_OF[outcome];
+        break;
       }
-    } else if (step.kind === StepKind.counter) {
-      rule.packets++;
-      rule.bytes += passage.packet.length;
+      case StepKind.counter:
+        count(rule, passage);
+        break;
+      case StepKind.statement: {
+        const result = step.statement.run(passage.packet, context);
+        if (result !== Flow.continue) return result;
+        break;
+      }
+      case StepKind.target:
+        trace(rule, base, passage, context);
+        return step.definition.run(step.data, passage.packet, context, step.state);
+      case StepKind.jump:
+        trace(rule, base, passage, context);
+        return step;
     }
   }
-  observer.rule(rule.rule, Outcome.hit, conditions, passage);
-  return Outcome.hit;
+  trace(rule, base, passage, context);
+  return Flow.continue;
 }
 
-/** Runs a target, and tells the observer which of the fields that it may write have changed. */
+/** The same, with every condition, and every field that changes, told to the observer. */
 function runRecorded(
-  step: Extract<CompiledStep, { kind: typeof StepKind.target }>,
   rule: CompiledRule,
+  base: BaseChainProgram,
   passage: Passage,
   context: RuleContext,
   observer: Observer,
-): Verdict {
-  const { definition, data, state } = step;
-  const before = definition.writes.map((field) => fieldText(field, passage));
-  const verdict = definition.run(data, passage.packet, context, state);
-  definition.writes.forEach((field, i) => {
+): StatementResult {
+  const conditions: Condition[] = [];
+  const tell = (outcome: Outcome): void => observer.rule(rule.rule, outcome, conditions, passage);
+  for (const step of rule.steps)
+    switch (step.kind) {
+      case StepKind.match: {
+        const outcome = step.definition.test(step.data, passage.packet, context, step.state);
+        conditions.push(...step.definition.explain(step.data, passage.packet, context, step.state, outcome));
+        if (outcome === Outcome.hit) break;
+        tell(outcome);
+        return RESULT_OF[outcome];
+      }
+      case StepKind.counter:
+        count(rule, passage);
+        break;
+      case StepKind.statement: {
+        const { statement } = step;
+        const run = (): StatementResult => statement.run(passage.packet, context);
+        const result = statement.writes ? watched(statement.writes, rule, passage, observer, run) : run();
+        conditions.push(...(statement.explain?.(passage.packet, context, result) ?? []));
+        if (result === Flow.continue) break;
+        tell(result === Flow.break ? Outcome.miss : result === Flow.unknown ? Outcome.unknown : Outcome.hit);
+        return result;
+      }
+      case StepKind.target: {
+        tell(Outcome.hit);
+        trace(rule, base, passage, context);
+        const run = (): Verdict => step.definition.run(step.data, passage.packet, context, step.state);
+        return watched(step.definition.writes, rule, passage, observer, run);
+      }
+      case StepKind.jump:
+        tell(Outcome.hit);
+        trace(rule, base, passage, context);
+        return step;
+    }
+  tell(Outcome.hit);
+  trace(rule, base, passage, context);
+  return Flow.continue;
+}
+
+/** Runs what may write `fields`, and tells the observer which of them have changed. */
+function watched<T>(
+  fields: readonly Field[],
+  rule: CompiledRule,
+  passage: Passage,
+  observer: Observer,
+  run: () => T,
+): T {
+  const before = fields.map((field) => fieldText(field, passage));
+  const result = run();
+  fields.forEach((field, i) => {
     const now = fieldText(field, passage);
     if (now !== before[i]) observer.change(field, before[i] ?? '', now ?? '', rule.rule, passage);
   });
-  return verdict;
+  return result;
 }

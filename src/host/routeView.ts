@@ -1,4 +1,5 @@
 import { IpAddress } from '../address/ip.js';
+import type { Side } from '../packet/addresses.js';
 import { i32, u8, u16 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
 import { Ipv4 } from '../packet/ipv4.js';
@@ -42,8 +43,55 @@ export function makeRouteView(world: RoutingWorld): RouteView {
       const back = mtuTo(world, flow, packet, packet.sourceOffset, null);
       return there === undefined ? back : Math.min(there, back ?? there);
     },
+    egress: (packet, side, how) => (packet.version === 4 ? egress4 : egress6)(world, flow, packet, side, how),
   };
 }
+
+/** `nft_fib4_eval()` (net/ipv4/netfilter/nft_fib_ipv4.c). */
+function egress4(
+  world: RoutingWorld,
+  flow: Flow,
+  packet: Packet,
+  side: Side,
+  { device, mark, input }: { device: Device | null; mark: number; input: Device | null },
+): Device | null {
+  const { data } = packet;
+  const to = i32(data, side === 'source' ? Ipv4.source : Ipv4.destination);
+  const from = i32(data, side === 'source' ? Ipv4.destination : Ipv4.source);
+  ask(flow, new IpAddress(4, to), null);
+  flow.s0 = from >>> 28 === 14 || from === -1 || from >>> 24 === 0 ? 0 : from;
+  flow.iif = input ?? world.loopback;
+  flow.mark = mark;
+  flow.tos = u8(data, Ipv4.tos) & 0xfc;
+  const route = world.fib4.lookup(flow);
+  if (!route || route.type === 'local' || REFUSALS.has(route.type)) return null;
+  if (!device) return route.device;
+  return usesDevice(route, device) ? device : null;
+}
+
+/** `nft_fib6_eval()` (net/ipv6/netfilter/nft_fib_ipv6.c). */
+function egress6(
+  world: RoutingWorld,
+  flow: Flow,
+  packet: Packet,
+  side: Side,
+  { device, mark, input }: { device: Device | null; mark: number; input: Device | null },
+): Device | null {
+  const { data } = packet;
+  const at = side === 'source' ? Ipv6.source : Ipv6.destination;
+  const word = (i: number): number => i32(data, at + 4 * i);
+  const address = new IpAddress(6, word(0), word(1), word(2), word(3));
+  const linkLocal = address.a >>> 22 === 0x3fa;
+  ask(flow, address, linkLocal ? (device ?? packet.in ?? packet.out) : null);
+  flow.strict = linkLocal;
+  flow.iif = input ?? world.loopback;
+  flow.mark = mark;
+  const route = world.fib6.lookup(flow);
+  if (!route || REFUSALS.has(route.type) || route.type === 'local' || route.type === 'anycast') return null;
+  return device && route.device !== device ? null : route.device;
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'prohibit', 'throw']);
 
 function slotOf(address: IpAddress, device: Device | null): number {
   const x = address.a ^ Math.imul(address.d, 0x9e3779b1) ^ Math.imul(device ? device.index : 0, 0x85ebca6b);

@@ -1,4 +1,5 @@
 import type { IpAddress } from '../address/ip.js';
+import type { Side } from '../packet/addresses.js';
 import type { Packet } from '../packet/packet.js';
 import type { Device } from '../packet/device.js';
 import type { Connection, CtState, Direction, Tuple } from './connection.js';
@@ -33,6 +34,16 @@ export interface RouteView {
    * to its source, in bytes (`tcpmss_mangle_packet()`); undefined where the host snapshot does not tell.
    */
   pathMtu(packet: Packet): number | undefined;
+  /**
+   * For nft's fib: the device that an address of the packet is reached through; null where it is not, is the host's
+   * own, or is reached through another one than `device` (`nft_fib4_eval()`, `nft_fib6_eval()`).
+   * @param how.input the interface that the packet asked about comes in by; null: made by the host
+   */
+  egress(
+    packet: Packet,
+    side: Side,
+    how: { device: Device | null; mark: number; input: Device | null },
+  ): Device | null;
 }
 
 /** Which manipulation a NAT target asks for (`enum nf_nat_manip_type`). */
@@ -53,6 +64,8 @@ export interface NatRange {
   readonly persistent?: boolean;
   /** NETMAP: keep the host bits. */
   readonly netmap?: boolean;
+  /** The address is that of the interface it leaves by, and holds only as long as it does (`masq_index`). */
+  readonly masquerade?: boolean;
 }
 
 /** What `-j LOG` was told (linux/netfilter/xt_LOG.h). */

@@ -1,6 +1,7 @@
 import type { Position } from '../source/text.js';
 import type { Hook } from './hook.js';
 import type { MatchDefinition, TargetDefinition } from './definition.js';
+import type { NftTable, Statement } from './nft/model.js';
 
 export type Family = 'ip' | 'ip6' | 'inet' | 'bridge' | 'arp' | 'netdev';
 
@@ -13,6 +14,8 @@ export interface Table {
   readonly family: Family;
   readonly name: string;
   readonly chains: Map<string, Chain>;
+  /** Of an nft table: what it says, sets and objects too; its chains' rules here are made of it. */
+  readonly nft?: NftTable;
 }
 
 export interface Chain {
@@ -33,7 +36,10 @@ export interface BaseChain {
   bytes: number;
 }
 
-/** An ordered list of steps: the tests, then the counter, then what is done. */
+/**
+ * An ordered list of steps, done in this order. Of an iptables rule: the tests, the counter, what is done; of an nft
+ * rule: its statements as written, one step each.
+ */
 export interface Rule {
   readonly chain: Chain;
   readonly steps: readonly Step[];
@@ -46,7 +52,7 @@ export interface Rule {
   readonly handle?: number;
 }
 
-export type Step = MatchStep | CounterStep | TargetStep | JumpStep;
+export type Step = MatchStep | CounterStep | TargetStep | JumpStep | StatementStep;
 
 /** A test: the rule goes on only where it hits. */
 export interface MatchStep {
@@ -73,15 +79,23 @@ export interface JumpStep {
   readonly goto: boolean;
 }
 
+/** A statement of nft other than the rule's first counter: a test, an action or a verdict. */
+export interface StatementStep {
+  readonly kind: 'statement';
+  readonly statement: Statement;
+  /** As it is listed. */
+  readonly text: string;
+}
+
 /** 1-based, as -L --line-numbers shows it. */
 export function ruleNumber(rule: Rule): number {
   return rule.chain.rules.indexOf(rule) + 1;
 }
 
-/** `filter:FORWARD:3`, `ip6:nat:DOCKER:2`; the address that the command line takes (docs/cli). */
+/** `filter:FORWARD:3`, `ip6:nat:DOCKER:2`, of nft `ip:filter:forward:2`; the address that the command line takes (docs/cli). */
 export function ruleAddress(rule: Rule): string {
   const { table } = rule.chain;
-  const family = table.family === 'ip' ? '' : `${table.family}:`;
+  const family = table.family === 'ip' && !table.nft ? '' : `${table.family}:`;
   const name = table.family === 'ip6' ? 'ip6:' : family;
   return `${name}${table.name}:${rule.chain.name}:${ruleNumber(rule)}`;
 }

@@ -105,7 +105,7 @@ function partsOf(rule: Rule, numeric: boolean): Parts {
       goto = step.goto;
       continue;
     }
-    if (step.kind === 'counter') continue;
+    if (step.kind === 'counter' || step.kind === 'statement') continue;
     if (step.kind === 'match' && step.definition === ip) {
       data = step.data as IpMatch;
       continue;

@@ -20,6 +20,7 @@ export function modelCounters(of: Rule | Chain): Counters {
 function printStep(step: Step, version: 4 | 6): string {
   switch (step.kind) {
     case 'counter':
+    case 'statement':
       return '';
     case 'jump':
       return ` ${step.goto ? '-g' : '-j'} ${step.chain}`;

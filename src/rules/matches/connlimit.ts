@@ -2,7 +2,7 @@ import { i32 } from '../../packet/bytes.js';
 import type { Packet } from '../../packet/packet.js';
 import { addressText } from '../../packet/addresses.js';
 import { numberArgument, oneOf } from '../arguments.js';
-import { CtStatus, type Tuple } from '../connection.js';
+import { CtState, CtStatus, type Tuple } from '../connection.js';
 import type { Context } from '../context.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
@@ -123,8 +123,8 @@ export function countConnection(
 }
 
 /**
- * What the host itself sends for a confirmed connection is not counted in: the list only loses what is gone or
- * closed (`nf_conncount_gc_list()`), once a jiffy.
+ * An ICMP error or reset about a confirmed connection is not counted in: the list only loses what is gone or closed
+ * (`nf_conncount_gc_list()`), once a jiffy. Seen on Linux 6.18.
  */
 function cleanList(list: ConnectionList, context: Context): void {
   const now = jiffies(context.now);
@@ -154,7 +154,7 @@ function test(data: ConnlimitMatch, packet: Packet, context: Context, state: Con
     state.set(key, list);
   } else {
     const confirmed = connection !== null && (connection.status & CtStatus.confirmed) !== 0;
-    if (confirmed && packet.in === null) cleanList(list, context);
+    if (confirmed && context.ctState === CtState.related) cleanList(list, context);
     else countConnection(list, tuple.copy(), zone, confirmed, context);
     // A count of 0 is what a failed allocation gives, too, and is taken for it.
     if (list.tuples.length === 0) return Outcome.hotdrop;

@@ -39,7 +39,12 @@ function interfaceNat(
       if (name === 'MASQUERADE' && sourceIsUnset(packet)) return Verdict.accept;
       const address = context.interfaceAddress(packet, name);
       if (!address) return Verdict.drop;
-      const whole = { ...range, minAddress: address, maxAddress: address };
+      const whole = {
+        ...range,
+        minAddress: address,
+        maxAddress: address,
+        masquerade: name === 'MASQUERADE',
+      };
       return context.setupNat(packet, manip, whole) ? Verdict.accept : Verdict.drop;
     },
   };

@@ -1,0 +1,51 @@
+import type { Expression, Statement } from '../model.js';
+
+/** Statements that switch connection tracking on for their family when a rule uses them (`nf_ct_netns_get()`). */
+const TRACKING = new Set<Statement['kind']>(['nat', 'connlimit', 'synproxy', 'flowAdd']);
+
+function readsConnection(expression: Expression | null): boolean {
+  if (!expression) return false;
+  switch (expression.kind) {
+    case 'ct':
+      return true;
+    case 'binary':
+      return readsConnection(expression.left) || readsConnection(expression.right);
+    case 'concat':
+      return expression.parts.some(readsConnection);
+    case 'map':
+      return readsConnection(expression.key);
+    case 'hash':
+      return readsConnection(expression.expression);
+    default:
+      return false;
+  }
+}
+
+/** Whether loading the statement switches connection tracking on; `notrack` alone does not. */
+export function needsTracking(statement: Statement): boolean {
+  if (TRACKING.has(statement.kind)) return true;
+  switch (statement.kind) {
+    case 'match':
+      return readsConnection(statement.left) || readsConnection(statement.right);
+    case 'vmap':
+      return readsConnection(statement.key);
+    case 'mangle':
+      return statement.target.kind === 'ct' || readsConnection(statement.value);
+    case 'objref':
+      return (
+        statement.object.startsWith('ct ') ||
+        statement.object === 'synproxy' ||
+        (typeof statement.name !== 'string' && readsConnection(statement.name.key))
+      );
+    case 'setUpdate':
+      return (
+        readsConnection(statement.key) ||
+        readsConnection(statement.data) ||
+        statement.statements.some(needsTracking)
+      );
+    case 'queue':
+      return readsConnection(statement.to);
+    default:
+      return false;
+  }
+}
