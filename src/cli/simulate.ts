@@ -191,7 +191,8 @@ function fileSinks(
   return {
     line(line) {
       onLine(line);
-      void write(log, dmesgLine(line));
+      // A line with a made-up flow label is no line that a host has logged; logs.csv has it.
+      if (line.guessed !== 'FLOWLBL') void write(log, dmesgLine(line));
       logTable(logRow(line));
     },
     created: (entry, now) => void write(events, `${conntrackEvent('NEW', entry, now)}\n`),
