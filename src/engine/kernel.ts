@@ -250,8 +250,9 @@ export class Kernel {
 
   /** `ip_output()` and what is behind it. */
   private leave(passage: Passage): void {
-    if (!this.runHook(Hook.postrouting, passage)) return;
     const { packet } = passage;
+    packet.out = passage.route?.device ?? packet.out;
+    if (!this.runHook(Hook.postrouting, passage)) return;
     this.sinks.sent(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
     if (packet.out?.isLoopback) this.loop(passage);
@@ -369,8 +370,8 @@ export class Kernel {
       this.lost(passage, 'no route after OUTPUT changed it');
       return Verdict.drop;
     }
+    // The rest of this hook still sees the old way out (`nf_hook_state`); `leave` takes the new one.
     passage.route = route;
-    passage.packet.out = route.device;
     return Verdict.accept;
   }
 
@@ -379,8 +380,10 @@ export class Kernel {
     const entry = passage.connection;
     const { packet } = passage;
     if (!entry || passage.state === CtState.untracked) {
-      const reason = passage.state === CtState.untracked ? 'untracked' : 'invalid';
-      for (const chain of chains) this.observer?.skip(chain.chain, reason, passage);
+      if (!this.observer) return Verdict.accept;
+      const untracked = passage.state === CtState.untracked;
+      const reason = untracked ? 'untracked' : this.tracks(packet.version) ? 'invalid' : 'not-tracking';
+      for (const chain of chains) this.observer.skip(chain.chain, reason, passage);
       return Verdict.accept;
     }
     if (isRelatedError(passage, packet)) {
@@ -413,6 +416,11 @@ export class Kernel {
       this.nat.apply(passage, hook);
       return true;
     });
+  }
+
+  private tracks(version: 4 | 6): boolean {
+    const entries = this.hooks[version === 4 ? 0 : 1][Hook.prerouting];
+    return entries.some((entry) => entry.kind === StageKind.conntrack);
   }
 
   /** Applies a translation, tells of it, and routes again what OUTPUT sends elsewhere (`nf_nat_ipv4_local_fn()`). */
@@ -458,9 +466,7 @@ export class Kernel {
     this.nat.setup(passage, manip, range);
     if (manip === Manip.source) {
       entry.sourceRule ??= rule;
-      const last = rule.steps[rule.steps.length - 1];
-      if (last.kind === 'target' && last.definition.name === 'MASQUERADE')
-        entry.masqueradeIndex = passage.packet.out?.index ?? 0;
+      if (range.masquerade) entry.masqueradeIndex = passage.packet.out?.index ?? 0;
     } else entry.destinationRule ??= rule;
   }
 

@@ -1,5 +1,6 @@
 import type { IpAddress } from '../address/ip.js';
 import { Protocol } from '../packet/numbers.js';
+import { verifyTransport } from '../packet/checksum.js';
 import type { Packet } from '../packet/packet.js';
 import { u8 } from '../packet/bytes.js';
 import { type Changes, hasPorts, innerSite, rewrite, rewriteInner } from '../packet/rewrite.js';
@@ -229,6 +230,7 @@ export class Nat {
     const entry = passage.connection;
     if (!entry) return true;
     const { packet } = passage;
+    if (verifyTransport(packet) === 'bad') return false;
     const manip = manipOf(hook);
     const type = u8(packet.data, packet.transport);
     if (type === (packet.version === 4 ? IcmpType.redirect : Icmpv6Type.redirect)) {
@@ -240,7 +242,7 @@ export class Nat {
     if (!entry.has(CHANGED[reply ? otherManip(manip) : manip])) return true;
     const other = entry.tuple(reply ? Direction.original : Direction.reply);
     const inner = innerSite(packet);
-    if (!inner) return false;
+    if (!inner || (MANIPULATED.has(inner.protocol) && packet.length < inner.transport + 8)) return false;
     rewriteInner(packet, inner, changes(other, otherManip(manip), inner.protocol));
     const target = new Tuple();
     if (!invertTuple(target, other)) return true;
@@ -248,6 +250,17 @@ export class Nat {
     return true;
   }
 }
+
+/** Protocols whose quoted header must be there up to its eighth byte to be translated: `l4proto_manip_pkt()`. */
+const MANIPULATED = new Set<number>([
+  Protocol.tcp,
+  Protocol.udp,
+  Protocol.udplite,
+  Protocol.sctp,
+  Protocol.dccp,
+  Protocol.icmp,
+  Protocol.icmpv6,
+]);
 
 function otherManip(manip: Manip): Manip {
   return manip === Manip.source ? Manip.destination : Manip.source;

@@ -49,7 +49,10 @@ export function ipPacket(
   const isFragment = ip.moreFragments === true || (ip.fragmentOffset ?? 0) > 0;
   if (!isFragment) {
     const packet = decodePacket(bytes);
-    if (typeof packet !== 'string' && packet.hasTransport) fillTransportChecksum(packet);
+    if (typeof packet !== 'string' && packet.hasTransport) {
+      fillTransportChecksum(packet);
+      bytes.set(packet.data);
+    }
   }
   if (badChecksum) bytes[checksumAt(bytes, protocol)] ^= 0x55;
   if (source.length === 4) setU16(bytes, Ipv4.checksum, ipv4HeaderChecksum(bytes));

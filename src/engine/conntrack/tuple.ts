@@ -65,7 +65,8 @@ export function readTuple(
     case Protocol.udplite:
     case Protocol.sctp:
     case Protocol.dccp:
-      if (rest < 8) return false;
+      // An ICMP error may quote no more than the ports.
+      if (rest < 4) return false;
       out.sourcePort = u16(data, transport);
       out.destinationPort = u16(data, transport + 2);
       return true;
