@@ -166,7 +166,7 @@ export interface Payload {
 /** `frag more-fragments`, `rt type`, `hbh exists`: IPv6 extension headers. */
 export interface ExtensionHeader {
   readonly kind: 'exthdr';
-  readonly header: 'hbh' | 'rt' | 'rt0' | 'rt2' | 'rt4' | 'frag' | 'dst' | 'mh';
+  readonly header: 'hbh' | 'rt' | 'rt0' | 'rt2' | 'srh' | 'frag' | 'dst' | 'mh';
   /** Its IPv6 next-header number. */
   readonly number: number;
   /** null: whether it is there. */

@@ -1,0 +1,143 @@
+import type { Family } from '../../rules/model.js';
+import type { Expression, KeyField, Statement } from '../../rules/nft/model.js';
+import { headerOf, headerProtocol } from './headers.js';
+
+const NFPROTO = { ipv4: 2, ipv6: 10 };
+const ETHERTYPE = { ip: 0x800, ip6: 0x86dd };
+
+/** The payloads that an expression reads, in order. */
+export function headersIn(expression: Expression): string[] {
+  switch (expression.kind) {
+    case 'payload':
+      return expression.protocol === null ? [] : [expression.protocol];
+    case 'tcpOption':
+      return ['tcp'];
+    case 'sctpChunk':
+      return ['sctp'];
+    case 'ipOption':
+      return ['ip'];
+    case 'exthdr':
+      return ['ip6'];
+    case 'binary':
+      return [...headersIn(expression.left), ...headersIn(expression.right)];
+    case 'concat':
+      return expression.parts.flatMap(headersIn);
+    case 'map':
+      return headersIn(expression.key);
+    case 'hash':
+      return expression.expression ? headersIn(expression.expression) : [];
+    default:
+      return [];
+  }
+}
+
+/** What a match that compares a protocol number with a single value says about the packet. */
+export function protocolOf(
+  statement: Statement,
+): { layer: 'network' | 'transport'; value: number } | undefined {
+  if (statement.kind !== 'match' || statement.operator !== '==' || statement.right.kind !== 'integer')
+    return undefined;
+  const { left, right } = statement;
+  if (left.kind === 'meta') {
+    if (left.key === 'l4proto') return { layer: 'transport', value: right.value };
+    if (left.key === 'nfproto') return { layer: 'network', value: right.value };
+    if (left.key === 'protocol')
+      return {
+        layer: 'network',
+        value:
+          right.value === ETHERTYPE.ip
+            ? NFPROTO.ipv4
+            : right.value === ETHERTYPE.ip6
+              ? NFPROTO.ipv6
+              : -right.value,
+      };
+  }
+  if (left.kind === 'payload') {
+    if (left.protocol === 'ip' && left.field === 'protocol')
+      return { layer: 'transport', value: right.value };
+    if (left.protocol === 'ip6' && left.field === 'nexthdr')
+      return { layer: 'transport', value: right.value };
+    if ((left.protocol === 'ether' || left.protocol === 'vlan') && left.field === 'type')
+      return {
+        layer: 'network',
+        value:
+          right.value === ETHERTYPE.ip
+            ? NFPROTO.ipv4
+            : right.value === ETHERTYPE.ip6
+              ? NFPROTO.ipv6
+              : -right.value,
+      };
+  }
+  return undefined;
+}
+
+/** What is known about the packets that get to the statement being read. */
+export class RuleContext {
+  private network: 'ip' | 'ip6' | null;
+  /** IP protocol numbers that may be; null: any. */
+  private transport: number | null = null;
+  /** A set of transport protocols was compared before. */
+  anyTransport = false;
+  /** An ICMP type was compared before. */
+  icmpType = false;
+
+  constructor(
+    readonly family: Family,
+    /** The fields of a map's data, by the map's name in this table. */
+    readonly mapData: (name: string) => readonly KeyField[] | undefined = () => undefined,
+  ) {
+    this.network = family === 'ip' || family === 'ip6' ? family : null;
+  }
+
+  addressFamily(): 'ip' | 'ip6' | null {
+    return this.network;
+  }
+
+  networkHeader(): 'ip' | 'ip6' | 'arp' | undefined {
+    return this.family === 'arp' ? 'arp' : (this.network ?? undefined);
+  }
+
+  transportProtocol(): number | null {
+    return this.transport;
+  }
+
+  transportHeader(): string | undefined {
+    return this.transport === null ? undefined : headerOf(this.transport);
+  }
+
+  /** What stands against reading this header here, in nft's words; it is known from then on. */
+  enter(header: string): string | undefined {
+    if (header === 'ip' || header === 'ip6') {
+      if (this.network !== null && this.network !== header)
+        return `conflicting protocols specified: ${this.network} vs. ${header}`;
+      this.network = header;
+      return undefined;
+    }
+    const protocol = headerProtocol(header);
+    if (protocol === null) return undefined;
+    if (this.transport !== null && this.transport !== protocol)
+      return `conflicting protocols specified: ${this.transportHeader() ?? String(this.transport)} vs. ${header}`;
+    this.transport = protocol;
+    return undefined;
+  }
+
+  /** Learns from a whole statement that has been read. */
+  learn(statement: Statement): void {
+    const said = protocolOf(statement);
+    if (said?.layer === 'transport') this.transport = said.value;
+    if (said?.layer === 'network' && this.network === null)
+      this.network = said.value === NFPROTO.ipv4 ? 'ip' : said.value === NFPROTO.ipv6 ? 'ip6' : null;
+    if (statement.kind !== 'match') return;
+    const { left, right } = statement;
+    const namesTransport =
+      (left.kind === 'meta' && left.key === 'l4proto') ||
+      (left.kind === 'payload' && left.type === 'inet_proto');
+    if (namesTransport && right.kind === 'set') this.anyTransport = true;
+    if (
+      left.kind === 'payload' &&
+      (left.protocol === 'icmp' || left.protocol === 'icmpv6') &&
+      left.field === 'type'
+    )
+      this.icmpType = true;
+  }
+}

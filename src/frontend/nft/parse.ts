@@ -1,0 +1,510 @@
+import type { Diagnostics } from '../../source/diagnostic.js';
+import {
+  findTable,
+  type NftBaseChain,
+  type NftChain,
+  type NftHook,
+  type NftRuleset,
+  type NftTable,
+  objectKey,
+  type ObjectType,
+} from '../../rules/nft/model.js';
+import type { Family } from '../../rules/model.js';
+import { RuleContext } from './context.js';
+import { readElements } from './expressions.js';
+import { placeOf, positionOf, type Token } from './lexer.js';
+import { readDevices, readFlowtable, readObject, readPriority, takeObjectType } from './objects.js';
+import { type Include, preprocess } from './preprocess.js';
+import { printElementKey } from './print.js';
+import { handleAt, readRule } from './rules.js';
+import { addElements, readSet } from './sets.js';
+import { resolve } from './resolve.js';
+import { Refusal, reportRefusal, TokenStream } from './stream.js';
+
+/**
+ * Reads a ruleset as `nft -f` does: blocks as `nft list ruleset` prints them, commands, definitions. What is wrong is
+ * reported with its place and the rest is read on; a rule that cannot be read stays as an unknown statement.
+ * @param include gives the files that `include` names; without it they are reported as missing
+ */
+export function parseNft(
+  text: string,
+  file: string,
+  diagnostics: Diagnostics,
+  include?: Include,
+): NftRuleset {
+  const ruleset: NftRuleset = { tables: [] };
+  const { tokens, warnings } = preprocess(text, file, diagnostics, include);
+  if (warnings.length > 0)
+    diagnostics.warning('these tables were made by iptables-nft', {
+      ...placeOf(warnings[0]),
+      advice: 'Give the output of iptables-save as well: nft cannot show all that is in them.',
+    });
+  new Reader(new TokenStream(tokens), ruleset, diagnostics).readAll();
+  return ruleset;
+}
+
+const FAMILIES: readonly string[] = ['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev'];
+const HOOKS: readonly string[] = [
+  'prerouting',
+  'input',
+  'forward',
+  'output',
+  'postrouting',
+  'ingress',
+  'egress',
+];
+const IGNORED: readonly string[] = ['list', 'reset', 'describe', 'monitor', 'export'];
+const COMMANDS: readonly string[] = [
+  'add',
+  'create',
+  'insert',
+  'replace',
+  'delete',
+  'destroy',
+  'flush',
+  'rename',
+];
+
+class Reader {
+  constructor(
+    private readonly stream: TokenStream,
+    private readonly ruleset: NftRuleset,
+    private readonly diagnostics: Diagnostics,
+  ) {}
+
+  readAll(): void {
+    const { stream } = this;
+    for (stream.skipSeparators(); !stream.atEnd(); stream.skipSeparators())
+      this.guarded(() => {
+        this.readCommand();
+        if (!stream.atStop()) stream.fail('newline or semicolon');
+      });
+  }
+
+  /** Reports what is refused, skips the statement and reads on. */
+  private guarded(read: () => void): void {
+    const { stream } = this;
+    const before = stream.place;
+    try {
+      read();
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      reportRefusal(refusal, this.diagnostics);
+      stream.skipStatement();
+      if (stream.place === before || stream.isSign('}')) stream.next();
+    }
+  }
+
+  private readCommand(): void {
+    const { stream } = this;
+    const token = stream.peek();
+    if (token.kind !== 'word') stream.fail('a command');
+    if (IGNORED.includes(token.text)) {
+      this.diagnostics.note(`${token.text} changes nothing and is left out`, placeOf(token));
+      stream.skipStatement();
+      return;
+    }
+    const command = COMMANDS.includes(token.text) ? stream.next().text : 'add';
+    switch (command) {
+      case 'delete':
+      case 'destroy':
+        this.remove(command === 'delete');
+        return;
+      case 'flush':
+        this.flush();
+        return;
+      case 'rename': {
+        stream.expectWord('chain');
+        const table = this.table();
+        const name = stream.expectName('the name of a chain');
+        const chain = table.chains.get(name) ?? stream.refuse(`there is no chain ${name}`);
+        const to = stream.expectName('a new name');
+        table.chains.delete(name);
+        table.chains.set(to, { ...chain, name: to });
+        return;
+      }
+      case 'insert':
+      case 'replace':
+        this.rule(command);
+        return;
+      default:
+        this.add();
+    }
+  }
+
+  private takeFamily(): Family {
+    const { stream } = this;
+    if (stream.peek().kind === 'word' && FAMILIES.includes(stream.peek().text))
+      return stream.next().text as Family;
+    return 'ip';
+  }
+
+  private table(): NftTable {
+    const family = this.takeFamily();
+    const token = this.stream.peek();
+    const name = this.stream.expectName('the name of a table');
+    return (
+      findTable(this.ruleset, family, name) ??
+      this.stream.refuse(`there is no table ${family} ${name}`, token)
+    );
+  }
+
+  private add(): void {
+    const { stream } = this;
+    const what = stream.peek();
+    const object = takeObjectType(stream);
+    if (object) {
+      const table = this.table();
+      const name = stream.expectName('a name');
+      this.addObject(table, object, name);
+      return;
+    }
+    stream.next();
+    switch (what.text) {
+      case 'table':
+        this.addTable();
+        return;
+      case 'chain': {
+        const table = this.table();
+        const name = stream.peek();
+        stream.expectName('the name of a chain');
+        this.addChain(table, name);
+        return;
+      }
+      case 'rule':
+        stream.returnTo(stream.place - 1);
+        this.rule('add');
+        return;
+      case 'set':
+      case 'map': {
+        const table = this.table();
+        const name = stream.peek();
+        stream.expectName('a name');
+        this.addSet(table, name, what.text === 'map');
+        return;
+      }
+      case 'element': {
+        const table = this.table();
+        const set = this.setOf(table);
+        addElements(set, readElements(stream), this.diagnostics);
+        return;
+      }
+      case 'flowtable': {
+        const table = this.table();
+        const name = stream.expectName('a name');
+        table.flowtables.set(name, readFlowtable(stream, name, table.family));
+        return;
+      }
+      default:
+        // `nft FAMILY TABLE CHAIN STATEMENTS` is not in the grammar: a rule needs its keyword.
+        stream.refuse(`unexpected ${what.text}, expecting a command`, what);
+    }
+  }
+
+  private setOf(table: NftTable): ReturnType<NftTable['sets']['get']> & object {
+    const token = this.stream.peek();
+    const name = this.stream.expectName('the name of a set');
+    return table.sets.get(name) ?? this.stream.refuse(`there is no set ${name}`, token);
+  }
+
+  private addTable(): void {
+    const { stream } = this;
+    const place = stream.place;
+    const family = this.takeFamily();
+    const name = stream.expectName('the name of a table');
+    let table = findTable(this.ruleset, family, name);
+    if (!table) {
+      table = {
+        family,
+        name,
+        handle: null,
+        dormant: false,
+        comment: null,
+        chains: new Map(),
+        sets: new Map(),
+        objects: new Map(),
+        flowtables: new Map(),
+      };
+      this.ruleset.tables.push(table);
+    }
+    if (!stream.isSign('{')) return;
+    stream.next();
+    if (table.handle === null) this.setHandle(table, handleAt(stream, place));
+    const into = table;
+    this.block(() => {
+      this.readInTable(into);
+    });
+  }
+
+  private setHandle(table: NftTable, handle: number | null): void {
+    if (handle === null) return;
+    const at = this.ruleset.tables.indexOf(table);
+    // The table object stays the same: blocks that follow hold it.
+    Object.assign(this.ruleset.tables[at], { handle });
+  }
+
+  /** Statements up to the closing brace. */
+  private block(read: () => void): void {
+    const { stream } = this;
+    for (stream.skipSeparators(); !stream.takeSign('}'); stream.skipSeparators()) {
+      if (stream.atEnd()) stream.fail('"}"');
+      const before = stream.place;
+      try {
+        read();
+        if (!stream.atStop() && !followsBlock(stream)) stream.fail('newline or semicolon');
+      } catch (refusal) {
+        if (!(refusal instanceof Refusal)) throw refusal;
+        reportRefusal(refusal, this.diagnostics);
+        stream.skipStatement();
+        if (stream.place === before && !stream.isSign('}')) stream.next();
+      }
+    }
+  }
+
+  private readInTable(table: NftTable): void {
+    const { stream } = this;
+    const word = stream.peek();
+    const object = takeObjectType(stream);
+    if (object) {
+      this.addObject(table, object, stream.expectName('a name'));
+      return;
+    }
+    if (word.kind !== 'word') stream.fail('what a table has');
+    stream.next();
+    const name = stream.peek();
+    switch (word.text) {
+      case 'chain':
+        stream.expectName('the name of a chain');
+        this.addChain(table, name);
+        return;
+      case 'set':
+      case 'map':
+        stream.expectName('a name');
+        this.addSet(table, name, word.text === 'map');
+        return;
+      case 'flowtable':
+        stream.expectName('a name');
+        table.flowtables.set(name.text, readFlowtable(stream, name.text, table.family));
+        return;
+      case 'flags':
+        do if (stream.expectWord('dormant', 'owner') === 'dormant') table.dormant = true;
+        while (stream.takeSign(','));
+        return;
+      case 'comment':
+        table.comment = stream.expectString();
+        return;
+      default:
+        stream.refuse(
+          `unexpected ${word.text}, expecting chain, set, map, an object, flags or comment`,
+          word,
+        );
+    }
+  }
+
+  private addObject(table: NftTable, type: ObjectType, name: string): void {
+    table.objects.set(objectKey(type, name), readObject(this.stream, type, name, table.family));
+  }
+
+  private addSet(table: NftTable, name: Token, map: boolean): void {
+    const place = this.stream.place;
+    const set = readSet(this.stream, name, map, table, this.diagnostics);
+    const known = table.sets.get(name.text);
+    const handle = handleOfLine(this.stream, place);
+    if (!known) table.sets.set(name.text, { ...set, handle });
+    else if (set.elements.length > 0)
+      table.sets.set(name.text, { ...set, handle, elements: known.elements.concat(set.elements) });
+  }
+
+  private addChain(table: NftTable, name: Token): void {
+    const { stream } = this;
+    const known = table.chains.get(name.text);
+    const place = stream.place;
+    const draft: { -readonly [K in keyof NftChain]: NftChain[K] } = {
+      name: name.text,
+      handle: known?.handle ?? handleOfLine(stream, place),
+      base: known?.base ?? null,
+      comment: known?.comment ?? null,
+      rules: known?.rules ?? [],
+      position: known?.position ?? positionOf(name),
+    };
+    if (stream.takeSign('{'))
+      this.block(() => {
+        this.readInChain(draft, table);
+      });
+    table.chains.set(name.text, draft);
+  }
+
+  private readInChain(chain: { -readonly [K in keyof NftChain]: NftChain[K] }, table: NftTable): void {
+    const { stream } = this;
+    if (stream.isWord('type') && stream.isWord('hook', 2)) {
+      chain.base = this.readBase(table.family, chain.base?.policy ?? 'accept');
+      return;
+    }
+    if (stream.isWord('policy')) {
+      stream.next();
+      const policy = stream.expectWord('accept', 'drop') as 'accept' | 'drop';
+      const { base } = chain;
+      if (!base) return stream.refuse('a policy needs a hook');
+      base.policy = policy;
+      return;
+    }
+    if (stream.isWord('comment') && (stream.peek(1).kind === 'string' || stream.peek(1).kind === 'word')) {
+      stream.next();
+      chain.comment = stream.expectString();
+      return;
+    }
+    chain.rules.push(this.readRuleOf(table));
+  }
+
+  private readRuleOf(table: NftTable): ReturnType<typeof readRule> {
+    const context = new RuleContext(table.family, (name) => {
+      const data = table.sets.get(name)?.data;
+      return typeof data === 'string' || !data ? undefined : data;
+    });
+    return readRule(this.stream, context, this.diagnostics);
+  }
+
+  /** `type filter hook input [device "x"] priority 0`. */
+  private readBase(family: Family, policy: 'accept' | 'drop'): NftBaseChain {
+    const { stream } = this;
+    stream.expectWord('type');
+    const type = stream.expectWord('filter', 'nat', 'route') as NftBaseChain['type'];
+    stream.expectWord('hook');
+    const hook = stream.expectWord(...HOOKS) as NftHook;
+    let devices: string[] = [];
+    if (stream.takeWord('device')) devices = [stream.expectName('an interface')];
+    else if (stream.takeWord('devices')) {
+      stream.expectSign('=');
+      devices = readDevices(stream);
+    }
+    stream.expectWord('priority');
+    return { type, hook, priority: readPriority(stream, family, hook), devices, policy };
+  }
+
+  private rule(command: 'add' | 'insert' | 'replace'): void {
+    const { stream } = this;
+    stream.expectWord('rule');
+    const table = this.table();
+    const at = stream.peek();
+    const name = stream.expectName('the name of a chain');
+    const chain = table.chains.get(name) ?? stream.refuse(`there is no chain ${name}`, at);
+    let place: number | null = null;
+    if (stream.isWord('handle') || stream.isWord('position')) {
+      const token = stream.next();
+      const handle = stream.expectNumber();
+      place = chain.rules.findIndex((r) => r.handle === handle);
+      if (place < 0) stream.refuse(`there is no rule with handle ${handle}`, token);
+    } else if (stream.isWord('index')) {
+      const token = stream.next();
+      place = stream.expectNumber();
+      if (place >= chain.rules.length) stream.refuse('there is no rule with this index', token);
+    }
+    const rule = this.readRuleOf(table);
+    if (command === 'replace') {
+      if (place === null) return stream.refuse('replace needs a handle', at);
+      chain.rules[place] = { ...rule, handle: chain.rules[place].handle };
+    } else if (command === 'insert') chain.rules.splice(place ?? 0, 0, rule);
+    else chain.rules.splice(place === null ? chain.rules.length : place + 1, 0, rule);
+  }
+
+  private flush(): void {
+    const { stream } = this;
+    const what = stream.expectWord('ruleset', 'table', 'chain', 'set', 'map');
+    switch (what) {
+      case 'ruleset': {
+        const only = stream.atStop() ? null : this.takeFamily();
+        const { tables } = this.ruleset;
+        tables.splice(0, tables.length, ...(only === null ? [] : tables.filter((t) => t.family !== only)));
+        return;
+      }
+      case 'table':
+        for (const chain of this.table().chains.values()) chain.rules.length = 0;
+        return;
+      case 'chain': {
+        const table = this.table();
+        const token = stream.peek();
+        const chain = table.chains.get(stream.expectName('the name of a chain'));
+        if (!chain) return stream.refuse(`there is no chain ${token.text}`, token);
+        chain.rules.length = 0;
+        return;
+      }
+      default:
+        this.setOf(this.table()).elements = [];
+    }
+  }
+
+  private remove(must: boolean): void {
+    const { stream } = this;
+    const object = takeObjectType(stream);
+    const missing = (what: string, token: Token): void => {
+      if (must) stream.refuse(`there is no ${what}`, token);
+    };
+    if (object) {
+      const table = this.table();
+      const token = stream.peek();
+      if (!table.objects.delete(objectKey(object, stream.expectName('a name')))) missing(object, token);
+      return;
+    }
+    switch (stream.expectWord('table', 'chain', 'rule', 'set', 'map', 'element', 'flowtable')) {
+      case 'table': {
+        const family = this.takeFamily();
+        const token = stream.peek();
+        const name = stream.expectName('the name of a table');
+        const at = this.ruleset.tables.findIndex((t) => t.family === family && t.name === name);
+        if (at < 0) missing(`table ${family} ${name}`, token);
+        else this.ruleset.tables.splice(at, 1);
+        return;
+      }
+      case 'chain': {
+        const table = this.table();
+        const token = stream.peek();
+        if (!table.chains.delete(stream.expectName('the name of a chain')))
+          missing(`chain ${token.text}`, token);
+        return;
+      }
+      case 'rule': {
+        const table = this.table();
+        const token = stream.peek();
+        const chain =
+          table.chains.get(stream.expectName('the name of a chain')) ??
+          stream.refuse(`there is no chain ${token.text}`, token);
+        const by = stream.expectWord('handle', 'index');
+        const number = stream.expectNumber();
+        const at = by === 'index' ? number : chain.rules.findIndex((r) => r.handle === number);
+        if (at < 0 || at >= chain.rules.length) missing('such rule', token);
+        else chain.rules.splice(at, 1);
+        return;
+      }
+      case 'set':
+      case 'map': {
+        const table = this.table();
+        const token = stream.peek();
+        if (!table.sets.delete(stream.expectName('a name'))) missing(`set ${token.text}`, token);
+        return;
+      }
+      case 'flowtable': {
+        const table = this.table();
+        const token = stream.peek();
+        if (!table.flowtables.delete(stream.expectName('a name'))) missing(`flowtable ${token.text}`, token);
+        return;
+      }
+      default: {
+        const set = this.setOf(this.table());
+        const gone = new Set(readElements(stream).map((e) => printElementKey(resolve(e.key, set.key))));
+        set.elements = set.elements.filter((e) => !gone.has(printElementKey(e.key)));
+      }
+    }
+  }
+}
+
+/** A block that has just been closed may be followed by anything. */
+function followsBlock(stream: TokenStream): boolean {
+  const last = stream.at(Math.max(0, stream.place - 1));
+  return last.kind === 'sign' && last.text === '}';
+}
+
+function handleOfLine(stream: TokenStream, place: number): number | null {
+  const token = stream.at(place);
+  if (token.source.handles.size === 0) return null;
+  return token.source.handles.get(positionOf(token).line) ?? null;
+}

@@ -1,0 +1,90 @@
+import type { Diagnostics } from '../../source/diagnostic.js';
+import type { NftRule, Statement } from '../../rules/nft/model.js';
+import { canonical } from './canonical.js';
+import type { RuleContext } from './context.js';
+import { placeOf, positionOf, type Token } from './lexer.js';
+import { readStatement } from './statements.js';
+import { Refusal, reportRefusal, type TokenStream } from './stream.js';
+
+/**
+ * One rule, up to the end of its line, its semicolon or the brace after it. What cannot be read is reported, and the
+ * rule stays as one statement that holds its text.
+ */
+export function readRule(stream: TokenStream, context: RuleContext, diagnostics: Diagnostics): NftRule {
+  const start = stream.peek();
+  const place = stream.place;
+  const position = positionOf(start);
+  try {
+    const statements: Statement[] = [];
+    let comment: string | null = null;
+    let ended: Token | null = null;
+    while (!stream.atStop()) {
+      if (comment !== null) stream.fail('newline or semicolon');
+      if (stream.isWord('comment') && statements.length >= 0 && isComment(stream)) {
+        stream.next();
+        comment = stream.expectString();
+        continue;
+      }
+      const at = stream.peek();
+      const statement = readStatement(stream, context);
+      if (ended) throw new Refusal('Statement after terminal statement has no effect', at);
+      if (isTerminal(statement)) ended = at;
+      context.learn(statement);
+      statements.push(statement);
+    }
+    if (statements.length === 0 && comment === null) stream.fail('a statement', start);
+    return {
+      handle: handleAt(stream, place),
+      comment,
+      statements: canonical(statements, context.family),
+      position,
+    };
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    stream.returnTo(place);
+    stream.skipStatement();
+    const text = textBetween(stream, place);
+    const xt = /\bxt (match|target|watcher) "/.test(text);
+    if (xt)
+      diagnostics.warning('nft cannot show this iptables extension', {
+        ...placeOf(refusal.token ?? start),
+        advice: 'Give the output of iptables-save as well: it says what nft does not.',
+      });
+    else reportRefusal(refusal, diagnostics);
+    return {
+      handle: handleAt(stream, place),
+      comment: null,
+      statements: [{ kind: 'unknown', text, xt }],
+      position,
+    };
+  }
+}
+
+function isComment(stream: TokenStream): boolean {
+  const next = stream.peek(1);
+  return next.kind === 'string' || next.kind === 'word';
+}
+
+function isTerminal(statement: Statement): boolean {
+  return (
+    statement.kind === 'reject' || (statement.kind === 'verdict' && statement.verdict.kind !== 'continue')
+  );
+}
+
+/** The number of `# handle N` (nft -a) on the line where a thing ends. */
+export function handleAt(stream: TokenStream, from: number): number | null {
+  const token = stream.at(Math.max(from, stream.place - 1));
+  if (token.source.handles.size === 0) return null;
+  return token.source.handles.get(positionOf(token).line) ?? null;
+}
+
+/** As written, from the token at `place` to the one before the present. */
+function textBetween(stream: TokenStream, place: number): string {
+  const first = stream.at(place);
+  const last = stream.at(Math.max(place, stream.place - 1));
+  if (first.source !== last.source) return first.text;
+  return first.source.text
+    .slice(first.start, last.end)
+    .replace(/[\s\\]*\r?\n\s*/g, ' ')
+    .trim();
+}

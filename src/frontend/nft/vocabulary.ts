@@ -1,0 +1,32 @@
+import type { LogFlag, Reject } from '../../rules/nft/model.js';
+import type { RuleContext } from './context.js';
+
+/** By number; 4, warn, is the default and never printed. */
+export const LOG_LEVELS: readonly string[] = [
+  'emerg',
+  'alert',
+  'crit',
+  'err',
+  'warn',
+  'notice',
+  'info',
+  'debug',
+  'audit',
+];
+
+/** As printed (`log_stmt_print()`, src/statement.c). */
+export const LOG_FLAG_ORDER: readonly LogFlag[] = [
+  'tcp sequence',
+  'tcp options',
+  'ip options',
+  'skuid',
+  'ether',
+];
+
+/** What `reject` alone means here: port unreachable, of the packets' own family. */
+export function rejection(context: RuleContext): Reject {
+  const family = context.addressFamily();
+  if (family === 'ip') return { kind: 'reject', with: 'icmp', code: 3 };
+  if (family === 'ip6') return { kind: 'reject', with: 'icmpv6', code: 4 };
+  return { kind: 'reject', with: 'icmpx', code: 1 };
+}
