@@ -33,6 +33,8 @@ export interface ReplayOptions extends TerminalOptions, HostOptions, CaptureOpti
 export interface CompareOptions extends ReplayOptions {
   readonly log?: readonly string[];
   readonly most?: number;
+  /** Seconds that may be spent on looking for causes. */
+  readonly search: number;
 }
 
 export interface WhyOptions extends TerminalOptions, HostOptions, CaptureOptions {

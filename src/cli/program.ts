@@ -71,7 +71,8 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
       '--log <file...>',
       "the host's kernel log: dmesg, journalctl -k, syslog, as text or JSON; - is standard input",
     )
-    .option('--most <n>', 'differences that the text shows', wholeNumber, 12);
+    .option('--most <n>', 'differences that the text shows', wholeNumber, 12)
+    .option('--search <seconds>', 'time to look for what explains differences; 0: do not', wholeNumber, 6);
   withReplay(compare);
   act(compare, async () => (await import('./commands/compare.js')).compare);
 

@@ -17,7 +17,15 @@ const BASE = `compare ${CAPTURE} --host ${HOST}`;
 async function comparing(lines: readonly string[]): Promise<Json & { status: number }> {
   using temporary = scratch();
   const file = temporary.file('kernel.log', lines.map((line) => `${line}\n`).join(''));
-  const { status, stdout } = await run([...BASE.split(' '), '--log', file, '--format', 'json']);
+  const { status, stdout } = await run([
+    ...BASE.split(' '),
+    '--log',
+    file,
+    '--format',
+    'json',
+    '--search',
+    '0',
+  ]);
   return { ...(JSON.parse(stdout) as Json), status };
 }
 
@@ -125,13 +133,13 @@ describe('compare, on the docker recording', () => {
   it('prints the differences as CSV, and as one object a line', async () => {
     using temporary = scratch();
     const file = temporary.file('kernel.log', logLines().slice(1).join('\n'));
-    const csv = await run(`${BASE} --log ${file} --format csv`);
+    const csv = await run(`${BASE} --log ${file} --format csv --search 0`);
     const [head, ...rows] = csv.stdout.trimEnd().split('\r\n');
     expect(head).toBe('kind,time,packet,field,simulated,host,rule,finding,reason,file,line');
     expect(rows).toHaveLength(1);
     expect(rows[0]).toContain('onlySimulated,2026-11-22T00:25:24.711794Z,1,');
-    expect((await run(`${BASE} --log ${file} --csv -`)).stdout).toBe(csv.stdout);
-    const nd = await run(`${BASE} --log ${file} --format ndjson`);
+    expect((await run(`${BASE} --log ${file} --csv - --search 0`)).stdout).toBe(csv.stdout);
+    const nd = await run(`${BASE} --log ${file} --format ndjson --search 0`);
     const types = nd.stdout
       .trimEnd()
       .split('\n')

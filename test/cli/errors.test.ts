@@ -60,8 +60,8 @@ const COMMANDS: readonly (readonly [title: string, command: string])[] = [
   ['a directory as a capture', `replay ${HOST} --host ${HOST}`],
   ['several at once', 'replay TMP/missing.pcap --rules TMP/missing.rules'],
   // Captures.
-  ['a capture that is cut', `compare TMP/cut.pcap --host ${HOST} --log ${LOG} --most 1`],
-  ['a capture that is damaged', `compare TMP/damaged.pcap --host ${HOST} --log ${LOG} --most 1`],
+  ['a capture that is cut', `compare TMP/cut.pcap --host ${HOST} --log ${LOG} --most 1 --search 0`],
+  ['a capture that is damaged', `compare TMP/damaged.pcap --host ${HOST} --log ${LOG} --most 1 --search 0`],
   ['a capture without packets', `replay TMP/no-packets.pcap --host ${HOST}`],
   ['a capture with half a header', `replay TMP/half-a-header.pcap --host ${HOST}`],
   ['an empty capture', `replay TMP/empty.pcap --host ${HOST}`],
@@ -72,7 +72,7 @@ const COMMANDS: readonly (readonly [title: string, command: string])[] = [
   // Logs.
   ['an empty log', `compare ${CAPTURE} --host ${HOST} --log TMP/empty.log`],
   ['an empty log beside a full one', `compare ${CAPTURE} --host ${HOST} --log TMP/empty.log ${LOG}`],
-  ['a log without LOG lines', `compare ${CAPTURE} --host ${HOST} --log TMP/other.log --most 1`],
+  ['a log without LOG lines', `compare ${CAPTURE} --host ${HOST} --log TMP/other.log --most 1 --search 0`],
   ['a capture as a log', `log ${CAPTURE}`],
   // Rules.
   ['a rule with an error', `compare ${CAPTURE} --host ${HOST} --rules TMP/bad-line.rules --log ${LOG}`],

@@ -48,7 +48,10 @@ export async function compare(
   const held = compareWithLog(result, observed.entries, source);
   const assumed = inputs.given.host.assumptions.mattered.map((a) => a.text);
   const comparison: Comparison = { ...held, assumptions: [...held.assumptions, ...assumed] };
-  const findings = agrees(comparison) ? [] : await explain(source, observed.entries, inputs.given, sets, options);
+  const findings =
+    agrees(comparison) || options.search === 0
+      ? []
+      : await explain(source, observed.entries, inputs.given, sets, options);
 
   if (simulated.out) {
     await simulated.out.finish();
@@ -78,17 +81,14 @@ export async function compare(
   return agrees(comparison) ? Status.done : Status.different;
 }
 
-/** ms that may be spent on looking for causes. */
-const SEARCH_TIME = 6000;
-
 function explain(
   frames: RememberedFrames,
   observed: readonly ObservedEntry[],
   given: Given,
   sets: () => IpSets,
-  { seed }: CompareOptions,
+  { seed, search }: CompareOptions,
 ): Promise<readonly Finding[]> {
-  const end = performance.now() + SEARCH_TIME;
+  const end = performance.now() + search * 1000;
   const limits = { trials: 4000, isOver: () => performance.now() > end };
   return causes({ frames, given, sets, observed, limits, seed });
 }
