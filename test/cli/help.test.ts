@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { scratch } from './examples.js';
+import { run } from './run.js';
+
+const COMMANDS = ['replay', 'compare', 'why', 'rules', 'packets', 'log', 'collect'];
+
+describe('help', () => {
+  it('lists every command', async () => {
+    const { status, stdout, stderr } = await run('--help');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const name of [...COMMANDS, 'live', 'lab']) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+  });
+
+  it('is what help without a command prints, too', async () => {
+    expect(await run('help')).toEqual(await run('--help'));
+  });
+
+  it('goes to standard error where no command is given', async () => {
+    const { status, stdout, stderr } = await run('');
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toBe((await run('--help')).stdout);
+  });
+
+  it.each(COMMANDS)('of %s is a screen that fits, the same by both ways', async (name) => {
+    const { status, stdout } = await run(`${name} --help`);
+    expect(status).toBe(0);
+    expect(await run(`help ${name}`)).toEqual({ status, stdout, stderr: '' });
+    const [options] = stdout.split('Examples:');
+    for (const line of options.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+  });
+
+  it('says the version of the package', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(await run('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+  });
+});
+
+describe('the examples of help', () => {
+  it.each(COMMANDS)('of %s run', async (name) => {
+    using temporary = scratch();
+    const { stdout } = await run(`${name} --help`);
+    const examples = [...stdout.matchAll(/^ {2}\$ nfreplay (.*)$/gm)].map(([, line]) => line);
+    expect(examples.length).toBeGreaterThan(0);
+    for (const example of examples) {
+      const command = example.replace(/ > \S+$/, '').replace(/--out (\S+)/, `--out ${temporary.dir}/$1`);
+      const ran = await run(command);
+      expect(ran.status, example).toBe(0);
+      expect(ran.stdout, example).not.toBe('');
+      // What they have to say beside the report is no complaint.
+      expect(ran.stderr, example).not.toMatch(/warning|error|nfreplay:/);
+    }
+  });
+});
