@@ -45,7 +45,7 @@ export function withChange(
   const jumps = read.rule.steps.flatMap((s) => (s.kind === 'jump' ? [home.chains.get(s.chain)] : []));
   if (jumps.length > 0) {
     const { distance } = waysTo(chain);
-    if (jumps.some((to) => !to || distance.has(to))) return null;
+    if (!wanted || jumps.some((to) => !to || distance.has(to))) return null;
   }
   const steps =
     as === 'acting'
