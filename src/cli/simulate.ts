@@ -22,7 +22,6 @@ import { ruleAddress } from '../rules/model.js';
 import { type ReplayResult, type ReplaySinks, runReplay } from '../run.js';
 import { Diagnostics } from '../source/diagnostic.js';
 import type { Inputs } from './inputs.js';
-import { write } from './io.js';
 import { openOutDir, type OutDir } from './outDir.js';
 import { ruleRows, countersFrom } from './ruleRows.js';
 import { type OutcomeWatch, type PacketOutcome, watchOutcomes } from './outcomes.js';
@@ -175,7 +174,7 @@ function packetTable(out: OutDir, source: FrameSource, nameOf: (index: number) =
   };
 }
 
-/** The files that grow while the replay runs. */
+/** The files that grow while the replay runs; who feeds it waits for them between the frames (`OutDir.drained`). */
 function fileSinks(
   out: OutDir,
   source: FrameSource,
@@ -185,19 +184,19 @@ function fileSinks(
   const log = out.stream('kernel.log');
   const events = out.stream('conntrack-events.txt');
   const capture = out.stream('egress.pcapng');
-  const pcapng = pcapngWriter('nfreplay', (block) => void write(capture, block));
+  const pcapng = pcapngWriter('nfreplay', (block) => void capture.write(block));
   const interfaces = new Map<string, number>();
   const logTable = out.table<LogRow>('logs.csv', logColumns(source.epoch));
   return {
     line(line) {
       onLine(line);
       // A line with a made-up flow label is no line that a host has logged; logs.csv has it.
-      if (line.guessed !== 'FLOWLBL') void write(log, dmesgLine(line));
+      if (line.guessed !== 'FLOWLBL') log.write(dmesgLine(line));
       logTable(logRow(line));
     },
-    created: (entry, now) => void write(events, `${conntrackEvent('NEW', entry, now)}\n`),
-    updated: (entry, _bits, now) => void write(events, `${conntrackEvent('UPDATE', entry, now)}\n`),
-    destroyed: (entry, now) => void write(events, `${conntrackEvent('DESTROY', entry, now)}\n`),
+    created: (entry, now) => void events.write(`${conntrackEvent('NEW', entry, now)}\n`),
+    updated: (entry, _bits, now) => void events.write(`${conntrackEvent('UPDATE', entry, now)}\n`),
+    destroyed: (entry, now) => void events.write(`${conntrackEvent('DESTROY', entry, now)}\n`),
     sent(passage) {
       const { packet } = passage;
       const name = packet.out?.name ?? '';
