@@ -4,11 +4,17 @@ import { runIpset } from './frontend/ipset/command.js';
 import { readIpsetSave } from './frontend/ipset/read.js';
 import { parseSave } from './frontend/iptables/save.js';
 import { runScript, type ScriptHost } from './frontend/iptables/script.js';
-import { nftTables, recogniseRules } from './frontend/recognise.js';
+import { parseNft } from './frontend/nft/parse.js';
+import { modelValues, printRule } from './frontend/nft/print.js';
+import { printStatement } from './frontend/nft/printStatement.js';
+import { recogniseRules } from './frontend/recognise.js';
 import { type AssumedHost, assumeHost } from './host/assume.js';
 import type { Host } from './host/host.js';
 import { readHost } from './host/snapshot.js';
-import type { Ruleset, Table } from './rules/model.js';
+import { HOOK_NAMES } from './rules/hook.js';
+import type { Family, Ruleset, Table } from './rules/model.js';
+import { tablesOfNft } from './rules/nft/eval/load.js';
+import type { NftRule, Statement } from './rules/nft/model.js';
 import type { IpSets } from './rules/sets/set.js';
 import type { Diagnostics } from './source/diagnostic.js';
 
@@ -49,7 +55,7 @@ export function loadGiven(sources: GivenSources, diagnostics: Diagnostics): Give
     if (name === 'ipset-save.txt') readIpsetSave(text, file, diagnostics, loaded.sets);
     else loaded.tables.push(...parseSave(text, file, name.startsWith('ip6') ? 6 : 4, diagnostics));
   }
-  if (hostDir !== undefined) tellOfNft(hostDir, diagnostics);
+  if (hostDir !== undefined) addNftOfHost(hostDir, loaded);
   for (const file of rulesFiles) {
     const text = readText(file, diagnostics);
     if (text === undefined || !addRules(text, file, loaded)) unusable.push(file);
@@ -85,9 +91,11 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
       return true;
     }
     case 'nft':
+      replaceTables(loaded, readNft(text, file, diagnostics), file);
+      return true;
     case 'nft-json':
-      diagnostics.error(`${file} is an nft ruleset, which is not simulated yet`, {
-        advice: 'Give what iptables-save -c prints.',
+      diagnostics.error(`${file} is an nft ruleset as JSON, which is not read yet`, {
+        advice: 'Give what nft list ruleset prints.',
       });
       return false;
     case null:
@@ -104,13 +112,18 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
 /** A table has one content: what is loaded later takes the place of what was there, as iptables-restore does it. */
 function replaceTables(loaded: Loaded, tables: readonly Table[], file: string): void {
   for (const table of tables) {
-    const at = loaded.tables.findIndex((t) => t.family === table.family && t.name === table.name);
+    const at = loaded.tables.findIndex((t) => isSameTable(t, table));
     if (at < 0) loaded.tables.push(table);
     else {
       loaded.diagnostics.note(`table ${table.name} is taken from ${file}`);
       loaded.tables[at] = table;
     }
   }
+}
+
+/** The tables of iptables and those of nft do not know of each other. */
+function isSameTable(a: Table, b: Table): boolean {
+  return a.family === b.family && a.name === b.name && !a.nft === !b.nft;
 }
 
 /** What a script's commands reach beside iptables: the sets. */
@@ -142,21 +155,27 @@ function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
   };
 }
 
-/** The names of the tables that iptables-nft makes in the nft ruleset, where they are listed a second time. */
-const IPTABLES_NFT = new Set(
-  ['ip', 'ip6'].flatMap((f) => ['raw', 'mangle', 'nat', 'filter', 'security'].map((t) => `${f} ${t}`)),
-);
+function readNft(text: string, file: string, diagnostics: Diagnostics): Table[] {
+  const printer = {
+    rule: (rule: NftRule, family: Family) => printRule(rule, family),
+    statement: (statement: Statement, family: Family) => printStatement(statement, family, modelValues),
+  };
+  return tablesOfNft(parseNft(text, file, diagnostics), printer, diagnostics);
+}
 
-/** Says which tables of the host decide and are not simulated. */
-function tellOfNft(hostDir: string, diagnostics: Diagnostics): void {
+/**
+ * Adds the nft tables of a host. Those that iptables-nft made are listed by iptables-save too, which can show all that
+ * is in them, and are taken from there.
+ */
+function addNftOfHost(hostDir: string, loaded: Loaded): void {
   const file = join(hostDir, 'nft-ruleset.nft');
-  const text = existsSync(file) ? readText(file, diagnostics) : undefined;
-  if (!text) return;
-  const saved = join(hostDir, 'iptables-save.txt');
-  const ofIptables = existsSync(saved) && /^\*/m.test(readFileSync(saved, 'utf8'));
-  const tables = nftTables(text, ofIptables ? IPTABLES_NFT : undefined);
-  if (tables.length > 0)
-    diagnostics.warning(`the nft tables of ${file} are not simulated yet: ${tables.slice(0, 10).join(', ')}`);
+  const text = existsSync(file) ? readText(file, loaded.diagnostics) : undefined;
+  if (text === undefined) return;
+  const saved = new Set(loaded.tables.map(({ family, name }) => `${family} ${name}`));
+  const isIptables = (table: Table): boolean =>
+    saved.has(`${table.family} ${table.name}`) &&
+    [...table.chains.values()].every((c) => !c.base || c.name === HOOK_NAMES[c.base.hook]);
+  loaded.tables.push(...readNft(text, file, loaded.diagnostics).filter((table) => !isIptables(table)));
 }
 
 /** Most bytes of one file of rules: 40,000 rules are five million. */

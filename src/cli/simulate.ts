@@ -6,7 +6,7 @@ import { packetRow } from '../capture/list.js';
 import { pcapngWriter } from '../capture/write.js';
 import type { PredictedLine } from '../engine/events.js';
 import type { Passage } from '../engine/passage.js';
-import { conntrackEvent, conntrackText, countersOf, saveText } from '../engine/state.js';
+import { conntrackEvent, conntrackText, countersOf, nftText, saveText } from '../engine/state.js';
 import { printIpsetSave } from '../frontend/ipset/print.js';
 import type { CounterOf } from '../frontend/iptables/print.js';
 import { parseSave } from '../frontend/iptables/save.js';
@@ -91,6 +91,7 @@ export async function simulate(
   if (out) {
     for (const version of [4, 6] as const)
       await out.text(`${version === 4 ? 'iptables' : 'ip6tables'}-save.txt`, saveText(program, version));
+    if (program.running.size > 0) await out.text('nft-ruleset.nft', nftText(program, result.replay.lastTime));
     await out.text('conntrack.txt', conntrackText(tracker, result.replay.lastTime));
     if (given.sets.size > 0)
       await out.text('ipset-save.txt', printIpsetSave(given.sets, result.replay.lastTime));

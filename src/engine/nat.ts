@@ -1,16 +1,16 @@
-import type { IpAddress } from '../address/ip.js';
 import { Protocol } from '../packet/numbers.js';
 import { verifyTransport } from '../packet/checksum.js';
 import type { Packet } from '../packet/packet.js';
 import { u8 } from '../packet/bytes.js';
-import { type Changes, hasPorts, innerSite, rewrite, rewriteInner } from '../packet/rewrite.js';
+import { type Changes, innerSite, rewrite, rewriteInner } from '../packet/rewrite.js';
 import { IcmpType, Icmpv6Type } from '../packet/transport.js';
 import { CtState, CtStatus, Direction, Tuple } from '../rules/connection.js';
 import { Manip, type NatRange } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
+import { zoneIn } from './conntrack/table.js';
 import type { Tracker } from './conntrack/tracker.js';
-import { invertTuple } from './conntrack/tuple.js';
+import { invertTuple, isTrackedByPorts } from './conntrack/tuple.js';
 import type { Passage } from './passage.js';
 import { spreadAddress } from './natRange.js';
 
@@ -143,7 +143,7 @@ export class Nat {
   /** A client that is mapped already keeps its mapping: `find_appropriate_src()`. */
   private mappedBefore(original: Tuple, entry: ConnectionEntry, range: NatRange): Tuple | null {
     for (const other of this.mappings.of(original)) {
-      if (other.zone !== entry.zone) continue;
+      if (zoneIn(other, Direction.original) !== zoneIn(entry, Direction.original)) continue;
       const result = new Tuple();
       invertTuple(result, other.reply);
       result.destination = original.destination;
@@ -157,7 +157,7 @@ export class Nat {
   private taken(tuple: Tuple, entry: ConnectionEntry): boolean {
     const reply = new Tuple();
     if (!invertTuple(reply, tuple)) return false;
-    const found = this.tracker.table.find(reply, entry.zone, this.now);
+    const found = this.tracker.table.find(reply, entry, this.now);
     return found !== null && found.entry !== entry;
   }
 
@@ -170,7 +170,7 @@ export class Nat {
     range: NatRange,
   ): void {
     const icmp = tuple.protocol === Protocol.icmp || tuple.protocol === Protocol.icmpv6;
-    if (!icmp && !hasPorts(tuple.protocol)) return;
+    if (!icmp && !isTrackedByPorts(tuple.protocol)) return;
     const side = icmp || manip === Manip.source ? 'sourcePort' : 'destinationPort';
     const there = tuple[side];
     let min: number;
@@ -193,12 +193,14 @@ export class Nat {
       size = 64512;
     }
     const base = range.basePort ?? null;
-    const seen = base === null ? this.choice.seen(passage, tuple, manip) : undefined;
+    // A destination's port is drawn only where that was asked for; else the first one that is free is taken.
+    const drawn = manip === Manip.source || range.random === true || range.fullyRandom === true;
+    const seen = base === null && drawn ? this.choice.seen(passage, tuple, manip) : undefined;
     if (seen !== undefined && seen >= min && seen < min + size) {
       tuple[side] = seen;
       if (!this.taken(tuple, entry)) return;
     }
-    let offset = base !== null ? (there - base) & 0xffff : this.choice.draw(passage);
+    let offset = base !== null ? (there - base) & 0xffff : drawn ? this.choice.draw(passage) : 0;
     for (let attempts = Math.min(size, 128); ; attempts = attempts >> 1) {
       for (let i = 0; i < attempts; i++, offset = (offset + 1) & 0xffff) {
         tuple[side] = min + (offset % size);
@@ -257,7 +259,6 @@ const MANIPULATED = new Set<number>([
   Protocol.udp,
   Protocol.udplite,
   Protocol.sctp,
-  Protocol.dccp,
   Protocol.icmp,
   Protocol.icmpv6,
 ]);
@@ -268,7 +269,7 @@ function otherManip(manip: Manip): Manip {
 
 function changes(target: Tuple, manip: Manip, protocol: number): Changes {
   const icmp = protocol === Protocol.icmp || protocol === Protocol.icmpv6;
-  const ports = hasPorts(protocol);
+  const ports = isTrackedByPorts(protocol);
   return manip === Manip.source
     ? {
         source: target.source,
@@ -282,20 +283,10 @@ function changes(target: Tuple, manip: Manip, protocol: number): Changes {
       };
 }
 
-function compare(a: IpAddress, b: IpAddress): number {
-  return (
-    (a.a >>> 0) - (b.a >>> 0) ||
-    (a.b >>> 0) - (b.b >>> 0) ||
-    (a.c >>> 0) - (b.c >>> 0) ||
-    (a.d >>> 0) - (b.d >>> 0)
-  );
-}
-
 /** Whether the source that the tuple has already is one that the range allows: `in_range()`. */
 function inRange(tuple: Tuple, range: NatRange): boolean {
   if (range.minAddress && range.maxAddress) {
-    const { source } = tuple;
-    if (compare(source, range.minAddress) < 0 || compare(source, range.maxAddress) > 0) return false;
+    if (!tuple.source.isBetween(range.minAddress, range.maxAddress)) return false;
   }
   return range.minPort === null || portInRange(tuple, Manip.source, range);
 }
@@ -303,7 +294,7 @@ function inRange(tuple: Tuple, range: NatRange): boolean {
 function portInRange(tuple: Tuple, manip: Manip, range: NatRange): boolean {
   if (range.minPort === null || range.maxPort === null) return true;
   const icmp = tuple.protocol === Protocol.icmp || tuple.protocol === Protocol.icmpv6;
-  if (!icmp && !hasPorts(tuple.protocol) && tuple.protocol !== Protocol.gre) return true;
+  if (!icmp && !isTrackedByPorts(tuple.protocol) && tuple.protocol !== Protocol.gre) return true;
   const port = icmp || manip === Manip.source ? tuple.sourcePort : tuple.destinationPort;
   return port >= range.minPort && port <= range.maxPort;
 }

@@ -1,4 +1,5 @@
 import { modelCounters, printSave } from '../frontend/iptables/print.js';
+import { printNft } from '../frontend/nft/print.js';
 import { printConntrack, type ConntrackEventKind } from '../host/conntrackText.js';
 import type { Chain, Rule } from '../rules/model.js';
 import { listedTable, type RunningRule } from '../rules/nft/eval/listed.js';
@@ -74,4 +75,9 @@ export function nftRuleset(program: Program, now: number): NftRuleset {
 function runningRule({ packets, bytes, steps }: CompiledRule): RunningRule {
   const statements = steps.map((step) => (step.kind === StepKind.statement ? step.statement : null));
   return { packets, bytes, statements };
+}
+
+/** The nft rules with their counts, as nft list ruleset prints them. */
+export function nftText(program: Program, now: number): string {
+  return printNft(nftRuleset(program, now));
 }

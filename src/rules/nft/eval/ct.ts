@@ -1,5 +1,5 @@
 import type { Packet } from '../../../packet/packet.js';
-import { type Connection, CtState, Direction } from '../../connection.js';
+import { type Connection, CtState, CtStatus, Direction } from '../../connection.js';
 import type { Context } from '../../context.js';
 import type { Ct } from '../model.js';
 import { addressValue, type Read, type Scalar } from './value.js';
@@ -34,6 +34,8 @@ export function readCt(selector: Ct, context: Context): Read {
     case 'mark':
       return connection.mark >>> 0;
     case 'expiration':
+      // An entry that is not confirmed has a time that does not run yet, which reads as over (`nf_ct_expires()`).
+      if ((connection.status & CtStatus.confirmed) === 0) return 0;
       return Math.max(0, Math.floor((connection.expires - context.now) / 1e6));
     case 'helper':
       return connection.master?.helper ?? undefined;

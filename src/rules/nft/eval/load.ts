@@ -1,12 +1,12 @@
 import { Hook } from '../../hook.js';
-import type { BaseChain, Chain, Rule, Step, Table } from '../../model.js';
+import type { BaseChain, Chain, Family, Rule, Step, Table } from '../../model.js';
 import type { Diagnostics } from '../../../source/diagnostic.js';
 import type { NftBaseChain, NftChain, NftRule, NftRuleset, NftTable, Statement } from '../model.js';
 
 /** How nft's own text of a rule is made; the front end knows. */
 export interface NftPrinter {
-  rule(rule: NftRule): string;
-  statement(statement: Statement): string;
+  rule(rule: NftRule, family: Family): string;
+  statement(statement: Statement, family: Family): string;
 }
 
 const HOOKS: Partial<Record<NftBaseChain['hook'], Hook>> = {
@@ -21,7 +21,7 @@ const HOOKS: Partial<Record<NftBaseChain['hook'], Hook>> = {
 const RUN = new Set(['ip', 'ip6', 'inet']);
 
 /** The tables of an nft ruleset as the engine takes them; what it does not run is said in `diagnostics`. */
-export function nftTables(ruleset: NftRuleset, printer: NftPrinter, diagnostics: Diagnostics): Table[] {
+export function tablesOfNft(ruleset: NftRuleset, printer: NftPrinter, diagnostics: Diagnostics): Table[] {
   return ruleset.tables.map((nft) => {
     if (!RUN.has(nft.family) && [...nft.chains.values()].some((chain) => chain.base))
       diagnostics.note(
@@ -59,7 +59,7 @@ function loadRule(nft: NftRule, chain: Chain, printer: NftPrinter): Rule {
   const steps = nft.statements.map((statement): Step =>
     statement === first
       ? { kind: 'counter' }
-      : { kind: 'statement', statement, text: printer.statement(statement) },
+      : { kind: 'statement', statement, text: printer.statement(statement, chain.table.family) },
   );
   return {
     chain,
@@ -67,7 +67,7 @@ function loadRule(nft: NftRule, chain: Chain, printer: NftPrinter): Rule {
     packets: first?.packets ?? 0,
     bytes: first?.bytes ?? 0,
     position: nft.position,
-    text: printer.rule(nft),
+    text: printer.rule(nft, chain.table.family),
     ...(nft.handle !== null && { handle: nft.handle }),
   };
 }
