@@ -4,6 +4,7 @@ import { isDisagreement, type Comparison, type Difference } from '../compare/res
 import type { Finding } from '../explain/finding.js';
 import { escapeControls } from '../source/text.js';
 import { span } from './time.js';
+import { plural, verdictSentence } from './verdict.js';
 import { wordsOf } from './words.js';
 
 export interface TextOptions {
@@ -66,27 +67,15 @@ const STYLES: Record<Difference['kind'], Style> = {
   undecidable: 'dim',
 };
 
-function verdict(
-  { summary, differences }: Comparison,
-  paint: (style: Style, text: string) => string,
-): string {
-  const wrong = differences.filter(isDisagreement).length;
-  const lines = `${summary.predicted} predicted ${plural(summary.predicted, 'line')}`;
-  if (wrong > 0)
-    return paint(
-      ['bold', 'red'],
-      `${wrong} ${plural(wrong, 'difference')} from the host's log: ${lines}, ${summary.observed} logged.`,
-    );
-  if (summary.predicted === 0 && summary.observed === 0)
-    return paint(
-      'bold',
-      "Nothing to compare: neither the simulation nor the host's log has a line in this time.",
-    );
-  const open = differences.length > 0 ? `; ${differences.length} cannot be decided` : '';
-  return paint(
-    ['bold', 'green'],
-    `No difference: the host logged what the ruleset says (${summary.matched} of ${lines} paired${open}).`,
-  );
+const VERDICT_STYLES: Record<ReturnType<typeof verdictSentence>['kind'], Style> = {
+  agrees: ['bold', 'green'],
+  differs: ['bold', 'red'],
+  nothing: 'bold',
+};
+
+function verdict(result: Comparison, paint: (style: Style, text: string) => string): string {
+  const { kind, text } = verdictSentence(result);
+  return paint(VERDICT_STYLES[kind], text);
 }
 
 /** Disagreements before open questions, in order of time. */
@@ -117,11 +106,16 @@ function bodyOf(d: Difference): string[] {
     d.field === null
       ? [`    ${d.line}`]
       : [
-          `    simulated ${d.simulated ?? '(no such field)'}`,
-          `    host      ${d.host ?? '(no such field)'}`,
+          `    simulated ${valueText(d.simulated)}`,
+          `    host      ${valueText(d.host)}`,
           `    ${d.line}`,
         ];
   return d.reason === null ? rows : [...rows, `    ${d.reason}`];
+}
+
+/** A flag such as PSH has no value, and `OUT=` may have none. */
+function valueText(value: string | null): string {
+  return value === null ? '(no such field)' : value === '' ? '(there, without a value)' : value;
 }
 
 function totals({ summary, aside, clocks }: Comparison): string[] {
@@ -154,10 +148,6 @@ function totals({ summary, aside, clocks }: Comparison): string[] {
     );
   }
   return lines;
-}
-
-function plural(n: number, word: string): string {
-  return n === 1 ? word : `${word}s`;
 }
 
 /** Cut into lines at spaces; the first begins with `lead`, the others are indented as far. */

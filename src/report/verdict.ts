@@ -1,0 +1,30 @@
+import { type Comparison, isDisagreement } from '../compare/result.js';
+
+/** What a comparison came to, in one sentence. */
+export interface VerdictSentence {
+  readonly kind: 'agrees' | 'differs' | 'nothing';
+  readonly text: string;
+}
+
+export function verdictSentence({ summary, differences }: Comparison): VerdictSentence {
+  const wrong = differences.filter(isDisagreement).length;
+  const lines = `${summary.predicted} predicted ${plural(summary.predicted, 'line')}`;
+  if (wrong > 0) {
+    const text = `${wrong} ${plural(wrong, 'difference')} from the host's log: ${lines}, ${summary.observed} logged.`;
+    return { kind: 'differs', text };
+  }
+  if (summary.predicted === 0 && summary.observed === 0) {
+    const text = "Nothing to compare: neither the simulation nor the host's log has a line in this time.";
+    return { kind: 'nothing', text };
+  }
+  const open = differences.length > 0 ? `; ${differences.length} cannot be decided` : '';
+  return {
+    kind: 'agrees',
+    text: `No difference: the host logged what the ruleset says (${summary.matched} of ${lines} paired${open}).`,
+  };
+}
+
+/** `word`, or its plural by s. */
+export function plural(n: number, word: string): string {
+  return n === 1 ? word : `${word}s`;
+}
