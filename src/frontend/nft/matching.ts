@@ -26,7 +26,7 @@ export function makeMatch(
 ): Match {
   const fields = fieldsOf(left);
   if (mask) return flagMatch(left, operator ?? '==', resolve(raw, fields), resolve(mask, fields), raw);
-  const right = singleOf(raw, resolve(raw, fields));
+  const right = singleOf(raw, fields);
   if (right.kind === 'concat' && isConstant(right))
     throw new Refusal('Use concatenations with sets and maps, not singleton values', start);
   if (!isConstant(right) && right.kind !== 'set' && right.kind !== 'setReference')

@@ -44,7 +44,10 @@ export function fieldsOf(expression: Expression): readonly KeyField[] {
       return expression.parts.flatMap(fieldsOf);
     case 'binary':
       return expression.operator === '<<' || expression.operator === '>>'
-        ? fieldsOf(expression.left).map(({ bits }) => ({ type: 'integer', bits }))
+        ? fieldsOf(expression.left).map(({ type, bits }) => ({
+            type: type === 'mark' ? type : 'integer',
+            bits,
+          }))
         : fieldsOf(expression.left);
     case 'numgen':
     case 'hash':
@@ -298,8 +301,9 @@ function maskAndXor(expression: Expression, full: number): { base: Expression; m
 }
 
 /** An anonymous set that was written with a single plain element, which nft turns into a comparison. */
-export function singleOf(raw: Raw, resolved: Expression): Expression {
-  return raw.node === 'set' && raw.elements.length === 1 && resolved.kind === 'set'
-    ? collapsed(resolved)
-    : resolved;
+export function singleOf(raw: Raw, fields: readonly KeyField[]): Expression {
+  const resolved = resolve(raw, fields);
+  if (raw.node !== 'set' || raw.elements.length !== 1 || resolved.kind !== 'set') return resolved;
+  const { key } = raw.elements[0];
+  return key.node === 'set' || collapsed(resolved) === resolved ? resolved : resolve(key, fields);
 }

@@ -216,7 +216,9 @@ function addressOf(n: bigint, version: 4 | 6): IpAddress {
     : new IpAddress(6, word(96n), word(64n), word(32n), word(0n));
 }
 
-/** `{ x }` with nothing else said about x is x. */
+/** `{ x }` with nothing else said about x is x; concatenations are only looked up. */
 export function collapsed(set: SetExpression): Expression {
-  return set.elements.length === 1 && isPlain(set.elements[0]) ? set.elements[0].key : set;
+  if (set.elements.length !== 1 || !isPlain(set.elements[0])) return set;
+  const { key } = set.elements[0];
+  return key.kind === 'concat' || key.kind === 'wildcard' ? set : key;
 }
