@@ -49,8 +49,10 @@ export function replayText(
       `${count(summary.doubtful, 'of these log lines rests', 'of these log lines rest')} on something unknown`,
     );
   lines.push('', ...chainTable(rules, bold), '', ...busiestRules(rules, bold));
-  if (assumptions.length > 0) lines.push('', ...assumptions.map((a) => `assumed: ${escapeControls(a)}`));
-  return `${lines.map((line) => fit(line, width, options.color === true)).join('\n')}\n`;
+  const shown = lines.map((line) => fit(line, width, options.color === true));
+  if (assumptions.length > 0)
+    shown.push('', ...assumptions.flatMap((a) => wrap(`assumed: ${escapeControls(a)}`, width)));
+  return `${shown.join('\n')}\n`;
 }
 
 function count(n: number, one: string, more = `${one}s`): string {
@@ -143,6 +145,19 @@ function table(
       .join('  ')
       .trimEnd();
   return [bold(line(head)), ...rows.map(line)];
+}
+
+/** Cut into lines at blanks, the later ones indented. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 function fit(text: string, width: number, colored: boolean): string {

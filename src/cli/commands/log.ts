@@ -1,6 +1,6 @@
 import { readLog } from '../../observed/readLog.js';
 import type { ObservedEntry } from '../../observed/entry.js';
-import type { LogRecord } from '../../klog/record.js';
+import type { LogRecord, PacketLog } from '../../klog/record.js';
 import type { Column } from '../../report/csv.js';
 import { isoTime } from '../../report/time.js';
 import { Diagnostics } from '../../source/diagnostic.js';
@@ -29,14 +29,21 @@ interface LogEntryRow {
   readonly physin: string | null;
   readonly physout: string | null;
   readonly mac: string | null;
-  /** The packet's own words, in order: SRC, DST, LEN…; a flag has the value true. */
-  readonly packet: Readonly<Record<string, string | true>> | null;
+  readonly packet: PacketWords | null;
   readonly mark: number | null;
   readonly uid: number | null;
   readonly gid: number | null;
   /** Lines that this one says were lost; 0 where it does not tell how many. */
   readonly lost: number | null;
   readonly text: string;
+}
+
+/**
+ * The packet's own words, in order: SRC, DST, LEN…; a flag has the value true, and a word that comes again (the ID of an
+ * echo, after that of IP) has `_2` behind it. `inner` is the packet inside an ICMP error.
+ */
+interface PacketWords {
+  readonly [word: string]: string | true | PacketWords;
 }
 
 /** Words of the packet that get a column. */
@@ -75,17 +82,23 @@ function rowOf(entry: ObservedEntry): LogEntryRow {
     physin: record?.physIn ?? null,
     physout: record?.physOut ?? null,
     mac: record?.mac ? macText(record.mac) : null,
-    packet: record?.packet
-      ? Object.fromEntries(
-          record.packet.tokens.filter(([name]) => name !== '[').map(([name, value]) => [name, value ?? true]),
-        )
-      : null,
+    packet: record?.packet ? packetWords(record.packet) : null,
     mark: record?.mark ?? null,
     uid: record?.uid ?? null,
     gid: record?.gid ?? null,
     lost: loss ? (loss.count ?? 0) : null,
     text: entry.text,
   };
+}
+
+function packetWords({ tokens, inner }: PacketLog): PacketWords {
+  const words = new Map<string, string | true | PacketWords>();
+  for (const [name, value] of tokens) {
+    if (name === '[') continue;
+    words.set(words.has(name) ? `${name}_2` : name, value ?? true);
+  }
+  if (inner) words.set('inner', packetWords(inner));
+  return Object.fromEntries(words);
 }
 
 function macText(mac: NonNullable<LogRecord['mac']>): string {
@@ -113,10 +126,15 @@ function columns(): Column<LogEntryRow>[] {
     ...own.map((name) => ({ name, of: (row: LogEntryRow) => row[name] })),
     ...WORDS.map((word) => ({
       name: word.toLowerCase(),
-      of: ({ packet }: LogEntryRow) => (packet && Object.hasOwn(packet, word) ? String(packet[word]) : null),
+      of: ({ packet }: LogEntryRow) => cellOf(packet, word),
     })),
     ...last.map((name) => ({ name, of: (row: LogEntryRow) => row[name] })),
   ];
+}
+
+function cellOf(packet: PacketWords | null, word: string): string | null {
+  const value = packet && Object.hasOwn(packet, word) ? packet[word] : null;
+  return typeof value === 'string' ? value : null;
 }
 
 /** As dmesg prints it, or with the wall-clock time where only that is known. */
