@@ -10,6 +10,10 @@ export default defineConfig(
     },
     rules: {
       eqeqeq: 'error',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { varsIgnorePattern: '^_', argsIgnorePattern: '^_', destructuredArrayIgnorePattern: '^_' },
+      ],
       'prefer-const': 'error',
       'no-console': 'off',
       'no-control-regex': 'off',

@@ -25,6 +25,21 @@ export class IpAddress {
     );
   }
 
+  /** By unsigned value, network order: negative where this stands before `other`. */
+  compare(other: IpAddress): number {
+    return (
+      (this.a >>> 0) - (other.a >>> 0) ||
+      (this.b >>> 0) - (other.b >>> 0) ||
+      (this.c >>> 0) - (other.c >>> 0) ||
+      (this.d >>> 0) - (other.d >>> 0)
+    );
+  }
+
+  /** Whether it stands in an inclusive range. */
+  isBetween(min: IpAddress, max: IpAddress): boolean {
+    return this.compare(min) >= 0 && this.compare(max) <= 0;
+  }
+
   toString(): string {
     return this.version === 4 ? formatIpv4(this.a) : formatIpv6(this.a, this.b, this.c, this.d);
   }

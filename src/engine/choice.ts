@@ -173,25 +173,12 @@ export function agrees(effect: Effect, before: Packet, left: Packet): boolean {
       const side = effect.manip === Manip.source ? 'source' : 'destination';
       const { minAddress, maxAddress, minPort, maxPort } = effect.range;
       const address = addressOf(left, side);
-      if (minAddress && maxAddress && !between(address, minAddress, maxAddress)) return false;
+      if (minAddress && maxAddress && !address.isBetween(minAddress, maxAddress)) return false;
       if (minPort === null || maxPort === null || !hasPorts(left.protocol)) return true;
       const port = side === 'source' ? left.sourcePort : left.destinationPort;
       return port >= minPort && port <= maxPort;
     }
   }
-}
-
-function between(address: IpAddress, min: IpAddress, max: IpAddress): boolean {
-  return order(address, min) >= 0 && order(address, max) <= 0;
-}
-
-function order(a: IpAddress, b: IpAddress): number {
-  return (
-    (a.a >>> 0) - (b.a >>> 0) ||
-    (a.b >>> 0) - (b.b >>> 0) ||
-    (a.c >>> 0) - (b.c >>> 0) ||
-    (a.d >>> 0) - (b.d >>> 0)
-  );
 }
 
 /** Where a packet may have been sent to before a DNAT rule gave it the destination it left with. */

@@ -1,43 +1,7 @@
 import { IpAddress } from '../address/ip.js';
 import type { Tuple } from '../rules/connection.js';
 import { Manip, type NatRange } from '../rules/context.js';
-
-/** Bytes of a word in memory order read as a little-endian number: how the kernel's hash sees an address on x86 and ARM. */
-function swap(word: number): number {
-  return ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | ((word >>> 24) & 0xff);
-}
-
-function rotate(x: number, k: number): number {
-  return (x << k) | (x >>> (32 - k));
-}
-
-/** Bob Jenkins' lookup3 over exactly four words (`jhash2()` of linux/jhash.h). */
-function hashFourWords(words: readonly number[], initial: number): number {
-  const start = (0xdeadbeef + (4 << 2) + initial) | 0;
-  let a = (start + words[0]) | 0;
-  let b = (start + words[1]) | 0;
-  let c = (start + words[2]) | 0;
-  a = ((a - c) ^ rotate(c, 4)) | 0;
-  c = (c + b) | 0;
-  b = ((b - a) ^ rotate(a, 6)) | 0;
-  a = (a + c) | 0;
-  c = ((c - b) ^ rotate(b, 8)) | 0;
-  b = (b + a) | 0;
-  a = ((a - c) ^ rotate(c, 16)) | 0;
-  c = (c + b) | 0;
-  b = ((b - a) ^ rotate(a, 19)) | 0;
-  a = (a + c) | 0;
-  c = ((c - b) ^ rotate(b, 4)) | 0;
-  b = (b + a) | 0;
-  a = (a + words[3]) | 0;
-  c = ((c ^ b) - rotate(b, 14)) | 0;
-  a = ((a ^ c) - rotate(c, 11)) | 0;
-  b = ((b ^ a) - rotate(a, 25)) | 0;
-  c = ((c ^ b) - rotate(b, 16)) | 0;
-  a = ((a ^ c) - rotate(c, 4)) | 0;
-  b = ((b ^ a) - rotate(a, 14)) | 0;
-  return ((c ^ b) - rotate(b, 24)) >>> 0;
-}
+import { jhash2, littleEndian, reciprocalScale } from '../rules/jhash.js';
 
 function words(address: IpAddress): [number, number, number, number] {
   return [address.a, address.b, address.c, address.d];
@@ -54,8 +18,8 @@ export function spreadAddress(range: NatRange, tuple: Tuple, manip: Manip, zone:
     return mapNetwork(minAddress, maxAddress, manip === Manip.source ? tuple.source : tuple.destination);
   if (minAddress.equals(maxAddress)) return minAddress;
   const last = minAddress.version === 4 ? 0 : 3;
-  const destination = words(tuple.destination).map(swap);
-  let hash = hashFourWords(words(tuple.source).map(swap), range.persistent ? 0 : destination[last] ^ zone);
+  const destination = words(tuple.destination).map(littleEndian);
+  let hash = jhash2(words(tuple.source).map(littleEndian), range.persistent ? 0 : destination[last] ^ zone);
   const low = words(minAddress);
   const high = words(maxAddress);
   const out = [0, 0, 0, 0];
@@ -63,7 +27,7 @@ export function spreadAddress(range: NatRange, tuple: Tuple, manip: Manip, zone:
   for (let i = 0; i <= last; i++) {
     const from = full ? 0 : low[i] >>> 0;
     const distance = full ? 0xffffffff : ((high[i] >>> 0) - (low[i] >>> 0) + 1) >>> 0;
-    out[i] = (from + Number((BigInt(hash) * BigInt(distance)) >> 32n)) | 0;
+    out[i] = (from + reciprocalScale(hash, distance)) | 0;
     if (out[i] !== high[i]) full = true;
     if (!range.persistent) hash = (hash ^ destination[i]) >>> 0;
   }
