@@ -8,7 +8,7 @@ import { Icmp, Tcp } from '../packet/transport.js';
 import { Direction, Tuple } from '../rules/connection.js';
 import { Manip } from '../rules/context.js';
 import type { Arrival } from './arrival.js';
-import type { Found } from './conntrack/table.js';
+import { DEFAULT_ZONE, type Found } from './conntrack/table.js';
 import type { Tracker } from './conntrack/tracker.js';
 import { invertTuple, readTuple } from './conntrack/tuple.js';
 import { flowLabelOf, setFlowLabel } from './flowLabels.js';
@@ -25,7 +25,7 @@ function readInto(tuple: Tuple, packet: Packet): boolean {
 export function connectionOfSent(tracker: Tracker, packet: Packet): Found | null {
   if (packet.fragmentOffset !== 0 || !readInto(scratch, packet)) return null;
   if (!invertTuple(inverse, scratch)) return null;
-  const found = tracker.find(inverse, 0, packet.time);
+  const found = tracker.find(inverse, DEFAULT_ZONE, packet.time);
   if (!found) return null;
   const direction = found.direction === Direction.reply ? Direction.original : Direction.reply;
   return { entry: found.entry, direction };

@@ -80,7 +80,7 @@ export class RuleContext implements Context {
   }
 
   findConnection(tuple: Tuple, zone: number): Connection | null {
-    return this.kernel.tracker.find(tuple, zone, this.now)?.entry ?? null;
+    return this.kernel.tracker.find(tuple, { zone, zoneDirections: 3 }, this.now)?.entry ?? null;
   }
 
   random(): number {

@@ -45,7 +45,7 @@ export async function record(run: LabRun, out: string): Promise<void> {
   try {
     shell(SNAPSHOT, lab.host, join(out, 'host'));
     await withKernelLog(run.logPrefix !== null, async (log) => {
-      const capture = start('ip', ...inside(lab.host), 'tcpdump', '-i', 'any', '-n', '-U', '--immediate-mode', '-B', '16384', '-s', '0', '--time-stamp-precision=nano', '-w', join(out, 'any.pcap'), 'not arp'); // prettier-ignore
+      const capture = start('ip', ...inside(lab.host), 'tcpdump', '-i', 'any', '-n', '-U', '--immediate-mode', '-B', '32768', '-s', '4096', '--time-stamp-precision=nano', '-w', join(out, 'any.pcap'), 'not arp'); // prettier-ignore
       const events = start('ip', ...inside(lab.host), 'sh', '-c', `exec stdbuf -oL conntrack -E -o timestamp > ${join(out, 'conntrack-events.txt')}`); // prettier-ignore
       const injector = start('ip', ...inside(lab.peer), process.execPath, injectorPath(), readlinkSync('/proc/self/ns/net'), ...run.host.interfaces.map((_, n) => `p${n}`)); // prettier-ignore
       children.push(capture, events, injector);

@@ -11,6 +11,8 @@ export class ConnectionEntry implements Connection {
   mark = 0;
   labels: [number, number, number, number] | null = null;
   zone = 0;
+  /** Bits by Direction: where the zone counts (`--zone-orig`, `--zone-reply`). */
+  zoneDirections = 3;
   helper: string | null = null;
   readonly packets: [number, number] = [0, 0];
   readonly bytes: [number, number] = [0, 0];

@@ -15,7 +15,9 @@ export function seedConnections(tracker: Tracker, entries: readonly ConntrackEnt
       tupleOf(listed, listed.reply),
     );
     entry.fromSnapshot = true;
-    entry.zone = listed.zone ?? 0;
+    entry.zone = listed.zone ?? listed.original.zone ?? listed.reply.zone ?? 0;
+    if (listed.original.zone !== undefined) entry.zoneDirections = 1;
+    else if (listed.reply.zone !== undefined) entry.zoneDirections = 2;
     entry.mark = (listed.mark ?? 0) | 0;
     entry.helper = listed.helper ?? null;
     entry.expires = (listed.timeout ?? 0) * 1e9;
@@ -79,6 +81,7 @@ export function listConnection(entry: ConnectionEntry, now: number): ConntrackEn
       icmp: { type: tuple.destinationPort >> 8, code: tuple.destinationPort & 255, id: tuple.sourcePort },
     }),
     ...(gre && { keys: { source: tuple.sourcePort, destination: tuple.destinationPort } }),
+    ...(entry.zoneDirections === 1 << direction && { zone: entry.zone }),
     ...(entry.counted && { packets: entry.packets[direction], bytes: entry.bytes[direction] }),
   });
   return {
@@ -95,7 +98,7 @@ export function listConnection(entry: ConnectionEntry, now: number): ConntrackEn
     unreplied: !entry.has(CtStatus.seenReply),
     assured: entry.has(CtStatus.assured),
     mark: entry.mark >>> 0,
-    zone: entry.zone || undefined,
+    zone: entry.zoneDirections === 3 ? entry.zone || undefined : undefined,
     helper: entry.helper ?? undefined,
     use: 1,
   };

@@ -9,6 +9,20 @@ interface Node {
   next: Node | null;
 }
 
+/** The zone of a packet or an entry: `struct nf_conntrack_zone`. */
+export interface Zone {
+  readonly zone: number;
+  /** Bits by Direction: where it counts; in the other direction the zone is 0. */
+  readonly zoneDirections: number;
+}
+
+export const DEFAULT_ZONE: Zone = { zone: 0, zoneDirections: 3 };
+
+/** The zone's number in a direction: `nf_ct_zone_id()`. */
+export function zoneIn({ zone, zoneDirections }: Zone, direction: Direction): number {
+  return zoneDirections & (1 << direction) ? zone : 0;
+}
+
 /** What a lookup found. */
 export interface Found {
   readonly entry: ConnectionEntry;
@@ -32,9 +46,10 @@ export class ConnectionTable {
   }
 
   /** Finds a live entry; one whose time has passed is removed on the way: `__nf_conntrack_find_get()`. */
-  find(tuple: Tuple, zone: number, now: number): Found | null {
+  find(tuple: Tuple, zone: Zone, now: number): Found | null {
     for (let node = this.buckets.get(hashTuple(tuple)) ?? null; node; node = node.next) {
-      if (node.entry.zone !== zone || !node.tuple.equals(tuple)) continue;
+      const { direction } = node;
+      if (zoneIn(node.entry, direction) !== zoneIn(zone, direction) || !node.tuple.equals(tuple)) continue;
       if (node.entry.expires <= now) {
         this.destroy(node.entry);
         return null;

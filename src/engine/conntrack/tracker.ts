@@ -10,7 +10,7 @@ import type { Passage } from '../passage.js';
 import { ConnectionEntry, CtEvent } from './entry.js';
 import { icmpKind, isMalformedUdp, trackProtocol } from './protocols.js';
 import type { ConntrackSettings } from './settings.js';
-import { ConnectionTable, type Found } from './table.js';
+import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone } from './table.js';
 import { isMalformedTcp } from './tcp.js';
 import { invertTuple, readTuple } from './tuple.js';
 import { ProtocolVerdict } from './verdict.js';
@@ -134,16 +134,18 @@ export class Tracker {
     return this.nextId++;
   }
 
-  private zoneOf(passage: Passage): number {
-    const { template, packet } = passage;
-    if (!template) return 0;
-    return template.zoneFromMark ? packet.mark & 0xffff : (template.zoneOriginal ?? 0);
+  private zoneOf({ template, packet }: Passage): Zone {
+    if (!template) return DEFAULT_ZONE;
+    const { zoneOriginal, zoneReply } = template;
+    const zone = template.zoneFromMark ? packet.mark & 0xffff : (zoneOriginal ?? zoneReply ?? 0);
+    const zoneDirections = (zoneOriginal !== null ? 1 : 0) | (zoneReply !== null ? 2 : 0);
+    return { zone, zoneDirections: zoneDirections || 3 };
   }
 
   private make(passage: Passage, tuple: Tuple, hook: Hook): ConnectionEntry | null {
     if (!invertTuple(this.inverse, tuple)) return null;
     const entry = new ConnectionEntry(this.newId(), tuple.copy(), this.inverse.copy());
-    entry.zone = this.zoneOf(passage);
+    ({ zone: entry.zone, zoneDirections: entry.zoneDirections } = this.zoneOf(passage));
     entry.helper = passage.template?.helper ?? null;
     entry.fromHost = hook === Hook.output;
     entry.firstFrame = passage.packet.frame;
@@ -176,7 +178,7 @@ export class Tracker {
   }
 
   /** The connection of the packet inside an ICMP error, and the direction that the error travels. */
-  findQuoted(packet: Packet, zone: number): Found | null {
+  findQuoted(packet: Packet, zone: Zone): Found | null {
     const at = packet.transport + Icmp.headerLength;
     const inner = decodePacket(packet.data.subarray(Math.min(at, packet.data.length)));
     if (typeof inner === 'string' || inner.version !== packet.version || inner.fragmentOffset !== 0)
@@ -208,7 +210,7 @@ export class Tracker {
       if (passage.direction !== Direction.original) return Verdict.accept;
       if (entry.dead) return Verdict.drop;
       for (const tuple of [entry.original, entry.reply])
-        if (this.table.find(tuple, entry.zone, packet.time)) return Verdict.drop;
+        if (this.table.find(tuple, entry, packet.time)) return Verdict.drop;
       this.table.insert(entry);
       entry.events |= entry.master ? CtEvent.related : CtEvent.new;
     }
@@ -221,7 +223,7 @@ export class Tracker {
     return Verdict.accept;
   }
 
-  find(tuple: Tuple, zone: number, now: number): Found | null {
+  find(tuple: Tuple, zone: Zone, now: number): Found | null {
     return this.table.find(tuple, zone, now);
   }
 }

@@ -26,6 +26,17 @@ const ICMPV6_ANSWER = new Map<number, number>([
 
 /** PPTP's enhanced GRE (RFC 2637) is the only version with a call id that connections are told apart by. */
 const ENHANCED_GRE = 1;
+const GRE_PROTOCOL_PPP = 0x880b;
+
+/** Whether connections of a protocol are told apart by its ports: DCCP's are not since Linux 6.15. */
+export function isTrackedByPorts(protocol: number): boolean {
+  return (
+    protocol === Protocol.tcp ||
+    protocol === Protocol.udp ||
+    protocol === Protocol.udplite ||
+    protocol === Protocol.sctp
+  );
+}
 
 /**
  * Reads the tuple of a packet into `out`: `nf_ct_get_tuple()` (net/netfilter/nf_conntrack_core.c).
@@ -64,7 +75,6 @@ export function readTuple(
     case Protocol.udp:
     case Protocol.udplite:
     case Protocol.sctp:
-    case Protocol.dccp:
       // An ICMP error may quote no more than the ports.
       if (rest < 4) return false;
       out.sourcePort = u16(data, transport);
@@ -77,13 +87,11 @@ export function readTuple(
       out.destinationPort = (u8(data, transport + Icmp.type) << 8) | u8(data, transport + Icmp.code);
       return true;
     case Protocol.gre:
-      if (rest < 4) return false;
       out.sourcePort = 0;
       out.destinationPort = 0;
-      if ((u8(data, transport + 1) & 7) === ENHANCED_GRE) {
-        if (rest < 8) return false;
-        out.destinationPort = u16(data, transport + 6);
-      }
+      if (rest < 8 || (u8(data, transport + 1) & 7) !== ENHANCED_GRE) return true;
+      if (u16(data, transport + 2) !== GRE_PROTOCOL_PPP) return false;
+      out.destinationPort = u16(data, transport + 6);
       return true;
     default:
       out.sourcePort = 0;
