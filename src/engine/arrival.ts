@@ -1,3 +1,4 @@
+import type { IpAddress } from '../address/ip.js';
 import { formatMac, macEquals } from '../address/mac.js';
 import { addressOf } from '../packet/addresses.js';
 import { verifyIpv4Header } from '../packet/checksum.js';
@@ -7,6 +8,7 @@ import { EtherType, PacketType } from '../packet/numbers.js';
 import { decodePacket, type Packet } from '../packet/packet.js';
 import type { Frame } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
+import { LinkAddresses } from './linkAddresses.js';
 
 /** A frame as the host met it. */
 export interface Arrival {
@@ -23,12 +25,19 @@ export type Skipped = string;
 /** Makes packets of frames: which device, which direction, which link header. */
 export class Arrivals {
   private readonly link = new LinkLayer();
+  private readonly addresses: LinkAddresses;
 
   constructor(
     private readonly host: Host,
     /** The device of frames whose capture names none. */
     private readonly fallback: Device | null,
-  ) {}
+  ) {
+    this.addresses = new LinkAddresses((address) => this.isOwn(address));
+  }
+
+  private isOwn(address: IpAddress): boolean {
+    return this.host.addresses.some((own) => own.address.equals(address));
+  }
 
   /** @returns a string where the frame has no IP packet, or nothing tells whose it is */
   read(frame: Frame): Arrival | Skipped {
@@ -75,9 +84,8 @@ export class Arrivals {
     if (device.isLoopback) return 'out';
     if (link.packetType !== null) return link.packetType === PacketType.outgoing ? 'out' : 'in';
     if (frame.direction) return frame.direction;
-    if (link.source.length) return macEquals(link.source, device.mac) ? 'out' : 'in';
-    const from = this.host.addresses.some((own) => own.address.equals(addressOf(packet, 'source')));
-    return from ? 'out' : 'in';
+    if (link.source.length) return this.addresses.direction(link, device, packet);
+    return this.isOwn(addressOf(packet, 'source')) ? 'out' : 'in';
   }
 
   private packetTypeOf(link: LinkLayer, device: Device): PacketType {
@@ -89,17 +97,19 @@ export class Arrivals {
     const to = link.destination;
     if (!to) return PacketType.host;
     if (to[0] & 1) return to.every((b) => b === 0xff) ? PacketType.broadcast : PacketType.multicast;
-    const own = device.master?.isBridge ? device.master.mac : device.mac;
-    return own.length === 0 || macEquals(to, own) ? PacketType.host : PacketType.otherHost;
+    // What a bridge passes on counts as its own in the IP hooks (`br_nf_pre_routing()`).
+    const isOwn = device.mac.length === 0 || device.master?.isBridge === true || macEquals(to, device.mac);
+    return isOwn ? PacketType.host : PacketType.otherHost;
   }
 
   /** The Ethernet header as received; what a cooked capture left out follows from the packet type. */
   private linkHeader(link: LinkLayer, device: Device, packet: Packet): Uint8Array {
     const source = link.source;
     const stack = device.master?.isBridge ? device.master : device;
-    if (source.length !== 6 || stack.mac.length !== 6) return NO_LINK;
+    const destination = link.destination ?? destinationOf(packet, stack);
+    if (source.length !== 6 || destination.length !== 6) return NO_LINK;
     const header = new Uint8Array(14);
-    header.set(link.destination ?? destinationOf(packet, stack));
+    header.set(destination);
     header.set(source, 6);
     header[12] = link.etherType >> 8;
     header[13] = link.etherType & 255;

@@ -170,7 +170,16 @@ export class Replay {
     if (packet.version === 6 && !this.options.host.acceptsIpv6(packet.in)) return this.copy();
     if (this.options.admits?.(packet, 'received') === false) return;
     this.counts.received++;
-    this.kernel.receive(new Passage(packet));
+    const passage = new Passage(packet);
+    if (filtersBridge && device.isBridge) this.throughPort(passage, device);
+    this.kernel.receive(passage);
+  }
+
+  /** The bridge's ports were not captured: which one it came in by is clear where the bridge has but one. */
+  private throughPort(passage: Passage, bridge: Device): void {
+    const { packet } = passage;
+    packet.physIn = this.bridges.port(bridge, addressOf(packet, 'source'));
+    if (!packet.physIn) passage.doubt ??= `not known through which port of ${bridge.name} it came`;
   }
 
   private copy(): void {
