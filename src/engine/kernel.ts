@@ -1,30 +1,18 @@
-import type { IpAddress } from '../address/ip.js';
 import type { Packet } from '../packet/packet.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
-import { addressOf, addressText } from '../packet/addresses.js';
+import { addressOf } from '../packet/addresses.js';
 import { PacketType } from '../packet/numbers.js';
 import { formatLine } from '../klog/describe.js';
-import type { Routing } from '../host/routes.js';
-import type { Device } from '../packet/device.js';
-import { CtState, type Tuple } from '../rules/connection.js';
-import {
-  type CtTemplate,
-  type LogOptions,
-  Manip,
-  type NatRange,
-  type RejectKind,
-  type RouteView,
-  type SetView,
-} from '../rules/context.js';
+import { CtState } from '../rules/connection.js';
+import { type CtTemplate, type LogOptions, Manip, type NatRange, type RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
-import type { Rule, Ruleset } from '../rules/model.js';
+import type { Rule } from '../rules/model.js';
 import { Verdict } from '../rules/verdict.js';
 import { aimed, aimsOf } from './choice.js';
-import type { ConnectionEntry } from './conntrack/entry.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './defrag.js';
-import type { PredictedLine } from './events.js';
+import { endpoints, tellTranslation } from './endpoints.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { LocalStack } from './localStack.js';
 import { asksRules, isInitialised, isRelatedError, manipOf, Nat } from './nat.js';
@@ -34,58 +22,7 @@ import { type BaseChainProgram, compile, type Program } from './program.js';
 import { RuleContext } from './ruleContext.js';
 import { NamedTables } from './shared.js';
 import { walk } from './walk.js';
-
-/** What the simulation needs to know of the host. */
-export interface KernelHost {
-  readonly routing: Routing;
-  readonly routes: RouteView;
-  readonly loopback: Device;
-  sysctl(name: string, fallback: number): number;
-  /** A listening socket that would take this packet; undefined: not known. */
-  listens(packet: Packet): boolean | undefined;
-  /** The port of a bridge behind which an address is, as far as neighbours and frames tell. */
-  bridgePort(bridge: Device | null, address: IpAddress): Device | null;
-  socketFor(packet: Packet): { transparent: boolean; uid?: number } | null | undefined;
-}
-
-/** Where the simulation's results go. */
-export interface Sinks {
-  line(line: PredictedLine): void;
-  /** A packet leaves through `passage.packet.out`; what is behind the wire is not the host's doing. */
-  sent(passage: Passage): void;
-  /** A bridge was handed a packet for one of its ports: its copy on the bridge itself shows before any hook. */
-  bridged?(passage: Passage): void;
-  created?(entry: ConnectionEntry, now: number): void;
-  updated?(entry: ConnectionEntry, events: number, now: number): void;
-  destroyed?(entry: ConnectionEntry, now: number): void;
-  note?(passage: Passage, rule: Rule, text: string): void;
-}
-
-/** What the capture tells beyond the packets that came in (design decision 7). */
-export interface Evidence {
-  /**
-   * A packet that the host makes by itself is about to go through OUTPUT: takes over what only its captured copy
-   * tells (the IP identification). False: no copy was captured.
-   */
-  adopt(passage: Passage): boolean;
-  /** The port, or ICMP id, with which a packet that is being translated to `tuple` was seen to leave. */
-  port(packet: Packet, tuple: Tuple, manip: Manip): number | undefined;
-  /** The captured copy of a packet as it left, translated or not; null: none was captured. */
-  left(packet: Packet): Packet | null;
-}
-
-export interface KernelOptions {
-  readonly ruleset: Ruleset;
-  readonly host: KernelHost;
-  readonly sets: SetView;
-  /** Wall-clock time of ns 0, ns since the epoch. */
-  readonly epoch: bigint;
-  readonly sinks: Sinks;
-  readonly evidence: Evidence;
-  readonly observer?: Observer | null;
-  /** Seeds the choices that nothing tells; the same seed gives the same run. */
-  readonly seed?: number;
-}
+import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 
 /** The simulated network stack of one host. `receive` and `send` are a packet's way through it, top to bottom. */
 export class Kernel {
@@ -433,31 +370,9 @@ export class Kernel {
     }
     if (!before) return Verdict.accept;
     const now = endpoints(packet);
-    if (this.observer) this.tellTranslation(passage, before, now);
+    if (this.observer) tellTranslation(this.observer, passage, before, now);
     if (hook === Hook.output && before.destination !== now.destination) return this.reroute(passage);
     return Verdict.accept;
-  }
-
-  private tellTranslation(passage: Passage, before: Endpoints, now: Endpoints): void {
-    const entry = passage.connection;
-    const swap = passage.direction === 1;
-    const sourceRule = (swap ? entry?.destinationRule : entry?.sourceRule) ?? null;
-    const destinationRule = (swap ? entry?.sourceRule : entry?.destinationRule) ?? null;
-    const tell = this.observer;
-    if (before.source !== now.source)
-      tell?.change('ip.source', before.source, now.source, sourceRule, passage);
-    if (before.destination !== now.destination)
-      tell?.change('ip.destination', before.destination, now.destination, destinationRule, passage);
-    if (before.sourcePort !== now.sourcePort)
-      tell?.change('sourcePort', String(before.sourcePort), String(now.sourcePort), sourceRule, passage);
-    if (before.destinationPort !== now.destinationPort)
-      tell?.change(
-        'destinationPort',
-        String(before.destinationPort),
-        String(now.destinationPort),
-        destinationRule,
-        passage,
-      );
   }
 
   setupNat(passage: Passage, manip: Manip, range: NatRange, rule: Rule): void {
@@ -509,19 +424,3 @@ export class Kernel {
 
 const LOOPBACK_LINK_4 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00]);
 const LOOPBACK_LINK_6 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x86, 0xdd]);
-
-interface Endpoints {
-  readonly source: string;
-  readonly destination: string;
-  readonly sourcePort: number;
-  readonly destinationPort: number;
-}
-
-function endpoints(packet: Packet): Endpoints {
-  return {
-    source: addressText(packet, 'source'),
-    destination: addressText(packet, 'destination'),
-    sourcePort: packet.sourcePort,
-    destinationPort: packet.destinationPort,
-  };
-}

@@ -12,7 +12,7 @@ import { Hook } from '../rules/hook.js';
 import { IcmpLimiter } from './icmpLimit.js';
 import { isMalformedUdp } from './conntrack/protocols.js';
 import { setClosing } from './conntrack/tcp.js';
-import type { KernelHost } from './kernel.js';
+import type { KernelHost } from './world.js';
 import { Passage } from './passage.js';
 
 /** Codes of RFC 792 and RFC 1812 (type 3), and of RFC 4443 (type 1), by the names that REJECT takes. */

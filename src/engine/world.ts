@@ -1,0 +1,63 @@
+import type { IpAddress } from '../address/ip.js';
+import type { Routing } from '../host/routes.js';
+import type { Device } from '../packet/device.js';
+import type { Packet } from '../packet/packet.js';
+import type { Tuple } from '../rules/connection.js';
+import type { Manip, RouteView, SetView } from '../rules/context.js';
+import type { Rule, Ruleset } from '../rules/model.js';
+import type { ConnectionEntry } from './conntrack/entry.js';
+import type { PredictedLine } from './events.js';
+import type { Observer } from './observer.js';
+import type { Passage } from './passage.js';
+
+/** What the simulation needs to know of the host. */
+export interface KernelHost {
+  readonly routing: Routing;
+  readonly routes: RouteView;
+  readonly loopback: Device;
+  sysctl(name: string, fallback: number): number;
+  /** A listening socket that would take this packet; undefined: not known. */
+  listens(packet: Packet): boolean | undefined;
+  /** The port of a bridge behind which an address is, as far as neighbours and frames tell. */
+  bridgePort(bridge: Device | null, address: IpAddress): Device | null;
+  socketFor(packet: Packet): { transparent: boolean; uid?: number } | null | undefined;
+}
+
+/** Where the simulation's results go. */
+export interface Sinks {
+  line(line: PredictedLine): void;
+  /** A packet leaves through `passage.packet.out`; what is behind the wire is not the host's doing. */
+  sent(passage: Passage): void;
+  /** A bridge was handed a packet for one of its ports: its copy on the bridge itself shows before any hook. */
+  bridged?(passage: Passage): void;
+  created?(entry: ConnectionEntry, now: number): void;
+  updated?(entry: ConnectionEntry, events: number, now: number): void;
+  destroyed?(entry: ConnectionEntry, now: number): void;
+  note?(passage: Passage, rule: Rule, text: string): void;
+}
+
+/** What the capture tells beyond the packets that came in (design decision 7). */
+export interface Evidence {
+  /**
+   * A packet that the host makes by itself is about to go through OUTPUT: takes over what only its captured copy
+   * tells (the IP identification). False: no copy was captured.
+   */
+  adopt(passage: Passage): boolean;
+  /** The port, or ICMP id, with which a packet that is being translated to `tuple` was seen to leave. */
+  port(packet: Packet, tuple: Tuple, manip: Manip): number | undefined;
+  /** The captured copy of a packet as it left, translated or not; null: none was captured. */
+  left(packet: Packet): Packet | null;
+}
+
+export interface KernelOptions {
+  readonly ruleset: Ruleset;
+  readonly host: KernelHost;
+  readonly sets: SetView;
+  /** Wall-clock time of ns 0, ns since the epoch. */
+  readonly epoch: bigint;
+  readonly sinks: Sinks;
+  readonly evidence: Evidence;
+  readonly observer?: Observer | null;
+  /** Seeds the choices that nothing tells; the same seed gives the same run. */
+  readonly seed?: number;
+}
