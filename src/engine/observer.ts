@@ -17,8 +17,10 @@ export interface Observer {
   enter(chain: Chain, by: Rule | null, passage: Passage): void;
   /** A chain's nat rules are not asked, and why. */
   skip(chain: Chain, reason: SkipReason, passage: Passage): void;
-  /** Whether it wants to know how this rule was tried; without it, of every rule. */
+  /** Whether it wants to know the conditions of this rule's tests; without it, of every rule. */
   watches?(rule: Rule, passage: Passage): boolean;
+  /** A rule that it does not watch was tried. */
+  tried?(rule: Rule, outcome: Outcome): void;
   /** One rule was tried; `conditions` are those of its tests up to the one that failed. */
   rule(rule: Rule, outcome: Outcome, conditions: readonly Condition[], passage: Passage): void;
   verdict(rule: Rule | null, chain: Chain, verdict: Verdict, passage: Passage): void;

@@ -47,10 +47,12 @@ export function walk(
     const rule = chain.rules[index++];
     context.rule = rule.rule;
     context.asking = rule.asksRandom ? { rule, after: placeOf(chain, index, stack) } : null;
-    const result =
-      observer && (observer.watches?.(rule.rule, passage) ?? true)
-        ? runRecorded(rule, base, passage, context, observer)
-        : runRule(rule, base, passage, context);
+    const counted = rule.packets;
+    const watched = observer !== null && (observer.watches?.(rule.rule, passage) ?? true);
+    const result = watched
+      ? runRecorded(rule, base, passage, context, observer)
+      : runRule(rule, base, passage, context);
+    if (!watched && observer?.tried) observer.tried(rule.rule, outcomeOf(rule, counted, result));
     if (result === Flow.continue || result === Flow.break) continue;
     if (result === Flow.unknown) {
       passage.doubt ??= `${rule.rule.text}: not known whether it matches`;
@@ -70,6 +72,13 @@ export function walk(
     if (!frame) return policy(base, passage, context, observer);
     ({ chain, index } = frame);
   }
+}
+
+/** What came of the tests of a rule, told from its counter and its result. */
+function outcomeOf(rule: CompiledRule, counted: number, result: StatementResult): Outcome {
+  if (result === Flow.unknown) return Outcome.unknown;
+  if (result === Flow.break) return Outcome.miss;
+  return rule.packets > counted || rule.rule.chain.table.nft ? Outcome.hit : Outcome.hotdrop;
 }
 
 /** The place as the questions about random choices take it. */

@@ -13,7 +13,7 @@ export interface RuleSummary {
   /** How often it was tried. */
   readonly reached: number;
   readonly matched: number;
-  /** The condition that failed first most often, and what it saw most often. */
+  /** The condition that failed first, and what it saw, most often in the rule's first tries. */
   readonly failing: {
     readonly name: string;
     readonly wanted: string;
@@ -44,6 +44,8 @@ interface ChainCounts {
 
 /** Kept for each rule; values beyond are not told apart. */
 const MOST_FAILURES = 16;
+/** Tries of a rule that are looked into; words for each of millions would take hours. */
+const WATCHED_TRIES = 64;
 
 export interface AllCollector extends Observer {
   rows(): RuleSummary[];
@@ -70,6 +72,15 @@ export function collectAll(ruleset: Ruleset): AllCollector {
     }
   }
 
+  function tried(rule: Rule, outcome: Outcome): Counts | undefined {
+    const counts = rules.get(rule);
+    if (!counts) return undefined;
+    counts.reached++;
+    if (outcome === Outcome.hit) counts.matched++;
+    else if (outcome === Outcome.unknown) counts.unknown++;
+    return counts;
+  }
+
   return {
     packet: () => undefined,
     hook: () => undefined,
@@ -92,15 +103,11 @@ export function collectAll(ruleset: Ruleset): AllCollector {
       stack.push({ chain, by });
       stacks.set(passage, stack);
     },
+    watches: (rule) => (rules.get(rule)?.reached ?? 0) < WATCHED_TRIES,
+    tried,
     rule(rule, outcome, conditions) {
-      const counts = rules.get(rule);
+      const counts = tried(rule, outcome);
       if (!counts) return;
-      counts.reached++;
-      if (outcome === Outcome.hit) {
-        counts.matched++;
-        return;
-      }
-      if (outcome === Outcome.unknown) counts.unknown++;
       const failed = conditions.find((c) => c.outcome !== Outcome.hit);
       if (!failed) return;
       const { name, wanted, saw } = failed;

@@ -34,11 +34,8 @@ export function packet(words: string): WordedPacket {
 export function replayOf(packets: readonly string[]): ReplayWith {
   return async (ruleset, observer, admits) => {
     const host = assumeHost(HOST, new Diagnostics());
-    await runReplay(
-      wordedSource(packets.map(packet)),
-      { host, ruleset, sets: new Map() },
-      { observer, admits },
-    );
+    const given = { host, ruleset, sets: new Map(), unusable: [] };
+    await runReplay(wordedSource(packets.map(packet)), given, { observer, admits });
   };
 }
 
