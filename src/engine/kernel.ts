@@ -349,10 +349,7 @@ export class Kernel {
         return Verdict.drop;
       }
     }
-    return this.rewritten(passage, hook, () => {
-      this.nat.apply(passage, hook);
-      return true;
-    });
+    return this.rewritten(passage, hook, () => this.nat.apply(passage, hook));
   }
 
   private tracks(version: 4 | 6): boolean {
@@ -365,7 +362,7 @@ export class Kernel {
     const { packet } = passage;
     const before = this.observer || hook === Hook.output ? endpoints(packet) : null;
     if (!apply()) {
-      this.lost(passage, 'an ICMP error that cannot be translated');
+      this.lost(passage, 'it cannot be translated');
       return Verdict.drop;
     }
     if (!before) return Verdict.accept;

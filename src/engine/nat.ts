@@ -211,17 +211,20 @@ export class Nat {
     }
   }
 
-  /** Rewrites the packet as its connection says, at this hook: `nf_nat_packet()`. */
-  apply(passage: Passage, hook: Hook): void {
+  /** Rewrites the packet as its connection says, at this hook: `nf_nat_packet()`. False: the packet is dropped. */
+  apply(passage: Passage, hook: Hook): boolean {
     const entry = passage.connection;
-    if (!entry) return;
+    if (!entry) return true;
     const manip = manipOf(hook);
     const reply = passage.direction === Direction.reply;
     const bit = CHANGED[reply ? otherManip(manip) : manip];
-    if (!entry.has(bit)) return;
+    if (!entry.has(bit)) return true;
+    const { packet } = passage;
+    if (isTooShort(packet, packet.protocol, packet.transport)) return false;
     const target = new Tuple();
-    if (!invertTuple(target, entry.tuple(reply ? Direction.original : Direction.reply))) return;
-    rewrite(passage.packet, changes(target, manip, passage.packet.protocol));
+    if (!invertTuple(target, entry.tuple(reply ? Direction.original : Direction.reply))) return true;
+    rewrite(packet, changes(target, manip, packet.protocol));
+    return true;
   }
 
   /**
@@ -244,7 +247,7 @@ export class Nat {
     if (!entry.has(CHANGED[reply ? otherManip(manip) : manip])) return true;
     const other = entry.tuple(reply ? Direction.original : Direction.reply);
     const inner = innerSite(packet);
-    if (!inner || (MANIPULATED.has(inner.protocol) && packet.length < inner.transport + 8)) return false;
+    if (!inner || isTooShort(packet, inner.protocol, inner.transport)) return false;
     rewriteInner(packet, inner, changes(other, otherManip(manip), inner.protocol));
     const target = new Tuple();
     if (!invertTuple(target, other)) return true;
@@ -253,15 +256,20 @@ export class Nat {
   }
 }
 
-/** Protocols whose quoted header must be there up to its eighth byte to be translated: `l4proto_manip_pkt()`. */
+/** Protocols whose header must be there up to its eighth byte to be translated: `l4proto_manip_pkt()`. */
 const MANIPULATED = new Set<number>([
   Protocol.tcp,
   Protocol.udp,
   Protocol.udplite,
   Protocol.sctp,
+  Protocol.gre,
   Protocol.icmp,
   Protocol.icmpv6,
 ]);
+
+function isTooShort(packet: Packet, protocol: number, transport: number): boolean {
+  return MANIPULATED.has(protocol) && packet.length < transport + 8;
+}
 
 function otherManip(manip: Manip): Manip {
   return manip === Manip.source ? Manip.destination : Manip.source;
