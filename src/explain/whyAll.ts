@@ -45,7 +45,7 @@ interface ChainCounts {
 /** Kept for each rule; values beyond are not told apart. */
 const MOST_FAILURES = 16;
 /** Tries of a rule that are looked into; words for each of millions would take hours. */
-const WATCHED_TRIES = 64;
+const WATCHED_TRIES = 32;
 
 export interface AllCollector extends Observer {
   rows(): RuleSummary[];
