@@ -53,6 +53,8 @@ export interface RulesOptions extends TerminalOptions, CaptureOptions, ReportOpt
   readonly counters?: boolean;
   readonly exact?: boolean;
   readonly lineNumbers?: boolean;
+  /** The tables of nft. */
+  readonly nft?: boolean;
   readonly ipv4?: boolean;
   readonly ipv6?: boolean;
   readonly iptablesVersion?: string;

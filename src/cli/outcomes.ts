@@ -3,6 +3,7 @@ import type { Passage } from '../engine/passage.js';
 import { addressText } from '../packet/addresses.js';
 import { hasPorts } from '../packet/rewrite.js';
 import { type Chain, type Rule, ruleAddress } from '../rules/model.js';
+import { policyAddress } from './ruleRows.js';
 import { Outcome } from '../rules/verdict.js';
 
 /** What became of a packet. */
@@ -111,11 +112,6 @@ const TRANSLATED: ReadonlySet<string> = new Set([
   'sourcePort',
   'destinationPort',
 ]);
-
-function policyAddress(chain: Chain): string {
-  const { family, name } = chain.table;
-  return `${family === 'ip' ? '' : `${family}:`}${name}:${chain.name}`;
-}
 
 /** The name of the target that ended the packet's way. */
 function targetOf(rule: Rule): string {

@@ -104,7 +104,7 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
   rules
     .argument(
       '<file...>',
-      'iptables-save, a script of iptables and ipset commands, or a host snapshot; then, if wanted, a CHAIN',
+      'iptables-save or nft text, a script of iptables and ipset commands, or a host snapshot; then, if wanted, a CHAIN',
     )
     .option('-t, --table <name>', 'the table to show (default: filter; for --save, all)')
     .option('-L, --list', 'as iptables -L prints it (default)')
@@ -116,6 +116,7 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     .option('--line-numbers', 'with the number of each rule')
     .option('-4, --ipv4', 'the rules of iptables (default)')
     .option('-6, --ipv6', 'the rules of ip6tables')
+    .option('--nft', 'the tables of nft, as nft list ruleset prints them (default where there are no others)')
     .option('--iptables-version <version>', 'print as this version of iptables does (default: 1.8.9)')
     .option('--replay <capture...>', 'replay these first, and show the counters after it');
   withInterface(rules).addOption(formatOption()).option('--csv <file>', CSV);
@@ -208,7 +209,7 @@ function withHost(command: Command): Command {
     .option('--host <dir>', 'a host snapshot (nfreplay collect prints a script that makes one)')
     .option(
       '--rules <file...>',
-      'iptables-save, ipset save or a script of commands; takes the place of the same table of --host',
+      'iptables-save, nft or ipset save text, or a script of commands; takes the place of the same table of --host',
     )
     .option(
       '--addr <address>',

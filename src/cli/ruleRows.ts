@@ -2,6 +2,17 @@ import { chainsInOrder, policyName, type CounterOf } from '../frontend/iptables/
 import type { RuleRow } from '../report/tables.js';
 import type { Chain, Rule, Ruleset, Table } from '../rules/model.js';
 
+/** `filter:FORWARD`, as the addresses of its rules begin (`ruleAddress`). */
+export function chainAddress({ table, name }: Chain): string {
+  const { family } = table;
+  return `${family === 'ip' && !table.nft ? '' : `${family}:`}${table.name}:${name}`;
+}
+
+/** `filter:FORWARD:policy`, as the command line addresses it. */
+export function policyAddress(chain: Chain): string {
+  return `${chainAddress(chain)}:policy`;
+}
+
 /** The rules and policies in the order in which they are listed, with what they counted. */
 export function* ruleRows(
   ruleset: Ruleset,
@@ -11,7 +22,7 @@ export function* ruleRows(
   for (const table of ruleset.tables)
     for (const chain of chainsInOrder(table)) {
       const about = { family: table.family, table: table.name, chain: chain.name };
-      const head = `${table.family === 'ip' ? '' : `${table.family}:`}${table.name}:${chain.name}`;
+      const head = chainAddress(chain);
       const counted = (
         of: Rule | Chain,
       ): Pick<RuleRow, 'packets' | 'bytes' | 'hostPackets' | 'hostBytes'> => {
@@ -22,10 +33,10 @@ export function* ruleRows(
       if (chain.base)
         yield {
           ...about,
-          address: head,
+          address: policyAddress(chain),
           number: null,
           ...counted(chain),
-          text: `-P ${chain.name} ${policyName(chain)}`,
+          text: table.nft ? `policy ${chain.base.policy}` : `-P ${chain.name} ${policyName(chain)}`,
         };
       for (const [i, rule] of chain.rules.entries())
         yield {
@@ -33,7 +44,7 @@ export function* ruleRows(
           address: `${head}:${i + 1}`,
           number: i + 1,
           ...counted(rule),
-          text: `-A ${chain.name}${rule.text === '' ? '' : ` ${rule.text}`}`,
+          text: table.nft ? rule.text : `-A ${chain.name} ${rule.text}`.trimEnd(),
         };
     }
 }

@@ -32,13 +32,3 @@ function versionOfSave(text: string): 4 | 6 {
     /^(?:\[\d+:\d+\] )?-[AI] .*(?: (?:-s|-d|--source|--destination) [0-9a-f]*:[0-9a-f:]*|ipv6-icmp|icmpv6|icmp6| -m (?:hl|rt|frag|hbh|dst|ipv6header|eui64)\b)/im;
   return only6.test(text) ? 6 : 4;
 }
-
-/** The tables that an nft ruleset declares, as `inet filter`, without those in `except`. */
-export function nftTables(text: string, except: ReadonlySet<string> = new Set()): string[] {
-  const names = new Set<string>();
-  for (const [, family, name] of text.matchAll(
-    /^[ \t]*(?:add[ \t]+)?table[ \t]+(?:(ip6?|inet|arp|bridge|netdev)[ \t]+)?([\w./-]+)/gm,
-  ))
-    names.add(`${family ?? 'ip'} ${name}`);
-  return [...names].filter((name) => !except.has(name));
-}

@@ -90,12 +90,12 @@ interface ChainRow {
 
 function chainTable(rules: readonly RuleRow[], bold: (text: string) => string): string[] {
   const chains = new Map<string, ChainRow>();
-  for (const { family, table, chain, number, packets, text } of rules) {
+  for (const { address, family, table, chain, number, packets, text } of rules) {
     const key = `${family} ${table} ${chain}`;
     let row = chains.get(key);
     if (!row) {
       row = {
-        table: family === 'ip' ? table : `${family}:${table}`,
+        table: address.slice(0, address.lastIndexOf(`:${chain}:`)),
         chain,
         rules: 0,
         matched: 0,

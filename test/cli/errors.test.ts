@@ -28,7 +28,7 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
     '-A DOCKER-USER -m geoip --src-cc XX -j RETURN\n-A DOCKER-USER -m geoip --src-cc YY -j RETURN',
   ),
   'empty.rules': '',
-  'ruleset.nft': 'table inet filter {\n\tchain input {\n\t}\n}\n',
+  'bad.nft': 'table inet filter {\n\tchain input {\n\t\ttcp dprt 22 accept\n\t}\n}\n',
   'script.sh':
     '#!/bin/sh\niptables -A INPUT -p tcp --dport 22 -j ACCEPT\niptables -A NOSUCH -j DROP\niptables -S INPUT\n',
 };
@@ -81,7 +81,7 @@ const COMMANDS: readonly (readonly [title: string, command: string])[] = [
   ['an empty file of rules', `replay ${CAPTURE} --rules TMP/empty.rules`],
   ['text as rules', `replay ${CAPTURE} --rules TMP/notes.txt`],
   ['a capture as rules', `rules ${CAPTURE}`],
-  ['an nft ruleset', `replay ${CAPTURE} --rules TMP/ruleset.nft`],
+  ['an nft rule with an error', 'rules TMP/bad.nft'],
   ['a script with a command that fails', 'rules TMP/script.sh'],
   ['a chain that there is not', `rules ${HOST} NOSUCH`],
   ['a table that there is not', `rules ${HOST} -t raw`],

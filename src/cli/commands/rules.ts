@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { countersOf } from '../../engine/state.js';
+import { openCaptures } from '../../capture/open.js';
+import { countersOf, nftText } from '../../engine/state.js';
 import { printList } from '../../frontend/iptables/list.js';
 import { type CounterOf, modelCounters, printRules, printSave } from '../../frontend/iptables/print.js';
 import { type Given, loadGiven } from '../../given.js';
@@ -32,9 +33,13 @@ export async function rules(
   });
   terminal.tell(diagnostics);
   if (given.unusable.length > 0) throw new Unusable('');
-  const counters = options.replay
-    ? await countersAfter(options.replay, given, options, terminal)
-    : modelCounters;
+  const { replay } = options;
+  const captures = replay ? await readCaptures(replay, options, terminal) : null;
+  // Without a capture nothing is run, and everything is as it was loaded.
+  const result = await runReplay(captures?.source ?? openCaptures([]), given);
+  captures?.tell();
+  const { program } = result.replay.kernel;
+  const counters = captures ? countersOf(program) : modelCounters;
   const status = diagnostics.hasErrors ? Status.unusable : Status.done;
 
   const asked = options.list ?? options.listRules ?? options.save ?? false;
@@ -49,7 +54,10 @@ export async function rules(
       *ndjson() {
         for (const row of rows()) yield `${printJson(row)}\n`;
       },
-      text: () => textOf(given.ruleset, shown, chain, options, counters),
+      text: () =>
+        isNft(given.ruleset, options)
+          ? nftText(program, result.replay.lastTime)
+          : textOf(given.ruleset, shown, chain, options, counters),
     },
     options,
     terminal,
@@ -79,26 +87,19 @@ function load(
   );
 }
 
-async function countersAfter(
-  paths: readonly string[],
-  given: Given,
-  options: RulesOptions,
-  terminal: Terminal,
-): Promise<CounterOf> {
-  const captures = await readCaptures(paths, options, terminal);
-  const { replay } = await runReplay(captures.source, given);
-  captures.tell();
-  return countersOf(replay.kernel.program);
+/** Whether to show the tables of nft: where that is asked for, or there are no others. */
+function isNft({ tables }: Ruleset, { nft }: RulesOptions): boolean {
+  return nft ?? (tables.length > 0 && tables.every((table) => table.nft));
 }
 
-/** The tables of one IP version: of IPv4 unless asked otherwise, or unless there are only those of IPv6. */
+/** The tables of one IP version of iptables: of IPv4 unless asked otherwise, or unless there are only those of IPv6. */
 function shownTables(ruleset: Ruleset, options: RulesOptions): Ruleset['tables'] {
   const { ipv4, ipv6, format, csv, table } = options;
   const every = format !== 'text' || csv === '-';
-  const has4 = ruleset.tables.some((t) => t.family === 'ip');
+  const has4 = ruleset.tables.some((t) => t.family === 'ip' && !t.nft);
   const only = ipv6 ? 'ip6' : ipv4 ? 'ip' : every ? null : has4 ? 'ip' : 'ip6';
   return ruleset.tables.filter(
-    (t) => (only === null || t.family === only) && (table === undefined || t.name === table),
+    (t) => (only === null || (t.family === only && !t.nft)) && (table === undefined || t.name === table),
   );
 }
 
