@@ -43,13 +43,8 @@ export function referenceTo(rule: Rule): RuleReference {
 }
 
 function reference({ chain, text, position }: Rule, address: string): RuleReference {
-  const own = text === '' ? '' : ` ${text}`;
-  return {
-    address,
-    text: `-A ${chain.name}${own}`,
-    file: position?.file ?? null,
-    line: position?.line ?? null,
-  };
+  const said = chain.table.nft ? text : `-A ${chain.name}${text === '' ? '' : ` ${text}`}`;
+  return { address, text: said, file: position?.file ?? null, line: position?.line ?? null };
 }
 
 /** `filter:FORWARD`, `ip6:nat:DOCKER`. */

@@ -3,7 +3,7 @@ import type { Field } from '../rules/definition.js';
 /** A rule or a policy, as the command line addresses it. */
 export interface RuleReference {
   readonly address: string;
-  /** As iptables-save prints it, with `-A CHAIN` (`-P CHAIN VERDICT` for a policy). */
+  /** As iptables-save prints it, with `-A CHAIN` (`-P CHAIN VERDICT` for a policy); an nft rule as it is listed. */
   readonly text: string;
   readonly file: string | null;
   readonly line: number | null;
