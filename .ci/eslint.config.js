@@ -6,7 +6,11 @@ export default defineConfig(
   tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: {
-      parserOptions: { project: new URL('../test/tsconfig.json', import.meta.url).pathname },
+      parserOptions: {
+        project: ['../test/tsconfig.json', '../src/report/html/client/tsconfig.json'].map(
+          (path) => new URL(path, import.meta.url).pathname,
+        ),
+      },
     },
     rules: {
       eqeqeq: 'error',

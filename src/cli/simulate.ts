@@ -46,6 +46,8 @@ export interface SimulateOptions {
   readonly host?: string;
   readonly out?: string;
   readonly seed?: number;
+  /** Is told of each packet of the capture, and what became of it. */
+  readonly onPacket?: (row: VerdictRow) => void;
 }
 
 /** Runs the capture through the simulated host, and writes what that host has to show. */
@@ -58,7 +60,13 @@ export async function simulate(
   const out = options.out === undefined ? null : await openOutDir(options.out);
   const verdicts = new Map<string, number>();
   const nameOf = (index: number): string | undefined => given.host.deviceByIndex(index)?.name;
-  const rows = out && packetTable(out, source, nameOf);
+  const { onPacket } = options;
+  const table = out?.table<VerdictRow>('packets.csv', verdictColumns(source.epoch));
+  const push = (row: VerdictRow): void => {
+    table?.(row);
+    onPacket?.(row);
+  };
+  const rows = table || onPacket ? packetTable(push, source, nameOf) : null;
   let answers = 0;
   const watch = watchOutcomes((frame, outcome, isFirst) => {
     if (!isFirst) {
@@ -68,7 +76,8 @@ export async function simulate(
     verdicts.set(outcome.verdict, (verdicts.get(outcome.verdict) ?? 0) + 1);
     rows?.ended(frame, outcome);
   }, out !== null);
-  const sinks = out ? fileSinks(out, source, watch, (line) => rows?.line(line)) : {};
+  const onLine = (line: PredictedLine): void => rows?.line(line);
+  const sinks = out ? fileSinks(out, source, watch, onLine) : { line: onLine };
   let frames = 0;
   const tapped = tap(
     source,
@@ -81,7 +90,12 @@ export async function simulate(
       await out?.drained();
     },
   );
-  const result = await runReplay(tapped, given, { observer: watch.observer, sinks, seed: options.seed });
+  const result = await runReplay(tapped, given, {
+    observer: watch.observer,
+    sinks,
+    keepsLines: !onLine,
+    seed: options.seed,
+  });
   rows?.end();
   const isCut = captures.tell();
   if (frames === 0) terminal.warn('the capture has no packets');
@@ -125,6 +139,9 @@ function tap(source: FrameSource, look: (frame: Frame) => void, between: () => P
     get warnings() {
       return source.warnings;
     },
+    get reached() {
+      return source.reached;
+    },
     open: () => source.open(),
     close: () => source.close(),
     batches,
@@ -137,10 +154,13 @@ function tap(source: FrameSource, look: (frame: Frame) => void, between: () => P
 /** The engine looks a few frames ahead; a row is written when no more can be said of its frame. */
 const ROWS_AHEAD = 4096;
 
-/** packets.csv: frames as they come in, each with what became of it a little later. */
-function packetTable(out: OutDir, source: FrameSource, nameOf: (index: number) => string | undefined) {
+/** Frames as they come in, each with what became of it a little later. */
+function packetTable(
+  push: (row: VerdictRow) => void,
+  source: FrameSource,
+  nameOf: (index: number) => string | undefined,
+) {
   type Row = { -readonly [K in keyof VerdictRow]: VerdictRow[K] };
-  const push = out.table<VerdictRow>('packets.csv', verdictColumns(source.epoch));
   const waiting = new Map<number, Row>();
   return {
     frame(frame: Frame): void {

@@ -166,6 +166,7 @@ describe('compare, on the docker recording', () => {
       'kernel.log',
       'logs.csv',
       'packets.csv',
+      'report.html',
       'rules.csv',
     ]);
   });

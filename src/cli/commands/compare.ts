@@ -11,6 +11,7 @@ import type { IpSets } from '../../rules/sets/set.js';
 import { causes, compareWithLog, keepSets, readLogs } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { ObservedEntry } from '../../observed/entry.js';
+import { createHtmlReport } from '../htmlReport.js';
 import { logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
@@ -32,9 +33,10 @@ export async function compare(
   const inputs = await readInputs(paths, options, terminal);
   const source = remember(inputs.captures.source);
   const sets = keepSets(inputs.given.sets);
+  const page = options.out === undefined ? null : createHtmlReport();
   const simulated = await simulate(
     { ...inputs, captures: { ...inputs.captures, source } },
-    options,
+    { ...options, onPacket: page?.packet },
     terminal,
   );
   const { result } = simulated;
@@ -58,6 +60,20 @@ export async function compare(
     await writeComparison(simulated.out.path, comparison, findings).catch((error: Error) => {
       throw new Unusable(`cannot write ${simulated.out!.path}: ${error.message}`);
     });
+    const { given } = inputs;
+    const { seed } = options;
+    const about = aboutInputs(paths, options);
+    const html = await page!.finish({
+      simulated,
+      comparison,
+      findings,
+      frames: source,
+      given,
+      sets,
+      seed,
+      about,
+    });
+    await simulated.out.text('report.html', html);
   }
   tellOfFrames(simulated, terminal);
   await printReport(
@@ -79,6 +95,16 @@ export async function compare(
   if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
   if (simulated.isCut) return Status.unusable;
   return agrees(comparison) ? Status.done : Status.different;
+}
+
+/** What the report rests on, in the words of the command line. */
+function aboutInputs(paths: readonly string[], { host, rules = [], log = [] }: CompareOptions): string[] {
+  return [
+    `capture: ${paths.join(', ')}`,
+    ...(host === undefined ? [] : [`host: ${host}`]),
+    ...(rules.length === 0 ? [] : [`rules: ${rules.join(', ')}`]),
+    `log: ${log.join(', ')}`,
+  ];
 }
 
 function explain(

@@ -1,0 +1,133 @@
+/** The tables of the page; the places of their cells are those of src/report/html/page.ts. */
+const DIFFERENCE_KINDS: Readonly<Record<string, string>> = {
+  field: 'field differs',
+  onlySimulated: 'only simulated',
+  onlyHost: 'only on the host',
+  lost: 'lost',
+  undecidable: 'undecidable',
+};
+
+const DIFFERENCES: TableView = {
+  name: 'differences',
+  noun: ['difference', 'differences'],
+  csv: 'differences.csv',
+  rowClass: (row) => standingClass(DIFFERENCE_KINDS[String(row[2])]),
+  choices: Object.entries(DIFFERENCE_KINDS).map(([kind, title]) => ({
+    title,
+    test: (row) => row[2] === kind,
+  })),
+  columns: [
+    { title: 'time', isNumber: true, show: (row) => timeCell(row[0]) },
+    { title: 'packet', isNumber: true, show: (row) => frameCell(row[1]) },
+    { title: 'kind', show: (row) => badge(DIFFERENCE_KINDS[String(row[2])]) },
+    { title: 'field', show: (row) => row[3] as string | null },
+    { title: 'simulated', show: (row) => codeCell(row[4]) },
+    { title: 'host', show: (row) => codeCell(row[5]) },
+    { title: 'rule', show: (row) => ruleCell(row[6]) },
+    { title: 'finding', isNumber: true, show: (row) => countText(row[7]) },
+    { title: 'reason', show: (row) => row[8] as string | null },
+    { title: 'line of the log', show: (row) => row[9] as string | null },
+  ],
+};
+
+const PACKETS: TableView = {
+  name: 'packets',
+  noun: ['packet', 'packets'],
+  csv: 'packets.csv',
+  rowClass: (row) => (/^(DROP|REJECT)/.test(String(row[10])) ? 'dropped' : ''),
+  choices: [
+    { title: 'dropped or rejected', test: (row) => /^(DROP|REJECT)/.test(String(row[10])) },
+    { title: 'accepted', test: (row) => row[10] === 'ACCEPT' },
+    { title: 'translated', test: (row) => row[12] !== '' },
+    { title: 'logged', test: (row) => Number(row[13]) > 0 },
+    { title: 'not decoded', test: (row) => row[14] !== '' },
+  ],
+  columns: [
+    { title: 'packet', isNumber: true, show: (row) => frameCell(row[0]) },
+    { title: 'time', isNumber: true, show: (row) => timeCell(row[1]) },
+    { title: 'interface', show: (row) => [row[2], row[3]].filter((part) => part !== '').join(' ') },
+    { title: 'protocol', show: (row) => protocolText(row[6]) },
+    { title: 'source', show: (row) => codeCell(endText(row[4], row[7])) },
+    { title: 'destination', show: (row) => codeCell(endText(row[5], row[8])) },
+    { title: 'bytes', isNumber: true, show: (row) => countText(row[9]) },
+    { title: 'verdict', show: (row) => (row[10] === '' ? null : verdictBadge(String(row[10]))) },
+    { title: 'by', show: (row) => ruleCell(row[11]) },
+    { title: 'after NAT', show: (row) => codeCell(row[12]) },
+    { title: 'lines', isNumber: true, show: (row) => (row[13] === 0 ? null : countText(row[13])) },
+    { title: 'problem', show: (row) => row[14] as string },
+  ],
+};
+
+const LINES: TableView = {
+  name: 'lines',
+  noun: ['line', 'lines'],
+  csv: 'logs.csv and differences.csv',
+  rowClass: (row) => standingClass(String(row[3])),
+  choices: [
+    { title: 'not alike', test: (row) => row[3] !== 'alike' },
+    ...['alike', ...Object.values(DIFFERENCE_KINDS)].map((title) => ({
+      title,
+      test: (row: Row) => row[3] === title,
+    })),
+  ],
+  columns: [
+    { title: 'time', isNumber: true, show: (row) => timeCell(row[0]) },
+    { title: 'packet', isNumber: true, show: (row) => frameCell(row[1]) },
+    { title: 'rule', show: (row) => ruleCell(row[2]) },
+    { title: 'standing', show: (row) => badge(String(row[3])) },
+    { title: 'line', show: (row) => codeCell(row[4]) },
+    { title: 'remark', show: (row) => row[5] as string },
+  ],
+};
+
+const RULES: TableView = {
+  name: 'rules',
+  noun: ['rule or policy', 'rules and policies'],
+  csv: 'rules.csv',
+  rowClass: (row) => (row[1] === 0 ? 'dead' : ''),
+  choices: [
+    { title: 'matched', test: (row) => Number(row[1]) > 0 },
+    { title: 'never matched', test: (row) => row[1] === 0 },
+    { title: 'counted otherwise by the host', test: (row) => row[3] !== null && row[3] !== row[1] },
+  ],
+  columns: [
+    { title: 'rule', show: (row) => codeCell(row[0]) },
+    { title: 'packets', isNumber: true, show: (row) => countText(row[1]) },
+    { title: 'bytes', isNumber: true, show: (row) => countText(row[2]) },
+    { title: 'host packets', isNumber: true, show: (row) => hostCell(row[3], row[1]) },
+    { title: 'host bytes', isNumber: true, show: (row) => hostCell(row[4], row[2]) },
+    { title: 'text', show: (row) => codeCell(row[5]) },
+  ],
+};
+
+function frameCell(frame: Cell): Child {
+  return frame === null ? null : packetLink(Number(frame));
+}
+
+function ruleCell(address: Cell): Child {
+  return address === null || address === '' ? null : ruleLink(String(address));
+}
+
+function codeCell(text: Cell): Child {
+  return text === null || text === '' ? null : el('code', {}, String(text));
+}
+
+/** The host's counter, marked where it is another than the simulated one. */
+function hostCell(host: Cell, simulated: Cell): Child {
+  if (host === null) return null;
+  if (host === simulated) return countText(host);
+  return el('strong', { class: 'differs', title: 'not as simulated' }, `≠ ${countText(host)}`);
+}
+
+function badge(standing: string): HTMLElement {
+  return el('span', { class: `badge ${standingClass(standing)}` }, standing);
+}
+
+function verdictBadge(verdict: string): HTMLElement {
+  const kind = verdict === 'ACCEPT' ? 'alike' : /^(DROP|REJECT)/.test(verdict) ? 'only-simulated' : 'lost';
+  return el('span', { class: `badge ${kind}` }, verdict);
+}
+
+function standingClass(standing: string): string {
+  return standing.replaceAll(' ', '-');
+}

@@ -1,0 +1,276 @@
+import { createHash } from 'node:crypto';
+import type { Comparison } from '../../compare/result.js';
+import type { Finding } from '../../explain/finding.js';
+import type { PacketWalk } from '../../explain/packetWalk.js';
+import { escapeControls } from '../../source/text.js';
+import type { LogRow, RuleRow, VerdictRow } from '../tables.js';
+import { isoTime } from '../time.js';
+import { plural, verdictSentence } from '../verdict.js';
+import type { PageHead, TableName } from './data.js';
+import { findingsMarkup } from './findings.js';
+import { standingLines, type StandingLine } from './lines.js';
+import { html, type Markup, scriptJson } from './markup.js';
+import { type PieceTable, type PieceWriter, writePieces } from './pieces.js';
+import { clientScript } from './script.js';
+import { STYLE } from './style.js';
+import { timeline } from './timeline.js';
+import { pageWalk } from './walk.js';
+
+/** What a page is made of. */
+export interface Page {
+  readonly comparison: Comparison;
+  readonly findings: readonly Finding[];
+  readonly lines: readonly LogRow[];
+  readonly rules: readonly RuleRow[];
+  /** Packets as they were written by `packetPieces`. */
+  readonly packets: PieceTable;
+  /** Those that found no room are left out, the last first. */
+  readonly walks: Iterable<PacketWalk>;
+  /** What was given, a line each. */
+  readonly inputs: readonly string[];
+}
+
+/** Bytes that each table may take; together they keep a page under 2 MB. */
+const ROOM: Readonly<Record<TableName, number>> = {
+  packets: 950_000,
+  lines: 330_000,
+  differences: 150_000,
+  rules: 170_000,
+  walks: 280_000,
+};
+
+/** Takes the packets while the replay runs: memory holds them as the page will. */
+export function packetPieces(): PieceWriter<VerdictRow> {
+  return writePieces<VerdictRow>(
+    (p) => [
+      p.frame,
+      Math.round(p.time / 1000),
+      p.interface,
+      p.direction,
+      p.src,
+      p.dst,
+      p.protocol,
+      p.sport,
+      p.dport,
+      p.length,
+      p.verdict,
+      p.rule,
+      p.nat,
+      p.logs,
+      p.problem,
+    ],
+    ROOM.packets,
+  );
+}
+
+/** The whole page: one file, which asks for nothing outside of itself. */
+export function pageHtml(page: Page): string {
+  const { comparison, findings, inputs } = page;
+  const lines = standingLines(page.lines, comparison.differences);
+  const tables: Record<TableName, PieceTable> = {
+    packets: page.packets,
+    lines: linePieces(lines),
+    differences: differencePieces(comparison),
+    rules: rulePieces(page.rules),
+    walks: walkPieces(page.walks),
+  };
+  const head: PageHead = { epoch: String(comparison.epoch), tables: headsOf(tables) };
+  const script = clientScript();
+  const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(STYLE)}; base-uri 'none'; form-action 'none'`;
+  const verdict = verdictSentence(comparison);
+  const end = lines.at(-1)?.time ?? 0;
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta http-equiv="Content-Security-Policy" content="${policy}" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>nfreplay: ${verdict.text}</title>
+        <style>
+          ${{ markup: STYLE }}
+        </style>
+      </head>
+      <body>
+        <a class="skip" href="#main">Skip to the report</a>
+        <header>
+          <p class="brand">nfreplay</p>
+          <h1 class="${verdict.kind}">${verdict.text}</h1>
+          ${summaryMarkup(page)}
+          <nav aria-label="Report">
+            <a href="#findings">Findings</a> <a href="#time-line">Time line</a>
+            <a href="#way">Way of a packet</a> <a href="#differences">Differences</a>
+            <a href="#packets">Packets</a> <a href="#lines">Lines</a> <a href="#rules">Rules</a>
+          </nav>
+        </header>
+        <main id="main" tabindex="-1">
+          <noscript
+            ><p class="notice">
+              The tables of this page are inside it, compressed; a script of its own unpacks them, and scripts
+              are off. The CSV files beside the page hold the same.
+            </p></noscript
+          >
+          <section id="findings" aria-labelledby="findings-title">
+            <h2 id="findings-title">Findings</h2>
+            ${findingsMarkup(findings, comparison.differences.length)}
+          </section>
+          <section id="time-line" aria-labelledby="time-line-title">
+            <h2 id="time-line-title">Time line</h2>
+            ${lines.length === 0 ? html`<p>There are no log lines.</p>` : timeline(lines, end)}
+            <ul class="legend">
+              ${LEGEND.map(([name, text]) => html`<li><span class="swatch ${name}"></span>${text}</li>`)}
+            </ul>
+          </section>
+          <section id="way" aria-labelledby="way-title">
+            <h2 id="way-title">Way of a packet</h2>
+            <div id="way-body"></div>
+          </section>
+          ${TABLES.map(
+            ([name, title, note]) =>
+              html`<section id="${name}" aria-labelledby="${name}-title">
+                <h2 id="${name}-title">${title}</h2>
+                <p class="note">${note}</p>
+                <div data-table="${name}"></div>
+              </section> `,
+          )}
+          ${assumptionsMarkup(comparison.assumptions)}
+        </main>
+        <footer>
+          <ul>
+            ${inputs.map((input) => html`<li>${escapeControls(input)}</li>`)}
+          </ul>
+        </footer>
+        <script type="application/json" id="head">
+          ${{ markup: scriptJson(head) }}
+        </script>
+        ${Object.entries(tables).flatMap(([name, { encoded }]) =>
+          encoded.map(
+            (piece) =>
+              html`<script type="application/octet-stream" data-piece="${name}">
+                ${{ markup: piece }}
+              </script> `,
+          ),
+        )}
+        <script>
+          ${{ markup: script }};
+        </script>
+      </body>
+    </html> `.markup;
+}
+
+const LEGEND: readonly (readonly [string, string])[] = [
+  ['alike', 'alike'],
+  ['field-differs', 'a field differs'],
+  ['only-simulated', 'only simulated'],
+  ['only-on-the-host', 'only on the host'],
+  ['lost', 'lost or undecidable'],
+];
+
+const TABLES: readonly (readonly [TableName, string, string])[] = [
+  ['differences', 'Differences', 'Where the simulation and the host do not agree.'],
+  ['packets', 'Packets', 'What became of each packet. Choose one to see its way.'],
+  ['lines', 'Lines', 'The log lines that were predicted, and those that only the host has.'],
+  [
+    'rules',
+    'Rules',
+    "Packets and bytes that each rule counted, beside the host's own where they were given; rules that nothing matched are dimmed.",
+  ],
+];
+
+function summaryMarkup({ comparison: { summary, epoch }, lines }: Page): Markup {
+  const figures: readonly (readonly [string, number])[] = [
+    ['packets', summary.packets],
+    ['predicted lines', summary.predicted],
+    ['lines of the host', summary.observed],
+    ['alike', summary.matched],
+    ['fields differ', summary.fieldMismatch],
+    ['only simulated', summary.onlySimulated],
+    ['only on the host', summary.onlyHost],
+    ['lost by the log', summary.suppressed],
+  ];
+  const from = lines.length > 0 ? isoTime(epoch, 0) : '';
+  return html`<dl class="figures">
+      ${figures.map(
+        ([name, n]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${n}</dd>
+          </div>`,
+      )}
+    </dl>
+    ${from === '' ? null : html`<p class="note">The capture begins at ${from.slice(0, 19).replace('T', ' ')} UTC; times are from its beginning.</p>`}`;
+}
+
+function assumptionsMarkup(assumptions: readonly string[]): Markup | null {
+  if (assumptions.length === 0) return null;
+  return html`<section id="assumptions" aria-labelledby="assumptions-title">
+    <h2 id="assumptions-title">${assumptions.length} ${plural(assumptions.length, 'assumption')}</h2>
+    <ul>
+      ${assumptions.map((text) => html`<li>${escapeControls(text)}</li>`)}
+    </ul>
+  </section>`;
+}
+
+function linePieces(lines: readonly StandingLine[]): PieceTable {
+  const writer = writePieces<StandingLine>(
+    (l) => [Math.round(l.time / 1000), l.frame || null, l.rule, l.standing, l.text, l.remark],
+    ROOM.lines,
+  );
+  // What is not alike must find room.
+  const wrong = lines.filter((l) => l.standing !== 'alike').slice(0, 2000);
+  const kept = new Set(wrong);
+  if (lines.length > 20_000) for (const line of wrong) writer.push(line);
+  for (const line of lines) if (lines.length <= 20_000 || !kept.has(line)) writer.push(line);
+  return writer.finish();
+}
+
+function differencePieces({ differences }: Comparison): PieceTable {
+  const writer = writePieces<Comparison['differences'][number]>(
+    (d) => [
+      Math.round(d.time / 1000),
+      d.frame || null,
+      d.kind,
+      d.field,
+      d.simulated,
+      d.host,
+      d.rule,
+      d.finding === null ? null : d.finding + 1,
+      d.reason,
+      d.position && `${d.position.file}:${d.position.line}`,
+    ],
+    ROOM.differences,
+  );
+  for (const d of differences) writer.push(d);
+  return writer.finish();
+}
+
+function rulePieces(rules: readonly RuleRow[]): PieceTable {
+  const writer = writePieces<RuleRow>(
+    (r) => [r.address, r.packets, r.bytes, r.hostPackets, r.hostBytes, r.text],
+    ROOM.rules,
+  );
+  for (const rule of rules) writer.push(rule);
+  return writer.finish();
+}
+
+function walkPieces(walks: Iterable<PacketWalk>): PieceTable {
+  const writer = writePieces<PacketWalk>((w) => [w.frame, JSON.stringify(pageWalk(w))], ROOM.walks);
+  for (const walk of walks) writer.push(walk);
+  return writer.finish();
+}
+
+function headsOf(tables: Readonly<Record<TableName, PieceTable>>): PageHead['tables'] {
+  const head = ({ total, pieces }: PieceTable): PageHead['tables'][TableName] => ({ total, pieces });
+  const { packets, lines, differences, rules, walks } = tables;
+  return {
+    packets: head(packets),
+    lines: head(lines),
+    differences: head(differences),
+    rules: head(rules),
+    walks: head(walks),
+  };
+}
+
+function hashOf(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}

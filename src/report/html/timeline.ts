@@ -1,0 +1,109 @@
+import { span } from '../time.js';
+import type { LineStanding } from './data.js';
+import type { StandingLine } from './lines.js';
+import { html, type Markup } from './markup.js';
+
+const BINS = 120;
+const WIDTH = 960;
+const HALF = 70;
+const AXIS = 16;
+
+/** Which side of the time line a line is drawn on. */
+const SIDES: Readonly<Record<LineStanding, { readonly above: boolean; readonly below: boolean }>> = {
+  alike: { above: true, below: true },
+  'field differs': { above: true, below: true },
+  'only simulated': { above: true, below: false },
+  'only on the host': { above: false, below: true },
+  lost: { above: true, below: false },
+  undecidable: { above: true, below: false },
+};
+
+interface Bin {
+  readonly counts: Map<LineStanding, number>;
+}
+
+/**
+ * Predicted lines above the axis, the host's below it, what is alike in one colour on both sides. Each bar that has a
+ * difference leads to its lines.
+ * @param end ns since capture start
+ */
+export function timeline(lines: readonly StandingLine[], end: number): Markup {
+  const last = Math.max(1, end, lines.at(-1)?.time ?? 0);
+  const first = Math.min(0, lines[0]?.time ?? 0);
+  const width = (last - first) / BINS;
+  const bins = Array.from({ length: BINS }, (): Bin => ({ counts: new Map() }));
+  for (const { time, standing } of lines) {
+    const { counts } = bins[Math.min(BINS - 1, Math.floor((time - first) / width))];
+    counts.set(standing, (counts.get(standing) ?? 0) + 1);
+  }
+  const highest = Math.max(1, ...bins.flatMap((bin) => [height(bin, 'above'), height(bin, 'below')]));
+  const wrong = lines.filter((line) => line.standing !== 'alike').length;
+  const label = `Log lines over ${span(last - first)}: ${lines.length}, ${wrong} of them not alike. Predicted above, logged by the host below.`;
+  return html`<svg
+    class="timeline"
+    viewBox="0 0 ${WIDTH} ${2 * HALF + AXIS}"
+    role="group"
+    aria-label="${label}"
+  >
+    <line class="axis" x1="0" x2="${WIDTH}" y1="${HALF}" y2="${HALF}" />
+    <text x="0" y="${HALF + 12}">${stamp(first)}</text>
+    <text x="${WIDTH}" y="${HALF + 12}" text-anchor="end">${stamp(last)}</text>
+    <text class="side" x="0" y="10">predicted</text>
+    <text class="side" x="0" y="${2 * HALF + AXIS - 3}">host</text>
+    ${bins.map((bin, i) => binMarkup(bin, i, highest, [first + i * width, first + (i + 1) * width]))}
+  </svg>`;
+}
+
+function height({ counts }: Bin, side: 'above' | 'below'): number {
+  let sum = 0;
+  for (const [standing, n] of counts) if (SIDES[standing][side]) sum += n;
+  return sum;
+}
+
+function binMarkup(
+  bin: Bin,
+  index: number,
+  highest: number,
+  [from, to]: readonly [number, number],
+): Markup | null {
+  if (bin.counts.size === 0) return null;
+  const step = WIDTH / BINS;
+  const bars = (['above', 'below'] as const).flatMap((side) => {
+    let y = side === 'above' ? HALF : HALF + AXIS;
+    return [...bin.counts]
+      .filter(([standing]) => SIDES[standing][side])
+      .map(([standing, n]) => {
+        const tall = Math.max(2, (n / highest) * (HALF - 14));
+        const top = side === 'above' ? y - tall : y;
+        y += side === 'above' ? -tall : tall;
+        return html`<rect
+          class="${classOf(standing)}"
+          x="${round(index * step)}"
+          y="${round(top)}"
+          width="${round(step - 1)}"
+          height="${round(tall)}"
+        />`;
+      });
+  });
+  const title = `${stamp(from)} to ${stamp(to)}: ${[...bin.counts].map(([s, n]) => `${n} ${s}`).join(', ')}`;
+  const isWrong = [...bin.counts.keys()].some((standing) => standing !== 'alike');
+  return html`<a
+    href="#time=${Math.floor(from / 1000)}-${Math.ceil(to / 1000)}"
+    tabindex="${isWrong ? 0 : -1}"
+    aria-label="${title}"
+    ><title>${title}</title>${bars}</a
+  >`;
+}
+
+/** The name that style sheet and script know a standing by. */
+function classOf(standing: LineStanding): string {
+  return standing.replaceAll(' ', '-');
+}
+
+function stamp(ns: number): string {
+  return `${(ns / 1e9).toFixed(3)} s`;
+}
+
+function round(n: number): number {
+  return Math.round(n * 10) / 10;
+}
