@@ -210,7 +210,8 @@ export function setUpdate(statement: SetUpdate, lookup: Lookup): RunningStatemen
         set.remove(fields);
         return Flow.continue;
       }
-      const value = readData?.(packet, context) ?? null;
+      const value = readData ? readData(packet, context) : null;
+      if (value === undefined) return Flow.break;
       const make = (key: SetElement['key']): SetElement => ({
         key,
         data: value === null ? data : set.dataConstant(value),

@@ -36,4 +36,6 @@ export interface RunningStatement {
   explain?(packet: Packet, context: Context, result: StatementResult): readonly Condition[];
   /** As it would be listed now, with its counts. @param now ns since capture start */
   readonly listed?: (now: number) => Statement;
+  /** Of a set's element: it has nothing left to count, so that the set lets the element go (`nft_rhash_gc()`). */
+  readonly idle?: () => boolean;
 }

@@ -197,7 +197,7 @@ export class LiveSet {
 
   /** The live elements with what they have counted, in the order in which nft lists them. */
   listed(now: number): SetElement[] {
-    const alive = [...this.all].filter((element) => isAlive(element, now));
+    const alive = [...this.all].filter((e) => isAlive(e, now) && !e.statements.some((s) => s.idle?.()));
     if (this.changed) alive.sort((a, b) => this.order(a, b));
     return alive.map((element) => listedElement(element, now));
   }

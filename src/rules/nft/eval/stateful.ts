@@ -13,6 +13,8 @@ export interface Stateful<T> {
   /** What a test saw. */
   readonly saw?: () => string;
   readonly listed: (now: number) => T;
+  /** It has nothing left to remember: what a set's gc looks for in its elements. */
+  readonly idle?: () => boolean;
 }
 
 /** `nft_counter_do_eval()`. */
@@ -76,9 +78,11 @@ export function quota<T extends QuotaValues>(from: T): Stateful<T> {
 /** `nft_connlimit_do_eval()` (net/netfilter/nft_connlimit.c). */
 export function connectionLimit(from: ConnectionLimit): Stateful<ConnectionLimit> {
   const list: ConnectionList = { tuples: [], cleanedAt: -1, heldThen: 0 };
+  let world: Context | null = null;
   return {
     run(packet, context) {
       const { connection } = context;
+      world = context;
       const tuple = connection ? connection.original : context.tupleOf(packet);
       if (!tuple) return Verdict.drop;
       const confirmed = connection !== null && (connection.status & CtStatus.confirmed) !== 0;
@@ -86,6 +90,7 @@ export function connectionLimit(from: ConnectionLimit): Stateful<ConnectionLimit
       return list.tuples.length > from.count === from.over ? Flow.continue : Flow.break;
     },
     saw: () => `${list.tuples.length} connections`,
+    idle: () => list.tuples.every(({ tuple, zone }) => !world?.findConnection(tuple, zone)),
     listed: () => from,
   };
 }
@@ -108,12 +113,13 @@ export function asStatement<T extends Statement>(
   state: Stateful<T>,
   text?: string,
 ): RunningStatement {
-  const { run, listed, saw } = state;
-  if (!saw || text === undefined) return { statement, run, listed };
+  const { run, listed, saw, idle } = state;
+  if (!saw || text === undefined) return { statement, run, listed, idle };
   return {
     statement,
     run,
     listed,
+    idle,
     explain: (_packet, _context, result) => [
       {
         name: statement.kind,

@@ -21,6 +21,8 @@ import { asStatement, connectionLimit, counter, last, limit, quota, type Statefu
 
 /** How many levels of sets' statements are followed; nft allows one. */
 const DEEPEST = 4;
+/** What nft asks for where a dynamic set was given no size. */
+const DYNAMIC_SIZE = 65_535;
 
 /** A table while it runs: its sets and objects, and what makes its rules' statements ready. */
 export class RunningTable implements Lookup {
@@ -57,7 +59,7 @@ export class RunningTable implements Lookup {
       key: set.key,
       data: typeof set.data === 'string' ? [] : (set.data ?? []),
       timeout: set.timeout ?? 0,
-      size: set.size ?? Infinity,
+      size: set.size ?? (set.flags.includes('dynamic') ? DYNAMIC_SIZE : Infinity),
       statements: set.statements,
       start: (statement) => this.start(statement),
       result: (data) => this.resultOf(data),
