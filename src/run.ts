@@ -1,20 +1,26 @@
 import type { FrameSource } from './capture/frame.js';
+import type { RememberedFrames } from './capture/remember.js';
 import { fromEntries } from './compare/entries.js';
 import { compareLines } from './compare/compare.js';
 import type { WritingRule } from './compare/pairs.js';
 import type { Comparison } from './compare/result.js';
 import type { PredictedLine } from './engine/events.js';
+import type { Observer } from './engine/observer.js';
 import { Replay, type ReplayOptions } from './engine/replay.js';
-import type { Sinks } from './engine/kernel.js';
+import type { Sinks } from './engine/world.js';
 import type { ReplayWith } from './explain/why.js';
 import { printIpsetSave } from './frontend/ipset/print.js';
 import { readIpsetSave } from './frontend/ipset/read.js';
+import type { Finding } from './explain/finding.js';
+import { findCauses, type Limits } from './explain/findings.js';
+import type { Trial, World } from './explain/hypotheses/hypothesis.js';
 import type { Given } from './given.js';
 import type { ObservedEntry } from './observed/entry.js';
 import { readLog, type LogSource } from './observed/readLog.js';
 import type { LogOptions } from './rules/context.js';
 import { unknownMatch } from './rules/matches/unknown.js';
 import { type Rule, ruleAddress, type Ruleset } from './rules/model.js';
+import type { IpSets } from './rules/sets/set.js';
 import { setView } from './rules/sets/view.js';
 import { log } from './rules/targets/log.js';
 import { Diagnostics } from './source/diagnostic.js';
@@ -31,6 +37,8 @@ export interface ReplaySinks extends Partial<Omit<Sinks, 'line'>> {
 
 export interface RunOptions extends Pick<ReplayOptions, 'observer' | 'seed' | 'device' | 'admits'> {
   readonly sinks?: ReplaySinks;
+  /** false: the lines go to the sink alone, so that a capture without an end takes no memory. */
+  readonly keepsLines?: boolean;
 }
 
 /** Runs a capture, already opened, through the simulated host. */
@@ -41,7 +49,7 @@ export async function runReplay(
 ): Promise<ReplayResult> {
   const lines: PredictedLine[] = [];
   const clock = { now: 0 };
-  const { sinks = {} } = options;
+  const { sinks = {}, keepsLines = true } = options;
   const replay = new Replay(
     {
       ruleset: given.ruleset,
@@ -55,7 +63,7 @@ export async function runReplay(
         ...sinks,
         sent: (passage) => sinks.sent?.(passage),
         line: (line) => {
-          lines.push(line);
+          if (keepsLines) lines.push(line);
           sinks.line?.(line);
         },
       },
@@ -111,8 +119,44 @@ export function compareWithLog(
   });
 }
 
+/** A copy of sets as they are now, made anew each time it is asked for. */
+export function keepSets(sets: IpSets): () => IpSets {
+  const text = printIpsetSave(sets, 0);
+  return () => readIpsetSave(text, '', new Diagnostics());
+}
+
+export interface CausesOptions {
+  readonly frames: RememberedFrames;
+  readonly given: Given;
+  /** The sets as they were before the first replay. */
+  readonly sets: () => IpSets;
+  readonly observed: readonly ObservedEntry[];
+  readonly limits?: Limits;
+  readonly seed?: number;
+  readonly device?: string;
+}
+
+/** Says what is different between what was given and the host, by replaying with it (src/explain/findings.ts). */
+export function causes({ frames, given, sets, observed, limits, seed, device }: CausesOptions): Promise<Finding[]> {
+  const { ruleset, host } = given;
+  const world: World = { ruleset, host, sets };
+  const tryWorld = async (change: Partial<World>, observer?: Observer): Promise<Trial> => {
+    const { sets: fresh, ...rest } = { ...world, ...change };
+    const source = frames.again();
+    let sent = 0;
+    const sinks: ReplaySinks = { sent: () => sent++ };
+    const result = await runReplay(source, { ...given, ...rest, sets: fresh() }, { observer, sinks, seed, device });
+    const { accounted, unexplained } = result.replay.counts;
+    return {
+      comparison: compareWithLog(result, observed, source),
+      astray: Math.abs(sent - accounted) + unexplained,
+    };
+  };
+  return findCauses({ world, tryWorld, limits });
+}
+
 /** The rules that write a prefix; a test that is not modelled leaves it open when they do. */
-function rulesByPrefix(ruleset: Ruleset): (prefix: string) => readonly WritingRule[] {
+export function rulesByPrefix(ruleset: Ruleset): (prefix: string) => readonly WritingRule[] {
   const byPrefix = new Map<string, Rule[]>();
   for (const { chains } of ruleset.tables)
     for (const { rules } of chains.values())

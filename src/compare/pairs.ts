@@ -33,7 +33,8 @@ export interface PairReaderOptions {
   readonly isUncaptured: (line: ObservedLine) => boolean;
 }
 
-const NEVER_SEEN = 'the host made this packet and dropped it before it could be captured';
+/** The reason of a difference that may lie in the capture alone. */
+export const NEVER_SEEN = 'the host made this packet and dropped it before it could be captured';
 
 /** Turns the pairs of one window after another into differences. */
 export function createPairReader(options: PairReaderOptions): {

@@ -1,0 +1,227 @@
+import type { Difference } from '../../compare/result.js';
+import { fields } from '../../klog/fields.js';
+import { parse } from '../../klog/parse.js';
+import type { LogOptions } from '../../rules/context.js';
+import type { Chain, Rule, Ruleset } from '../../rules/model.js';
+import { log } from '../../rules/targets/log.js';
+import { chainAddress } from '../describe.js';
+import type { Trial, World } from './hypothesis.js';
+import { isOpen } from './score.js';
+import type { Visit, Walks } from './walks.js';
+
+/** Where the differences are, and what they show. */
+export interface Clues {
+  readonly world: World;
+  readonly walks: Walks;
+  /** The frames whose lines differ. */
+  readonly frames: ReadonlySet<number>;
+  /** Rules that were tried, those that most of the differing packets met first. */
+  readonly rules: readonly MetRule[];
+  /** Base chains whose end was reached. */
+  readonly policies: readonly Met<Chain>[];
+  /** Places before a rule, or behind the last one, that differing packets passed. */
+  readonly gaps: readonly Gap[];
+  /** Lines that only the host has. */
+  readonly hostLines: readonly HostLine[];
+  /** The same by prefix. */
+  readonly prefixes: readonly Prefixed[];
+  /** The host's lines with a prefix that no given rule has: whatever is otherwise makes such a rule. */
+  readonly foreignLines: number;
+  /** The frame that a difference is about; 0: not known. */
+  readonly frameOf: (difference: Difference) => number;
+  /** Fields of paired lines that differ. */
+  readonly fields: readonly FieldClue[];
+  /** Rules, and places for one, in the whole ruleset: among so many is the cause. */
+  readonly places: number;
+}
+
+export interface Met<T> {
+  readonly what: T;
+  /** Differing frames that met it. */
+  readonly frames: ReadonlySet<number>;
+}
+
+export interface MetRule extends Met<Rule> {
+  /** Differing frames that it matched. */
+  readonly hits: ReadonlySet<number>;
+  /** Whether it matched any packet at all. */
+  readonly isHit: boolean;
+}
+
+export interface Gap {
+  readonly chain: Chain;
+  /** 0-based index of the rule behind it. */
+  readonly at: number;
+  readonly frames: ReadonlySet<number>;
+  /** The same for places between which no rule matched any of the differing packets. */
+  readonly reach: string;
+}
+
+export interface HostLine {
+  /** 0: not known. */
+  readonly frame: number;
+  readonly text: string;
+  readonly fields: ReadonlyMap<string, string>;
+}
+
+export interface Prefixed {
+  readonly prefix: string;
+  readonly lines: readonly HostLine[];
+}
+
+export interface FieldClue {
+  readonly frame: number;
+  readonly field: string;
+  readonly simulated: string | null;
+  readonly host: string | null;
+}
+
+/** @param base the trial of the world as given, of which `walks` is the record */
+export function findClues(world: World, base: Trial, walks: Walks): Clues {
+  const wrong = base.comparison.differences.filter(isOpen);
+  const frameOf = (d: Difference): number => d.frame || walks.frameOf(d.line, d.time);
+  const frames = new Set(wrong.map(frameOf));
+  frames.delete(0);
+  const rules = new Map<Rule, Set<number>>();
+  const policies = new Map<Chain, Set<number>>();
+  const gaps = new Map<Chain, Set<number>[]>();
+  for (const visit of walks.visits) {
+    const differs = frames.has(visit.frame);
+    const { chain, reached, frame } = visit;
+    const own = at(gaps, chain, () =>
+      Array.from({ length: chain.rules.length + 1 }, () => new Set<number>()),
+    );
+    for (let i = 0; i <= reached; i++) {
+      if (differs) own[i]?.add(frame);
+      const rule = chain.rules[i] as Rule | undefined;
+      const met = rule && at(rules, rule, () => new Set());
+      if (differs) met?.add(frame);
+    }
+    if (reached === chain.rules.length && chain.base) {
+      const met = at(policies, chain, () => new Set());
+      if (differs) met.add(frame);
+    }
+  }
+  const hostLines = wrong.flatMap((d) =>
+    d.host !== null && d.simulated === null ? [hostLine(d, frameOf(d))] : [],
+  );
+  const prefixes = linesByPrefix(hostLines);
+  const known = prefixesOf(world.ruleset);
+  let places = 0;
+  for (const table of world.ruleset.tables)
+    for (const chain of table.chains.values()) places += chain.rules.length + 1;
+  return {
+    world,
+    walks,
+    frames,
+    rules: sorted(
+      [...rules].map(([what, met]) => {
+        const all = walks.hits.get(what);
+        const hits = new Set([...met].filter((frame) => all?.has(frame)));
+        return { what, frames: met, hits, isHit: all !== undefined };
+      }),
+    ),
+    policies: sorted([...policies].map(([what, met]) => ({ what, frames: met }))),
+    gaps: sorted(
+      [...gaps].flatMap(([chain, sets]) => {
+        let reach = 0;
+        return sets
+          .map((met, i): Gap => {
+            const before = walks.hits.get(chain.rules[i - 1]);
+            if (i > 0 && before && [...met].some((frame) => before.has(frame))) reach++;
+            return { chain, at: i, frames: met, reach: `${chainAddress(chain)} ${reach} ${met.size}` };
+          })
+          .filter((gap) => gap.frames.size > 0);
+      }),
+    ),
+    hostLines,
+    prefixes,
+    foreignLines: hostLines.filter((l) => !known.has(l.fields.get('PREFIX') ?? '')).length,
+    frameOf,
+    fields: wrong.flatMap((d) =>
+      d.kind === 'field' && d.field !== null
+        ? [{ frame: d.frame, field: d.field, simulated: d.simulated, host: d.host }]
+        : [],
+    ),
+    places,
+  };
+}
+
+function at<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}
+
+function sorted<T extends { readonly frames: ReadonlySet<number> }>(list: T[]): T[] {
+  return list.sort((a, b) => b.frames.size - a.frames.size);
+}
+
+function hostLine({ host, line }: Difference, frame: number): HostLine {
+  const text = host ?? line;
+  const record = parse(text);
+  return { frame, text, fields: record ? fields(record) : new Map<string, string>() };
+}
+
+function linesByPrefix(lines: readonly HostLine[]): Prefixed[] {
+  const by = new Map<string, HostLine[]>();
+  for (const line of lines) {
+    const prefix = line.fields.get('PREFIX');
+    if (prefix !== undefined) at(by, prefix, () => []).push(line);
+  }
+  return [...by].map(([prefix, list]) => ({ prefix, lines: list })).slice(0, 8);
+}
+
+function prefixesOf({ tables }: Ruleset): Set<string> {
+  const out = new Set<string>();
+  for (const { chains } of tables)
+    for (const { rules } of chains.values())
+      for (const { steps } of rules) {
+        const last = steps[steps.length - 1];
+        if (last.kind === 'target' && last.definition === log) out.add((last.data as LogOptions).prefix);
+      }
+  return out;
+}
+
+/** The differing packets' traits where they came into a chain, the frequent ones first. */
+export function traitsIn(clues: Clues, chain: Chain): string[] {
+  const counts = new Map<string, number>();
+  for (const visit of clues.walks.visits)
+    if (visit.chain === chain && clues.frames.has(visit.frame))
+      for (const trait of visit.traits) counts.set(trait, (counts.get(trait) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([trait]) => trait);
+}
+
+/**
+ * The shortest words that hold for what passed a place by `frames` and for nothing that passed it by `others`;
+ * '' where nothing needs to be told apart, null where no two words do it.
+ */
+export function wordsApart(
+  visits: readonly Visit[],
+  gap: Pick<Gap, 'chain' | 'at'>,
+  frames: ReadonlySet<number>,
+  others: ReadonlySet<number>,
+): string | null {
+  const here = visits.filter((v) => v.chain === gap.chain && v.reached >= gap.at);
+  const ours = here.filter((v) => frames.has(v.frame));
+  const theirs = here.filter((v) => others.has(v.frame) && !frames.has(v.frame));
+  if (ours.length === 0) return null;
+  if (theirs.length === 0) return '';
+  const shared = ours[0].traits.filter((t) => ours.every((v) => v.traits.includes(t)));
+  const lets = (traits: readonly string[]): boolean =>
+    theirs.some((v) => traits.every((t) => v.traits.includes(t)));
+  for (const one of shared) if (!lets([one])) return one;
+  for (const [i, one] of shared.entries())
+    for (const two of shared.slice(i + 1)) if (!lets([one, two])) return joined(one, two);
+  return null;
+}
+
+/** `-p udp` is said once. */
+function joined(one: string, two: string): string {
+  const protocol = /^-p \S+/.exec(two)?.[0];
+  return protocol && one.startsWith(protocol)
+    ? two === protocol
+      ? one
+      : `${one}${two.slice(protocol.length)}`
+    : `${one} ${two}`;
+}

@@ -1,0 +1,130 @@
+import type { Difference } from '../../compare/result.js';
+import type { Evidence, Finding, Suspect } from '../finding.js';
+import type { Trial, Tried } from './hypothesis.js';
+import { costOfNoCause, differenceKey, isOpen, openCount } from './score.js';
+
+/** Findings told at most; what is far less likely than the best is not worth reading. */
+const MOST_FINDINGS = 5;
+const MOST_EVIDENCE = 6;
+/** Bits by which a suspect may be less likely than the best and still be told. */
+const WORTH_TELLING = 20;
+
+/** Places that are put in order at most. */
+const MOST_ALIKE = 200;
+
+/** All hypotheses about one suspect: it is as likely as they are together. */
+interface Group {
+  best: Tried;
+  /** Sum of 2^-bits, relative to the best of all. */
+  weight: number;
+}
+
+/**
+ * The findings that the trials come to, best first. A suspect is as likely as all the ways in which it may be
+ * otherwise together; the likeliest of them is told.
+ * @param base the trial of the world as given
+ */
+export function rank(tried: readonly Tried[], base: Trial): Finding[] {
+  const total = openCount(base);
+  const least = Math.min(...tried.map((t) => t.score.bits), costOfNoCause(base));
+  const groups = new Map<string, Group>();
+  let sum = 0;
+  for (const one of tried) {
+    const weight = 2 ** (least - one.score.bits);
+    sum += weight;
+    const key = suspectKey(one.hypothesis.suspect);
+    const group = groups.get(key);
+    if (!group) groups.set(key, { best: one, weight });
+    else {
+      group.weight += weight;
+      if (one.score.bits < group.best.score.bits) group.best = one;
+    }
+  }
+  const sorted = middleFirst([...groups.values()].sort((a, b) => b.weight - a.weight));
+  return sorted
+    .filter((g) => g.weight >= sorted[0].weight * 2 ** -WORTH_TELLING)
+    .slice(0, MOST_FINDINGS)
+    .map(({ best, weight }) => {
+      const { hypothesis, trial, score } = best;
+      const explained = total - score.left;
+      return {
+        ...hypothesis.claim,
+        confidence: round((weight / sum) * (explained / total)),
+        explains: explained,
+        left: score.left,
+        suspect: hypothesis.suspect,
+        evidence: evidence(base, trial),
+      };
+    });
+}
+
+function round(share: number): number {
+  return Math.round(share * 1000) / 1000;
+}
+
+function suspectKey(suspect: Suspect | null): string {
+  return JSON.stringify(suspect && 'chain' in suspect ? { ...suspect, text: '' } : suspect);
+}
+
+/**
+ * Where a rule is missing and neighbouring places do equally well, the middle one is told first: it is nearest to
+ * all of them.
+ */
+function middleFirst(groups: Group[]): Group[] {
+  const [first] = groups;
+  if (groups.length === 0 || chainOf(first) === null) return groups;
+  const alike = groups.filter(
+    (g) => chainOf(g) !== null && Math.abs(Math.log2(g.weight / first.weight)) < 0.1,
+  );
+  if (alike.length < 2 || alike.length > MOST_ALIKE) return groups;
+  const chains = new Map<string, Group[]>();
+  for (const group of alike) {
+    const chain = chainOf(group) as string;
+    const others = chains.get(chain);
+    if (others) others.push(group);
+    else chains.set(chain, [group]);
+  }
+  const byChain = [...chains.values()].sort((a, b) => b.length - a.length);
+  return [...byChain.flatMap(spread), ...groups.filter((g) => !alike.includes(g))];
+}
+
+/** The chain where a rule is missing; null for findings of other kinds. */
+function chainOf({ best: { hypothesis } }: Group): string | null {
+  return hypothesis.claim.kind === 'ruleMissing' ? hypothesis.claim.facts.chain : null;
+}
+
+function placeOf({ best: { hypothesis } }: Group): number {
+  return hypothesis.suspect && 'chain' in hypothesis.suspect ? (hypothesis.suspect.rule ?? 0) : 0;
+}
+
+/** The middle one, and then always the one that is farthest from all before. */
+function spread(groups: readonly Group[]): Group[] {
+  const left = [...groups].sort((a, b) => placeOf(b) - placeOf(a));
+  const out = left.splice(left.length >> 1, 1);
+  while (left.length > 0) {
+    const distance = (g: Group): number => Math.min(...out.map((o) => Math.abs(placeOf(o) - placeOf(g))));
+    const next = left.reduce((a, b) => (distance(b) > distance(a) ? b : a));
+    out.push(...left.splice(left.indexOf(next), 1));
+  }
+  return out;
+}
+
+/** The differences that are gone. */
+function evidence(base: Trial, trial: Trial): Evidence[] {
+  const left = new Set(trial.comparison.differences.map(differenceKey));
+  return base.comparison.differences
+    .filter((d) => isOpen(d) && !left.has(differenceKey(d)))
+    .slice(0, MOST_EVIDENCE)
+    .map((d) => ({ frame: d.frame, text: evidenceText(d) }));
+}
+
+function evidenceText({ kind, field, simulated, host, line }: Difference): string {
+  switch (kind) {
+    case 'onlyHost':
+      return `only on the host: ${line}`;
+    case 'onlySimulated':
+      return `only simulated: ${line}`;
+    default:
+      return `${field ?? ''} ${host ?? 'none'} on the host, ${simulated ?? 'none'} simulated: ${line}`;
+  }
+}

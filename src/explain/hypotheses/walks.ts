@@ -1,0 +1,140 @@
+import type { Observer } from '../../engine/observer.js';
+import type { Passage } from '../../engine/passage.js';
+import { formatLine } from '../../klog/describe.js';
+import { addressText } from '../../packet/addresses.js';
+import { u8 } from '../../packet/bytes.js';
+import { Protocol } from '../../packet/numbers.js';
+import { hasPorts } from '../../packet/rewrite.js';
+import { packetKey } from '../../compare/identity.js';
+import { CtState } from '../../rules/connection.js';
+import type { Chain, Rule, Ruleset } from '../../rules/model.js';
+import { Outcome } from '../../rules/verdict.js';
+import { protocolName } from '../../rules/protocols.js';
+
+/** One packet's way through one chain. */
+export interface Visit {
+  readonly chain: Chain;
+  readonly frame: number;
+  /** The index of the last rule tried; as many as there are rules: the chain's end was reached. */
+  reached: number;
+  /** What rules could ask of the packet as it came to the chain, as iptables spells it. */
+  readonly traits: readonly string[];
+}
+
+/** Visits kept: what is beyond has no part in where the cause is looked for. */
+const MOST_VISITS = 200_000;
+
+/** Where every packet of a replay went. */
+export interface Walks extends Observer {
+  readonly visits: readonly Visit[];
+  /** The frames whose packets a rule matched. */
+  readonly hits: ReadonlyMap<Rule, ReadonlySet<number>>;
+  /** The frame of a packet that a line tells of, nearest in time (ns); 0 for none. */
+  frameOf(line: string, time: number): number;
+}
+
+const PLAIN = {
+  prefix: '',
+  level: 4,
+  tcpSequence: false,
+  tcpOptions: false,
+  ipOptions: false,
+  uid: false,
+  macDecode: false,
+};
+
+export function recordWalks(ruleset: Ruleset): Walks {
+  const indexOf = new Map<Rule, number>();
+  for (const table of ruleset.tables)
+    for (const chain of table.chains.values()) chain.rules.forEach((rule, i) => indexOf.set(rule, i));
+  const visits: Visit[] = [];
+  const hits = new Map<Rule, Set<number>>();
+  const open = new WeakMap<Passage, Map<Chain, Visit>>();
+  const frames = new Map<string, { frame: number; time: number }[]>();
+
+  const note = ({ packet }: Passage): void => {
+    const key = packetKey(formatLine(packet, PLAIN));
+    if (key === '') return;
+    const list = frames.get(key) ?? [];
+    frames.set(key, list);
+    if (list.length < 1000 && list[list.length - 1]?.frame !== packet.frame)
+      list.push({ frame: packet.frame, time: packet.time });
+  };
+  const visit = (chain: Chain, passage: Passage): Visit | undefined => open.get(passage)?.get(chain);
+
+  return {
+    visits,
+    hits,
+    frameOf(line, time) {
+      const about = (text: string): { frame: number; time: number }[] => frames.get(packetKey(text)) ?? [];
+      const bracket = line.indexOf('[');
+      const found = [...about(line), ...(bracket < 0 ? [] : about(line.slice(bracket)))];
+      let best = 0;
+      let distance = Infinity;
+      for (const { frame, time: at } of found)
+        if (Math.abs(at - time) < distance) {
+          best = frame;
+          distance = Math.abs(at - time);
+        }
+      return best;
+    },
+    packet: note,
+    hook: (_hook, passage) => note(passage),
+    enter(chain, _by, passage) {
+      if (visits.length >= MOST_VISITS) return;
+      let chains = open.get(passage);
+      if (!chains) open.set(passage, (chains = new Map<Chain, Visit>()));
+      const made: Visit = { chain, frame: passage.packet.frame, reached: -1, traits: traitsOf(passage) };
+      if (chain.rules.length === 0) made.reached = 0;
+      chains.set(chain, made);
+      visits.push(made);
+    },
+    skip: () => undefined,
+    rule(rule, outcome, _conditions, passage) {
+      if (outcome !== Outcome.miss) {
+        const known = hits.get(rule);
+        if (known) known.add(passage.packet.frame);
+        else hits.set(rule, new Set([passage.packet.frame]));
+      }
+      const at = visit(rule.chain, passage);
+      if (at) at.reached = Math.max(at.reached, indexOf.get(rule) ?? 0);
+    },
+    verdict(rule, chain, _verdict, passage) {
+      const at = rule === null ? visit(chain, passage) : undefined;
+      if (at) at.reached = chain.rules.length;
+    },
+    change: () => undefined,
+    route: () => undefined,
+    end: () => undefined,
+  };
+}
+
+const STATES = new Map<number, string>([
+  [CtState.new, 'NEW'],
+  [CtState.established, 'ESTABLISHED'],
+  [CtState.related, 'RELATED'],
+  [CtState.invalid, 'INVALID'],
+  [CtState.untracked, 'UNTRACKED'],
+]);
+
+function traitsOf({ packet, state }: Passage): string[] {
+  const protocol = protocolName(packet.protocol);
+  const suffix = packet.version === 4 ? '/32' : '/128';
+  const out = [`-p ${protocol}`];
+  if (packet.in) out.push(`-i ${packet.in.name}`);
+  if (packet.out) out.push(`-o ${packet.out.name}`);
+  const known = STATES.get(state);
+  if (known) out.push(`-m conntrack --ctstate ${known}`);
+  out.push(
+    `-s ${addressText(packet, 'source')}${suffix}`,
+    `-d ${addressText(packet, 'destination')}${suffix}`,
+  );
+  if (packet.hasTransport && hasPorts(packet.protocol) && /^(tcp|udp|sctp|dccp)$/.test(protocol))
+    out.push(
+      `-p ${protocol} -m ${protocol} --sport ${packet.sourcePort}`,
+      `-p ${protocol} -m ${protocol} --dport ${packet.destinationPort}`,
+    );
+  else if (packet.hasTransport && packet.protocol === Protocol.icmp)
+    out.push(`-p icmp -m icmp --icmp-type ${u8(packet.data, packet.transport)}`);
+  return out;
+}
