@@ -33,7 +33,6 @@ const TRACKING_MATCHES = new Set([
 ]);
 const TRACKING_TARGETS = new Set([
   'CT',
-  'NOTRACK',
   'CONNMARK',
   'CONNSECMARK',
   'SYNPROXY',
@@ -80,7 +79,9 @@ function needsTracking(chain: CompiledChain): boolean {
     rule.steps.some((step) => {
       if (step.kind === StepKind.statement) return statementNeedsTracking(step.statement.statement);
       if (step.kind === StepKind.match) return TRACKING_MATCHES.has(step.definition.name);
-      return step.kind === StepKind.target && TRACKING_TARGETS.has(step.definition.name);
+      if (step.kind !== StepKind.target || !TRACKING_TARGETS.has(step.definition.name)) return false;
+      // What only says not to track needs no tracking (`xt_ct_tg_check()`).
+      return (step.data as { readonly notrack?: boolean } | null)?.notrack !== true;
     }),
   );
 }

@@ -28,12 +28,13 @@ function about(scenario: Scenario, text: string): string {
 }
 
 /** Takes away whatever the disagreement does not need: rules, settings, packets, in halves and then one by one. */
-export async function shrink(scenario: Scenario, trials = 60): Promise<Scenario> {
+export async function shrink(scenario: Scenario, text: string, trials = 60): Promise<Scenario> {
+  const kind = text.split('\n')[0];
   let best = scenario;
   let left = trials;
   const still = async (candidate: Scenario): Promise<boolean> => {
     left--;
-    return (await trial(candidate).catch(() => '')) !== '';
+    return (await trial(candidate).catch(() => '')).startsWith(kind);
   };
   for (const part of ['packets', 'rules'] as const)
     for (
