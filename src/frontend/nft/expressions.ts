@@ -25,7 +25,7 @@ import {
 } from './selectors.js';
 import { readElementStatements } from './elementStatements.js';
 import { EXTENSION_HEADERS } from './headers.js';
-import { readNumber, type TokenStream } from './stream.js';
+import { DEEPEST, type TokenStream } from './stream.js';
 import { parseTime } from './time.js';
 
 const OPERATORS: readonly (readonly (readonly [string, BinaryOperator])[])[] = [
@@ -70,7 +70,9 @@ export function readExpression(stream: TokenStream, context: RuleContext): Expre
 function readLeftOperation(stream: TokenStream, context: RuleContext, level: number): Expression {
   if (level === OPERATORS.length) return readLeftPrimary(stream, context);
   let left = readLeftOperation(stream, context, level + 1);
+  let count = 0;
   for (let operator = takeOperator(stream, level); operator; operator = takeOperator(stream, level)) {
+    if (++count > DEEPEST) stream.refuse('too many operations');
     const shift = operator === '<<' || operator === '>>';
     const raw = readRawOperation(stream, null, level + 1);
     const fields = shift ? [{ type: 'integer', bits: 32 } as const] : fieldsOf(left);
@@ -114,15 +116,14 @@ export function readRawConcat(stream: TokenStream, context: RuleContext | null):
   const whole: Raw = joined ? { node: 'concat', parts, at } : first;
   if (context && stream.isWord('map')) {
     stream.next();
-    return { node: 'map', key: whole, map: readMapRaw(stream, context), at };
+    return { node: 'map', key: whole, map: readMapRaw(stream), at };
   }
   return whole;
 }
 
-function readMapRaw(stream: TokenStream, context: RuleContext): Raw {
+function readMapRaw(stream: TokenStream): Raw {
   const raw = readRawPrimary(stream, null);
   if (raw.node !== 'set' && raw.node !== 'reference') stream.refuse('expecting a map', raw.at ?? undefined);
-  void context;
   return raw;
 }
 
@@ -138,8 +139,11 @@ function readRawOperation(stream: TokenStream, context: RuleContext | null, leve
   if (level === OPERATORS.length) return readRawPrefix(stream, context);
   const at = stream.peek();
   let left = readRawOperation(stream, context, level + 1);
-  for (let operator = takeOperator(stream, level); operator; operator = takeOperator(stream, level))
+  let count = 0;
+  for (let operator = takeOperator(stream, level); operator; operator = takeOperator(stream, level)) {
+    if (++count > DEEPEST) stream.refuse('too many operations');
     left = { node: 'binary', operator, left, right: readRawOperation(stream, context, level + 1), at };
+  }
   return left;
 }
 
@@ -322,6 +326,8 @@ function readSelectorAfter(stream: TokenStream, start: Token, context: RuleConte
       const found = key.kind === 'word' ? metaKey(key.text) : undefined;
       if (!found)
         return stream.refuse(`unexpected ${key.text.trim() || 'end of line'}, expecting a key of meta`, key);
+      if (found.key === 'nfproto' && (context.family === 'ip' || context.family === 'ip6'))
+        stream.refuse('meta nfproto is only useful in the inet family', start);
       stream.next();
       return found;
     }
@@ -380,12 +386,17 @@ function readSelectorAfter(stream: TokenStream, start: Token, context: RuleConte
     if (stream.isSign(']')) stream.next();
     return extensionHeader(name, field, index) ?? stream.refuse(`${field} is no field of ${name}`, start);
   }
-  if (isHeader(name)) return readHeaderField(stream, name, start);
+  if (isHeader(name)) return readHeaderField(stream, name, start, context);
   if (isShortMeta(name) && !stream.isSign(':')) return metaKey(name);
   return undefined;
 }
 
-function readHeaderField(stream: TokenStream, header: string, start: Token): Selector | undefined {
+function readHeaderField(
+  stream: TokenStream,
+  header: string,
+  start: Token,
+  context: RuleContext,
+): Selector | undefined {
   const token = stream.peek();
   const field = token.text;
   if (token.kind !== 'word')
@@ -408,7 +419,9 @@ function readHeaderField(stream: TokenStream, header: string, start: Token): Sel
     stream.next();
     return found;
   }
-  const found = payloadField(header, field);
+  // Where the protocol is known from the rule, nft lists its name.
+  const known = header === 'th' ? (context.transportHeader() ?? header) : header;
+  const found = payloadField(known, field) ?? payloadField(header, field);
   if (!found) return stream.refuse(`${field} is no field of ${header}`, token);
   stream.next();
   return found;
@@ -475,5 +488,3 @@ function readModulus(stream: TokenStream): { modulus: number; seed: number | nul
   const offset = stream.takeWord('offset') ? stream.expectNumber() : 0;
   return { modulus, seed, offset };
 }
-
-export { readNumber };

@@ -73,12 +73,13 @@ const OBJECT_KINDS: readonly string[] = [
 /** The ruleset in the text's grammar, one line a thing; commands like `{ "add": { … } }` stand for what they add. */
 export function rulesetText(items: readonly unknown[]): string {
   const lines: string[] = [];
+  const filled = filledSets(items);
   for (const item of items) {
     if (!isObject(item)) continue;
     const own = isObject(item.add) ? item.add : isObject(item.create) ? item.create : item;
     for (const [kind, content] of Object.entries(own)) {
       if (!isObject(content) || kind === 'metainfo') continue;
-      const line = itemText(kind, content);
+      const line = itemText(kind, content, filled);
       if (line !== undefined) lines.push(line);
     }
   }
@@ -93,7 +94,7 @@ function handle(o: JsonObject): string {
   return typeof o.handle === 'number' ? ` # handle ${o.handle}` : '';
 }
 
-function itemText(kind: string, o: JsonObject): string | undefined {
+function itemText(kind: string, o: JsonObject, filled: ReadonlySet<string>): string | undefined {
   const place = `${family(o)} ${quoted(o.table)} ${quoted(o.name)}`;
   switch (kind) {
     case 'table': {
@@ -111,7 +112,7 @@ function itemText(kind: string, o: JsonObject): string | undefined {
     }
     case 'set':
     case 'map':
-      return `add ${kind} ${place} {${handle(o)}\n${setLines(kind, o).join('\n')}\n}`;
+      return `add ${kind} ${place} {${handle(o)}\n${setLines(kind, o, filled).join('\n')}\n}`;
     case 'flowtable': {
       const devices = listText(o.dev, (d) => quoted(d), ', ');
       return `add flowtable ${place} { hook ingress priority ${priority(o.prio)}; ${devices === '' ? '' : `devices = { ${devices} };`} }`;
@@ -154,13 +155,45 @@ function typeNames(value: unknown): string {
   return names.map((n) => (typeof n === 'string' && /^[\w ]+$/.test(n) ? n : '?')).join(' . ');
 }
 
-function setLines(kind: string, o: JsonObject): string[] {
+function setKey(o: JsonObject, name: unknown): string {
+  return JSON.stringify([family(o), o.table, name]);
+}
+
+/** The sets and maps that rules add to. */
+function filledSets(items: readonly unknown[]): ReadonlySet<string> {
+  const filled = new Set<string>();
+  for (const item of items) {
+    const rule = isObject(item) && isObject(item.rule) ? item.rule : undefined;
+    for (const statement of rule && Array.isArray(rule.expr) ? (rule.expr as unknown[]) : []) {
+      const update = isObject(statement) ? (statement.set ?? statement.map) : undefined;
+      if (!rule || !isObject(update)) continue;
+      const name = typeof update.set === 'string' ? update.set : update.map;
+      if (typeof name === 'string') filled.add(setKey(rule, name.replace(/^@/, '')));
+    }
+  }
+  return filled;
+}
+
+/**
+ * nft 1.0.6 leaves the flag `dynamic` out of its JSON. What rules add to has it, what has statements for its elements
+ * too, and else a size is what one gives to a set that is to be filled.
+ */
+function isDynamic(o: JsonObject, filled: ReadonlySet<string>): boolean {
+  if (filled.has(setKey(o, o.name))) return true;
+  const flags = Array.isArray(o.flags) ? o.flags : [o.flags];
+  const fixed = flags.includes('interval') || flags.includes('constant') || o.elem !== undefined;
+  return typeof o.size === 'number' && !fixed;
+}
+
+function setLines(kind: string, o: JsonObject, filled: ReadonlySet<string>): string[] {
   const data =
     kind === 'map'
       ? ` : ${isObject(o.map) && 'typeof' in o.map ? expressionText(o.map.typeof) : typeNames(o.map)}`
       : '';
   const lines = [`${typeText(o.type)}${data}`];
-  const flags = listText(o.flags, plain, ',');
+  const written = listText(o.flags, plain, ',');
+  const dynamic = isDynamic(o, filled) && !written.includes('dynamic');
+  const flags = [written, dynamic ? 'dynamic' : ''].filter((f) => f !== '').join(',');
   if (flags !== '') lines.push(`flags ${flags}`);
   if (o.policy !== undefined) lines.push(`policy ${plain(o.policy)}`);
   if (typeof o.size === 'number') lines.push(`size ${o.size}`);

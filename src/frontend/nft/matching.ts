@@ -1,5 +1,5 @@
 import { IpNetwork } from '../../address/ip.js';
-import type { Expression, IntegerValue, KeyField, Match, MatchOperator } from '../../rules/nft/model.js';
+import type { Expression, IntegerValue, Match, MatchOperator } from '../../rules/nft/model.js';
 import type { Token } from './lexer.js';
 import type { Raw } from './raw.js';
 import { combine, fieldsOf, isConstant, resolve, singleOf } from './resolve.js';
@@ -124,5 +124,3 @@ export function isFlagComparison(match: Match): boolean {
     return false;
   return (bitNames(left.right.type, left.right.value)?.length ?? 0) > 1;
 }
-
-export type { KeyField };

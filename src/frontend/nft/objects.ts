@@ -84,7 +84,7 @@ function readConntrackObject(
       const token = stream.peek();
       protocol = parseProtocol(token.text) ?? stream.fail('a protocol');
       stream.next();
-    } else if (stream.takeWord('l3proto')) l3proto = stream.expectWord('ip', 'ip6', 'inet') as typeof l3proto;
+    } else if (stream.takeWord('l3proto')) l3proto = stream.expectWord('ip', 'ip6', 'inet');
     else if (stream.takeWord('dport')) dport = stream.expectNumber();
     else if (stream.takeWord('timeout')) timeout = readTime(stream);
     else if (stream.takeWord('size')) size = stream.expectNumber();

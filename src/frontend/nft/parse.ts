@@ -1,6 +1,5 @@
 import type { Diagnostics } from '../../source/diagnostic.js';
 import {
-  findTable,
   type NftBaseChain,
   type NftChain,
   type NftHook,
@@ -17,7 +16,7 @@ import { readDevices, readFlowtable, readObject, readPriority, takeObjectType } 
 import { type Include, preprocess } from './preprocess.js';
 import { printElementKey } from './print.js';
 import { handleAt, readRule } from './rules.js';
-import { addElements, readSet } from './sets.js';
+import { addElements, orderElements, readSet } from './sets.js';
 import { resolve } from './resolve.js';
 import { Refusal, reportRefusal, TokenStream } from './stream.js';
 
@@ -40,11 +39,12 @@ export function parseNft(
       advice: 'Give the output of iptables-save as well: nft cannot show all that is in them.',
     });
   new Reader(new TokenStream(tokens), ruleset, diagnostics).readAll();
+  for (const table of ruleset.tables) for (const set of table.sets.values()) orderElements(set, diagnostics);
   return ruleset;
 }
 
 const FAMILIES: readonly string[] = ['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev'];
-const HOOKS: readonly string[] = [
+const HOOKS: readonly NftHook[] = [
   'prerouting',
   'input',
   'forward',
@@ -66,6 +66,9 @@ const COMMANDS: readonly string[] = [
 ];
 
 class Reader {
+  /** The tables by family and name. */
+  private readonly index = new Map<string, NftTable>();
+
   constructor(
     private readonly stream: TokenStream,
     private readonly ruleset: NftRuleset,
@@ -144,8 +147,7 @@ class Reader {
     const token = this.stream.peek();
     const name = this.stream.expectName('the name of a table');
     return (
-      findTable(this.ruleset, family, name) ??
-      this.stream.refuse(`there is no table ${family} ${name}`, token)
+      this.index.get(`${family} ${name}`) ?? this.stream.refuse(`there is no table ${family} ${name}`, token)
     );
   }
 
@@ -212,7 +214,7 @@ class Reader {
     const place = stream.place;
     const family = this.takeFamily();
     const name = stream.expectName('the name of a table');
-    let table = findTable(this.ruleset, family, name);
+    let table = this.index.get(`${family} ${name}`);
     if (!table) {
       table = {
         family,
@@ -226,6 +228,7 @@ class Reader {
         flowtables: new Map(),
       };
       this.ruleset.tables.push(table);
+      this.index.set(`${family} ${name}`, table);
     }
     if (!stream.isSign('{')) return;
     stream.next();
@@ -342,7 +345,7 @@ class Reader {
     }
     if (stream.isWord('policy')) {
       stream.next();
-      const policy = stream.expectWord('accept', 'drop') as 'accept' | 'drop';
+      const policy = stream.expectWord('accept', 'drop');
       const { base } = chain;
       if (!base) return stream.refuse('a policy needs a hook');
       base.policy = policy;
@@ -368,9 +371,9 @@ class Reader {
   private readBase(family: Family, policy: 'accept' | 'drop'): NftBaseChain {
     const { stream } = this;
     stream.expectWord('type');
-    const type = stream.expectWord('filter', 'nat', 'route') as NftBaseChain['type'];
+    const type = stream.expectWord('filter', 'nat', 'route');
     stream.expectWord('hook');
-    const hook = stream.expectWord(...HOOKS) as NftHook;
+    const hook = stream.expectWord(...HOOKS);
     let devices: string[] = [];
     if (stream.takeWord('device')) devices = [stream.expectName('an interface')];
     else if (stream.takeWord('devices')) {
@@ -415,6 +418,8 @@ class Reader {
         const only = stream.atStop() ? null : this.takeFamily();
         const { tables } = this.ruleset;
         tables.splice(0, tables.length, ...(only === null ? [] : tables.filter((t) => t.family !== only)));
+        this.index.clear();
+        for (const table of tables) this.index.set(`${table.family} ${table.name}`, table);
         return;
       }
       case 'table':
@@ -452,7 +457,10 @@ class Reader {
         const name = stream.expectName('the name of a table');
         const at = this.ruleset.tables.findIndex((t) => t.family === family && t.name === name);
         if (at < 0) missing(`table ${family} ${name}`, token);
-        else this.ruleset.tables.splice(at, 1);
+        else {
+          this.ruleset.tables.splice(at, 1);
+          this.index.delete(`${family} ${name}`);
+        }
         return;
       }
       case 'chain': {

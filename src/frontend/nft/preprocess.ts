@@ -9,7 +9,7 @@ export type Include = (
 
 const DEEPEST_INCLUDE = 16;
 /** How many tokens the uses of variables may add up to. */
-const MOST_EXPANDED = 4_000_000;
+const MOST_EXPANDED = 500_000;
 
 interface State {
   readonly output: Token[];

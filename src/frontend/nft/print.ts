@@ -14,7 +14,7 @@ import type {
 } from '../../rules/nft/model.js';
 import { protocolName } from '../../rules/protocols.js';
 import { priorityText } from './priorities.js';
-import { printElement, printExpression } from './printExpression.js';
+import { printElement, printExpression, showsHexadecimal } from './printExpression.js';
 import { printStatement, quotaText, rateText, type StatementValues } from './printStatement.js';
 import { typeName } from './sets.js';
 import { formatTime } from './time.js';
@@ -108,6 +108,9 @@ function perLine(key: readonly KeyField[]): number {
   if (key.length !== 1) return 1;
   switch (key[0].type) {
     case 'ipv4_addr':
+    case 'ct_state':
+    case 'ct_status':
+    case 'pkt_type':
       return 2;
     case 'nf_proto':
     case 'inet_proto':
@@ -118,10 +121,8 @@ function perLine(key: readonly KeyField[]): number {
     case 'uid':
     case 'gid':
     case 'tcp_flag':
-    case 'ct_state':
     case 'ct_dir':
-    case 'ct_status':
-    case 'pkt_type':
+    case 'arp_op':
       return 5;
     default:
       return 1;
@@ -150,11 +151,11 @@ function printSet(set: NftSet, family: Family, values: NftValues): string {
   // With a timeout of its own, a set needs no flag for it.
   const flags = set.flags.filter((f) => f !== 'timeout' || set.timeout === null);
   if (flags.length > 0) lines.push(`flags ${set.flags.join(',')}`);
+  if (set.autoMerge) lines.push('auto-merge');
+  if (set.statements.length > 0) lines.push(set.statements.map((s) => templateText(s, statement)).join(' '));
   if (set.timeout !== null) lines.push(`timeout ${formatTime(set.timeout)}`);
   if (set.gcInterval !== null) lines.push(`gc-interval ${formatTime(set.gcInterval)}`);
-  if (set.autoMerge) lines.push('auto-merge');
   if (set.comment !== null) lines.push(`comment "${set.comment}"`);
-  if (set.statements.length > 0) lines.push(set.statements.map((s) => templateText(s, statement)).join(' '));
   const elements = values.elements(set);
   if (elements.length > 0) lines.push(`elements = { ${elementsText(set, elements, statement)} }`);
   return `\t${set.map ? 'map' : 'set'} ${set.name} {\n${lines.map((l) => `\t\t${l}\n`).join('')}\t}\n`;
@@ -171,10 +172,11 @@ function elementsText(
   statement: (s: Statement) => string,
 ): string {
   const count = perLine(set.key);
+  const hexadecimal = set.typeofKey !== null && showsHexadecimal(set.typeofKey);
   let text = '';
   elements.forEach((element, i) => {
     if (i > 0) text += i % count === 0 ? ',\n\t\t\t     ' : ', ';
-    text += printElement(element, statement, null);
+    text += printElement(element, statement, { hexadecimal });
   });
   return text;
 }
@@ -196,7 +198,7 @@ function printChain(chain: NftChain, family: Family, values: NftValues): string 
       devices.length === 1
         ? ` device "${devices[0]}"`
         : devices.length > 1
-          ? ` devices = { ${devices.map((d) => `"${d}"`).join(', ')} }`
+          ? ` devices = { ${[...devices].sort().join(', ')} }`
           : '';
     text += `\t\ttype ${type} hook ${hook}${device} priority ${priorityText(priority, family, hook)}; policy ${policy};\n`;
   }

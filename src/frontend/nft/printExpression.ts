@@ -1,8 +1,7 @@
-import type { Expression, KeyField, SetElement, Statement } from '../../rules/nft/model.js';
+import type { Expression, SetElement, Statement } from '../../rules/nft/model.js';
 import { printConstant, type Showing } from './constants.js';
 import { isUnqualifiedMeta } from './headers.js';
 import { formatTime } from './time.js';
-import { fieldsOf } from './resolve.js';
 import { bitNames, isBitmask } from './symbols.js';
 
 /** How the statements of an element are printed: by the rule's printer, which knows the counters. */
@@ -90,8 +89,6 @@ export function printExpression(
     case 'setReference':
       return `@${expression.name}`;
     case 'map': {
-      const keys = fieldsOf(expression.key);
-      void keys;
       const own = { hexadecimal: showsHexadecimal(expression.key) };
       return `${inner(expression.key)} map ${printExpression(expression.map, statements, own)}`;
     }
@@ -117,14 +114,13 @@ function printElements(
   statements: StatementPrinter,
   showing: Showing,
 ): string {
-  return `{ ${elements.map((e) => printElement(e, statements, null, showing)).join(', ')} }`;
+  return `{ ${elements.map((e) => printElement(e, statements, showing)).join(', ')} }`;
 }
 
-/** @param dataType null: as the data itself says */
+/** An element with what is said about it, and its data. */
 export function printElement(
   element: SetElement,
   statements: StatementPrinter,
-  dataType: string | null,
   showing: Showing = {},
 ): string {
   let text = printExpression(element.key, statements, showing);
@@ -133,7 +129,6 @@ export function printElement(
   if (!element.data) return text;
   const data =
     element.data.kind === 'string' ? `"${element.data.value}"` : printExpression(element.data, statements);
-  void dataType;
   return `${text} : ${data}`;
 }
 
@@ -142,5 +137,3 @@ export function optionsText(element: Pick<SetElement, 'timeout' | 'expires' | 'c
   const expires = element.expires === null ? '' : ` expires ${formatTime(element.expires)}`;
   return `${timeout}${expires}${element.comment === null ? '' : ` comment "${element.comment}"`}`;
 }
-
-export type { KeyField };

@@ -19,7 +19,6 @@ import type {
 import { printConstant } from './constants.js';
 import { isFlagComparison } from './matching.js';
 import { optionsText, printExpression, showsHexadecimal } from './printExpression.js';
-import { isConstant } from './resolve.js';
 import { isBitmask, symbolName } from './symbols.js';
 import { formatTime } from './time.js';
 import { LOG_FLAG_ORDER, LOG_LEVELS } from './vocabulary.js';
@@ -252,5 +251,3 @@ function withoutZeroCounters(text: string, update: SetUpdate): string {
     ? text.replace(/counter packets 0 bytes 0/g, 'counter')
     : text;
 }
-
-export { isConstant };

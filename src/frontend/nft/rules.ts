@@ -50,7 +50,7 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
         ...placeOf(refusal.token ?? start),
         advice: 'Give the output of iptables-save as well: it says what nft does not.',
       });
-    else reportRefusal(refusal, diagnostics);
+    else reportRefusal(new Refusal(refusal.message, refusal.token ?? start), diagnostics);
     return {
       handle: handleAt(stream, place),
       comment: null,

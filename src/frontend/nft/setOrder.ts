@@ -1,6 +1,7 @@
 import { IpAddress } from '../../address/ip.js';
 import type { Constant, Expression, KeyField, SetElement, SetExpression } from '../../rules/nft/model.js';
 import { DATA_TYPES } from '../../rules/nft/types.js';
+import { Refusal } from './stream.js';
 import { isBitmask } from './symbols.js';
 
 /** How a set is brought into the order in which nft lists it. */
@@ -168,7 +169,9 @@ function intervals(elements: readonly SetElement[], { merge }: Ordering): readon
     if (merge && last && span.from <= last.to + 1n && isPlain(span.element) && isPlain(last.element)) {
       const to = span.to > last.to ? span.to : last.to;
       kept[kept.length - 1] = { from: last.from, to, element: last.element, merged: true };
-    } else kept.push(span);
+    } else if (!merge && last && span.from <= last.to && !(span.from === last.from && span.to === last.to))
+      throw new Refusal('conflicting intervals specified', null);
+    else kept.push(span);
   }
   return [...kept.map(spanElement), ...rest];
 }

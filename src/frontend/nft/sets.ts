@@ -83,7 +83,7 @@ export function readSet(
   set.position = positionOf(name);
   const flags = new Set<string>();
   const statements: Statement[] = [];
-  let raw: RawElement[] = [];
+  const raw: RawElement[] = [];
   stream.expectSign('{');
   for (stream.skipSeparators(); !stream.takeSign('}'); stream.skipSeparators()) {
     if (stream.atEnd()) stream.fail('"}"');
@@ -145,7 +145,7 @@ export function readSet(
         stream.next();
         stream.expectSign('=');
         stream.skipLines();
-        raw = raw.concat(readElements(stream));
+        for (const element of readElements(stream)) raw.push(element);
         return;
       default: {
         let statement = readElementStatements(stream);
@@ -156,21 +156,27 @@ export function readSet(
   }
 }
 
-/** Elements given their types and put in order after those that are there; what cannot be read is reported. */
+/** Elements given their types, behind those that are there; what cannot be read is reported. */
 export function addElements(set: NftSet, raw: readonly RawElement[], diagnostics: Diagnostics): void {
-  if (raw.length === 0) return;
   const data = dataFields(set);
-  const added: SetElement[] = [];
   for (const element of raw)
     try {
-      for (const one of resolveElement(element, set.key, data)) added.push(one);
+      for (const one of resolveElement(element, set.key, data)) set.elements.push(one);
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       reportRefusal(refusal, diagnostics);
     }
+}
+
+/** Brings a set's elements into the order in which nft lists them, once all are there. */
+export function orderElements(set: NftSet, diagnostics: Diagnostics): void {
   const interval = set.flags.includes('interval');
-  const all = set.elements.length === 0 ? added : set.elements.concat(added);
-  set.elements = [...normalised(all, { fields: set.key, interval, merge: set.autoMerge })];
+  try {
+    set.elements = [...normalised(set.elements, { fields: set.key, interval, merge: set.autoMerge })];
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    diagnostics.error(`${refusal.message} in ${set.name}`, set.position ? { position: set.position } : {});
+  }
 }
 
 /** What the data of a map's elements is read as; null of a set. */

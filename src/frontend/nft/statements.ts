@@ -27,7 +27,7 @@ import type { Token } from './lexer.js';
 import { LOG_FLAG_ORDER, LOG_LEVELS, rejection } from './vocabulary.js';
 import { makeMatch } from './matching.js';
 import type { Raw } from './raw.js';
-import { fieldsOf, resolve, resolveMap } from './resolve.js';
+import { fieldsOf, isConstant, resolve, resolveMap } from './resolve.js';
 import type { TokenStream } from './stream.js';
 
 const MATCH_OPERATORS = new Map<string, MatchOperator>([
@@ -210,7 +210,12 @@ function readSelective(stream: TokenStream, context: RuleContext): Statement {
     if (left.kind === 'meta' && left.key === 'secmark' && stream.peek().kind === 'string')
       return { kind: 'objref', object: 'secmark', name: stream.next().text };
     const raw = readRaw(stream, context);
-    return { kind: 'mangle', target: left, value: resolve(raw, fieldsOf(left)) };
+    const value = resolve(raw, fieldsOf(left));
+    const [wanted] = fieldsOf(left);
+    const given = isConstant(value) ? undefined : fieldsOf(value).at(0);
+    if (given && given.type !== 'integer' && wanted.type !== 'integer' && given.type !== wanted.type)
+      stream.refuse(`datatype mismatch: expected ${wanted.type}, expression has type ${given.type}`, start);
+    return { kind: 'mangle', target: left, value };
   }
   const operator = takeMatchOperator(stream);
   const raw = readRaw(stream, null);
@@ -370,12 +375,10 @@ function readNat(stream: TokenStream, nat: Nat['nat'], start: Token, context: Ru
       port = resolve(readRawConcat(stream, context), [PORT]);
     else if (!stream.isSign(':')) {
       if (!family) stream.refuse('ip or ip6 must be specified with address for inet tables.');
-      const place = stream.peek();
       const raw = readRawConcat(stream, context);
-      if (raw.node === 'map' && mapsToPort(raw)) addressAndPort = true;
+      if (raw.node === 'map' && mapsToPort(raw, context)) addressAndPort = true;
       address = resolve(raw, addressAndPort ? [familyField(family), PORT] : [familyField(family)]);
       if (inet && !written) written = family;
-      void place;
     }
     if (stream.takeSign(':')) port = resolve(readRawConcat(stream, context), [PORT]);
     if (port && context.transportProtocol() === null && !context.anyTransport)
@@ -416,7 +419,8 @@ function keepsFamily(
   );
 }
 
-function mapsToPort(raw: Raw & { node: 'map' }): boolean {
+function mapsToPort(raw: Raw & { node: 'map' }, context: RuleContext): boolean {
+  if (raw.map.node === 'reference') return (context.mapData(raw.map.name)?.length ?? 0) > 1;
   return raw.map.node === 'set' && raw.map.elements.some((e) => e.data?.node === 'concat');
 }
 
@@ -475,7 +479,7 @@ function updateData(stream: TokenStream, context: RuleContext, set: string): Exp
 /** `set add ip saddr timeout 1m @name`, as it was written before `add @name { … }`. */
 function readOldSetUpdate(stream: TokenStream, context: RuleContext): Statement {
   stream.next();
-  const operation = stream.expectWord('add', 'update', 'delete') as 'add' | 'update' | 'delete';
+  const operation = stream.expectWord('add', 'update', 'delete');
   const key = readExpression(stream, context);
   const timeout = stream.takeWord('timeout') ? readTime(stream) : null;
   stream.expectSign('@');
