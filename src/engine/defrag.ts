@@ -51,7 +51,10 @@ export class Defragmenter {
     if (queue.dead || !insert(queue, packet)) return null;
     const whole = assemble(queue);
     if (whole) this.queues.delete(key);
-    if (whole) whole.time = packet.time;
+    if (whole) {
+      whole.time = packet.time;
+      whole.frame = packet.frame;
+    }
     return whole;
   }
 

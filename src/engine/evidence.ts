@@ -36,9 +36,10 @@ function samePayload(a: Packet, b: Packet, from = 0): boolean {
   const left = a.data;
   const right = b.data;
   const length = Math.min(left.length - a.transport, right.length - b.transport);
-  const skip = CHECKSUM_AT.get(a.protocol) ?? -2;
+  const skip = CHECKSUM_AT.get(a.protocol) ?? -4;
+  const behind = skip + (a.protocol === Protocol.sctp ? 4 : 2);
   for (let i = from; i < length; i++) {
-    if (i === skip || i === skip + 1) continue;
+    if (i >= skip && i < behind) continue;
     if (left[a.transport + i] !== right[b.transport + i]) return false;
   }
   return true;
