@@ -142,7 +142,6 @@ export function verifyForReject(packet: Packet): ChecksumState {
     case Protocol.esp:
     case Protocol.sctp:
     case Protocol.udplite:
-    case Protocol.dccp:
       return 'good';
   }
   if (isOffloaded(packet)) return 'good';

@@ -133,6 +133,7 @@ function addTranslations(
     add('nat', `-A INPUT -j SNAT --to-source ${random.pick('192.168.1.254', '198.51.100.9')}`);
 }
 
+/** Not connlimit: how many it counts depends on when the kernel last swept its list (`last_gc`, in jiffies). */
 function matches(random: Random, level: number, chain: string, table: string): string {
   const parts: string[] = [];
   const proto = random.pick('tcp', 'tcp', 'udp', 'icmp', ...(level >= 3 ? ['sctp', '47', 'all'] : []));
@@ -174,7 +175,6 @@ function matches(random: Random, level: number, chain: string, table: string): s
         ...(level >= 3
           ? [
               `-m connbytes --connbytes ${random.pick('2:', '3:6', '200:')} --connbytes-dir ${random.pick('original', 'reply', 'both')} --connbytes-mode ${random.pick('packets', 'bytes', 'avgpkt')}`,
-              `-m connlimit --connlimit-above ${random.integer(0, 2)} --connlimit-mask ${random.pick(32, 24)}`,
               `-m conntrack --ctexpire ${random.pick('0:30', '31:120', '121:300', '301:')}`,
             ]
           : []),
