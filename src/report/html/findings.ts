@@ -3,15 +3,15 @@ import { escapeControls } from '../../source/text.js';
 import { suspectAddress } from '../suspect.js';
 import { plural } from '../verdict.js';
 import { wordsOf } from '../words.js';
-import { html, type Markup } from './markup.js';
+import { markup, type Markup } from './markup.js';
 
 const MOST_EVIDENCE = 12;
 
 /** What explains the differences, best first, each with its evidence. */
 export function findingsMarkup(findings: readonly Finding[], differences: number): Markup {
   if (findings.length === 0)
-    return html`<p>${differences === 0 ? 'There is nothing to explain.' : 'No explanation was found.'}</p>`;
-  return html`<ol class="findings">
+    return markup`<p>${differences === 0 ? 'There is nothing to explain.' : 'No explanation was found.'}</p>`;
+  return markup`<ol class="findings">
     ${findings.map((finding) => findingMarkup(finding, differences))}
   </ol>`;
 }
@@ -21,7 +21,7 @@ function findingMarkup(finding: Finding, differences: number): Markup {
   const { evidence, suspect } = finding;
   const sure = Math.round(finding.confidence * 100);
   const more = evidence.length - MOST_EVIDENCE;
-  return html`<li>
+  return markup`<li>
     <h3>${title}</h3>
     <p class="statement">${escapeControls(statement)}</p>
     <p>${escapeControls(advice)}</p>
@@ -34,8 +34,8 @@ function findingMarkup(finding: Finding, differences: number): Markup {
     ${
       evidence.length === 0
         ? null
-        : html`<ul class="evidence">
-            ${evidence.slice(0, MOST_EVIDENCE).map(({ frame, text }) => html`<li>${frame > 0 ? html`${packetLink(frame)}: ` : null}${escapeControls(text)}</li>`)}${more > 0 ? html`<li>and ${more} more, in findings.json</li>` : null}
+        : markup`<ul class="evidence">
+            ${evidence.slice(0, MOST_EVIDENCE).map(({ frame, text }) => markup`<li>${frame > 0 ? markup`${packetLink(frame)}: ` : null}<code>${escapeControls(text)}</code></li>`)}${more > 0 ? markup`<li>and ${more} more, in findings.json</li>` : null}
           </ul>`
     }
   </li>`;
@@ -44,11 +44,11 @@ function findingMarkup(finding: Finding, differences: number): Markup {
 function suspectMarkup(suspect: Finding['suspect']): Markup | null {
   if (suspect === null) return null;
   const address = escapeControls(suspectAddress(suspect));
-  if (!('chain' in suspect)) return html`; suspect: <code>${address}</code>`;
-  return html`; suspect: <a href="#rule=${encodeURIComponent(address)}"><code>${address}</code></a>
+  if (!('chain' in suspect)) return markup`; suspect: <code>${address}</code>`;
+  return markup`; suspect: <a href="#rule=${encodeURIComponent(address)}"><code>${address}</code></a>
     <code>${escapeControls(suspect.text)}</code>`;
 }
 
 function packetLink(frame: number): Markup {
-  return html`<a href="#packet=${frame}">packet ${frame}</a>`;
+  return markup`<a href="#packet=${frame}">packet ${frame}</a>`;
 }

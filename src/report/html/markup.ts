@@ -1,20 +1,20 @@
 /** Text that is HTML already. */
 export interface Markup {
-  readonly markup: string;
+  readonly html: string;
 }
 
 type Part = string | number | null | Markup | readonly Part[];
 
 /** HTML from a template: everything put in is text, unless it is `Markup` itself; lists are joined, null is nothing. */
-export function html(fixed: TemplateStringsArray, ...parts: readonly Part[]): Markup {
-  return { markup: String.raw({ raw: fixed }, ...parts.map(textOf)) };
+export function markup(fixed: TemplateStringsArray, ...parts: readonly Part[]): Markup {
+  return { html: String.raw({ raw: fixed }, ...parts.map(textOf)) };
 }
 
 function textOf(part: Part): string {
   if (part === null) return '';
   if (typeof part === 'number') return String(part);
   if (typeof part === 'string') return escapeHtml(part);
-  return 'markup' in part ? part.markup : part.map(textOf).join('');
+  return 'html' in part ? part.html : part.map(textOf).join('');
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -24,6 +24,11 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&#39;',
 };
+
+/** HTML that was made elsewhere. */
+export function raw(html: string): Markup {
+  return { html };
+}
 
 /** Text made safe in elements and in quoted attributes. */
 export function escapeHtml(text: string): string {

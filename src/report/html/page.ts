@@ -9,7 +9,7 @@ import { plural, verdictSentence } from '../verdict.js';
 import type { PageHead, TableName } from './data.js';
 import { findingsMarkup } from './findings.js';
 import { standingLines, type StandingLine } from './lines.js';
-import { html, type Markup, scriptJson } from './markup.js';
+import { markup, type Markup, raw, scriptJson } from './markup.js';
 import { type PieceTable, type PieceWriter, writePieces } from './pieces.js';
 import { clientScript } from './script.js';
 import { STYLE } from './style.js';
@@ -79,83 +79,77 @@ export function pageHtml(page: Page): string {
   const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(STYLE)}; base-uri 'none'; form-action 'none'`;
   const verdict = verdictSentence(comparison);
   const end = lines.at(-1)?.time ?? 0;
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${policy}" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>nfreplay: ${verdict.text}</title>
-        <style>
-          ${{ markup: STYLE }}
-        </style>
-      </head>
-      <body>
-        <a class="skip" href="#main">Skip to the report</a>
-        <header>
-          <p class="brand">nfreplay</p>
-          <h1 class="${verdict.kind}">${verdict.text}</h1>
-          ${summaryMarkup(page)}
-          <nav aria-label="Report">
-            <a href="#findings">Findings</a> <a href="#time-line">Time line</a>
-            <a href="#way">Way of a packet</a> <a href="#differences">Differences</a>
-            <a href="#packets">Packets</a> <a href="#lines">Lines</a> <a href="#rules">Rules</a>
-          </nav>
-        </header>
-        <main id="main" tabindex="-1">
-          <noscript
-            ><p class="notice">
-              The tables of this page are inside it, compressed; a script of its own unpacks them, and scripts
-              are off. The CSV files beside the page hold the same.
-            </p></noscript
-          >
-          <section id="findings" aria-labelledby="findings-title">
-            <h2 id="findings-title">Findings</h2>
-            ${findingsMarkup(findings, comparison.differences.length)}
-          </section>
-          <section id="time-line" aria-labelledby="time-line-title">
-            <h2 id="time-line-title">Time line</h2>
-            ${lines.length === 0 ? html`<p>There are no log lines.</p>` : timeline(lines, end)}
-            <ul class="legend">
-              ${LEGEND.map(([name, text]) => html`<li><span class="swatch ${name}"></span>${text}</li>`)}
-            </ul>
-          </section>
-          <section id="way" aria-labelledby="way-title">
-            <h2 id="way-title">Way of a packet</h2>
-            <div id="way-body"></div>
-          </section>
-          ${TABLES.map(
-            ([name, title, note]) =>
-              html`<section id="${name}" aria-labelledby="${name}-title">
-                <h2 id="${name}-title">${title}</h2>
-                <p class="note">${note}</p>
-                <div data-table="${name}"></div>
-              </section> `,
-          )}
-          ${assumptionsMarkup(comparison.assumptions)}
-        </main>
-        <footer>
-          <ul>
-            ${inputs.map((input) => html`<li>${escapeControls(input)}</li>`)}
-          </ul>
-        </footer>
-        <script type="application/json" id="head">
-          ${{ markup: scriptJson(head) }}
-        </script>
-        ${Object.entries(tables).flatMap(([name, { encoded }]) =>
-          encoded.map(
-            (piece) =>
-              html`<script type="application/octet-stream" data-piece="${name}">
-                ${{ markup: piece }}
-              </script> `,
-          ),
-        )}
-        <script>
-          ${{ markup: script }};
-        </script>
-      </body>
-    </html> `.markup;
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8" />
+<meta http-equiv="Content-Security-Policy" content="${policy}" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<meta name="color-scheme" content="light dark" />
+<title>nfreplay: ${verdict.text}</title>
+<style>${raw(STYLE)}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the report</a>
+<header>
+<p class="brand">nfreplay</p>
+<h1 class="${verdict.kind}">${verdict.text}</h1>
+${summaryMarkup(page)}
+<nav aria-label="Report">
+<a href="#findings">Findings</a> <a href="#time-line">Time line</a>
+<a href="#way">Way of a packet</a> <a href="#differences">Differences</a>
+<a href="#packets">Packets</a> <a href="#lines">Lines</a> <a href="#rules">Rules</a>
+</nav>
+</header>
+<main id="main" tabindex="-1">
+<noscript>
+<p class="notice">
+The tables of this page are inside it, compressed; a script of its own unpacks them, and scripts
+are off. The CSV files beside the page hold the same.
+</p>
+</noscript>
+<section id="findings" aria-labelledby="findings-title">
+<h2 id="findings-title">Findings</h2>
+${findingsMarkup(findings, comparison.differences.length)}
+</section>
+<section id="time-line" aria-labelledby="time-line-title">
+<h2 id="time-line-title">Time line</h2>
+${lines.length === 0 ? markup`<p>There are no log lines.</p>` : timeline(lines, end)}
+<ul class="legend">
+${LEGEND.map(([name, text]) => markup`<li><span class="swatch ${name}"></span>${text}</li>`)}
+</ul>
+</section>
+<section id="way" aria-labelledby="way-title">
+<h2 id="way-title">Way of a packet</h2>
+<div id="way-body"></div>
+</section>
+${TABLES.map(
+  ([name, title, note]) =>
+    markup`<section id="${name}" aria-labelledby="${name}-title">
+<h2 id="${name}-title">${title}</h2>
+<p class="note">${note}</p>
+<div data-table="${name}"></div>
+</section> `,
+)}
+${assumptionsMarkup(comparison.assumptions)}
+</main>
+<footer>
+<ul>
+${inputs.map((input) => markup`<li>${escapeControls(input)}</li>`)}
+</ul>
+</footer>
+<script type="application/json" id="head">${raw(scriptJson(head))}</script>
+${Object.entries(tables).flatMap(([name, { encoded }]) =>
+  encoded.map(
+    (piece) =>
+      markup`<script type="application/octet-stream" data-piece="${name}">${raw(piece)}</script>
+`,
+  ),
+)}
+<script>${raw(script)}</script>
+</body>
+</html>
+`.html;
 }
 
 const LEGEND: readonly (readonly [string, string])[] = [
@@ -189,24 +183,24 @@ function summaryMarkup({ comparison: { summary, epoch }, lines }: Page): Markup 
     ['lost by the log', summary.suppressed],
   ];
   const from = lines.length > 0 ? isoTime(epoch, 0) : '';
-  return html`<dl class="figures">
+  return markup`<dl class="figures">
       ${figures.map(
         ([name, n]) =>
-          html`<div>
+          markup`<div>
             <dt>${name}</dt>
             <dd>${n}</dd>
           </div>`,
       )}
     </dl>
-    ${from === '' ? null : html`<p class="note">The capture begins at ${from.slice(0, 19).replace('T', ' ')} UTC; times are from its beginning.</p>`}`;
+    ${from === '' ? null : markup`<p class="note">The capture begins at ${from.slice(0, 19).replace('T', ' ')} UTC; times are from its beginning.</p>`}`;
 }
 
 function assumptionsMarkup(assumptions: readonly string[]): Markup | null {
   if (assumptions.length === 0) return null;
-  return html`<section id="assumptions" aria-labelledby="assumptions-title">
+  return markup`<section id="assumptions" aria-labelledby="assumptions-title">
     <h2 id="assumptions-title">${assumptions.length} ${plural(assumptions.length, 'assumption')}</h2>
     <ul>
-      ${assumptions.map((text) => html`<li>${escapeControls(text)}</li>`)}
+      ${assumptions.map((text) => markup`<li>${escapeControls(text)}</li>`)}
     </ul>
   </section>`;
 }

@@ -36,6 +36,7 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}
 th{text-align:left;white-space:nowrap;color:var(--soft);font-weight:600}
 th,td{padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td .short{white-space:nowrap}td .long{display:block;min-width:24rem}
 tbody tr:hover{background:var(--dim-back)}
 tr.dead td{color:var(--soft)}tr.dead td:first-child::after{content:" never matched";font-size:.75rem;font-style:italic}
 .differs{color:var(--bad)}

@@ -1,7 +1,7 @@
 import { span } from '../time.js';
 import type { LineStanding } from './data.js';
 import type { StandingLine } from './lines.js';
-import { html, type Markup } from './markup.js';
+import { markup, type Markup } from './markup.js';
 
 const BINS = 120;
 const WIDTH = 960;
@@ -17,6 +17,9 @@ const SIDES: Readonly<Record<LineStanding, { readonly above: boolean; readonly b
   lost: { above: true, below: false },
   undecidable: { above: true, below: false },
 };
+
+/** From the axis outwards. */
+const ORDER = Object.keys(SIDES) as readonly LineStanding[];
 
 interface Bin {
   readonly counts: Map<LineStanding, number>;
@@ -39,7 +42,7 @@ export function timeline(lines: readonly StandingLine[], end: number): Markup {
   const highest = Math.max(1, ...bins.flatMap((bin) => [height(bin, 'above'), height(bin, 'below')]));
   const wrong = lines.filter((line) => line.standing !== 'alike').length;
   const label = `Log lines over ${span(last - first)}: ${lines.length}, ${wrong} of them not alike. Predicted above, logged by the host below.`;
-  return html`<svg
+  return markup`<svg
     class="timeline"
     viewBox="0 0 ${WIDTH} ${2 * HALF + AXIS}"
     role="group"
@@ -70,24 +73,23 @@ function binMarkup(
   const step = WIDTH / BINS;
   const bars = (['above', 'below'] as const).flatMap((side) => {
     let y = side === 'above' ? HALF : HALF + AXIS;
-    return [...bin.counts]
-      .filter(([standing]) => SIDES[standing][side])
-      .map(([standing, n]) => {
-        const tall = Math.max(2, (n / highest) * (HALF - 14));
-        const top = side === 'above' ? y - tall : y;
-        y += side === 'above' ? -tall : tall;
-        return html`<rect
-          class="${classOf(standing)}"
-          x="${round(index * step)}"
-          y="${round(top)}"
-          width="${round(step - 1)}"
-          height="${round(tall)}"
-        />`;
-      });
+    return ORDER.filter((standing) => SIDES[standing][side] && bin.counts.has(standing)).map((standing) => {
+      const n = bin.counts.get(standing) ?? 0;
+      const tall = Math.max(2, (n / highest) * (HALF - 14));
+      const top = side === 'above' ? y - tall : y;
+      y += side === 'above' ? -tall : tall;
+      return markup`<rect
+        class="${classOf(standing)}"
+        x="${round(index * step)}"
+        y="${round(top)}"
+        width="${round(step - 1)}"
+        height="${round(tall)}"
+      />`;
+    });
   });
   const title = `${stamp(from)} to ${stamp(to)}: ${[...bin.counts].map(([s, n]) => `${n} ${s}`).join(', ')}`;
   const isWrong = [...bin.counts.keys()].some((standing) => standing !== 'alike');
-  return html`<a
+  return markup`<a
     href="#time=${Math.floor(from / 1000)}-${Math.ceil(to / 1000)}"
     tabindex="${isWrong ? 0 : -1}"
     aria-label="${title}"

@@ -78,9 +78,8 @@ function pageEvent(event: WalkEvent): PageEvent {
   }
 }
 
-/** As the table of rules has it: a policy goes by its chain. */
 function addressOf(rule: RuleReference | null): string | null {
-  return rule && escapeControls(rule.address.replace(/:policy$/, ''));
+  return rule && escapeControls(rule.address);
 }
 
 function conditionText({ name, wanted, saw, outcome }: WalkCondition): string {

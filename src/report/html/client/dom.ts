@@ -41,5 +41,5 @@ function packetLink(frame: number): HTMLAnchorElement {
 }
 
 function ruleLink(address: string): HTMLElement {
-  return el('code', {}, link(`rule=${encodeURIComponent(address)}`, address));
+  return el('code', { class: 'short' }, link(`rule=${encodeURIComponent(address)}`, address));
 }

@@ -29,7 +29,7 @@ interface TableControl {
   ): Promise<void>;
 }
 
-const ROWS_A_PAGE = 50;
+const ROWS_A_PAGE = 25;
 
 /** A table with a search, choices and pages, in the place that the page has for it. */
 function showTable(data: TableData, view: TableView): TableControl {

@@ -20,15 +20,22 @@ const DIFFERENCES: TableView = {
     { title: 'time', isNumber: true, show: (row) => timeCell(row[0]) },
     { title: 'packet', isNumber: true, show: (row) => frameCell(row[1]) },
     { title: 'kind', show: (row) => badge(DIFFERENCE_KINDS[String(row[2])]) },
-    { title: 'field', show: (row) => row[3] as string | null },
-    { title: 'simulated', show: (row) => codeCell(row[4]) },
-    { title: 'host', show: (row) => codeCell(row[5]) },
+    { title: 'what', show: whatDiffers },
     { title: 'rule', show: (row) => ruleCell(row[6]) },
     { title: 'finding', isNumber: true, show: (row) => countText(row[7]) },
     { title: 'reason', show: (row) => row[8] as string | null },
     { title: 'line of the log', show: (row) => row[9] as string | null },
   ],
 };
+
+/** Both values of a field, or the line that one side alone has. */
+function whatDiffers(row: Row): Child {
+  const [, , , field, simulated, host] = row;
+  if (field === null) return codeCell(simulated ?? host);
+  const value = (side: string, text: Cell): HTMLElement =>
+    el('div', {}, `${side} `, el('code', {}, text === null ? 'none' : String(text)));
+  return el('div', {}, el('strong', {}, String(field)), value('simulated', simulated), value('host', host));
+}
 
 const PACKETS: TableView = {
   name: 'packets',
@@ -109,7 +116,9 @@ function ruleCell(address: Cell): Child {
 }
 
 function codeCell(text: Cell): Child {
-  return text === null || text === '' ? null : el('code', {}, String(text));
+  return text === null || text === ''
+    ? null
+    : el('code', { class: String(text).length > 44 ? 'long' : 'short' }, String(text));
 }
 
 /** The host's counter, marked where it is another than the simulated one. */
