@@ -174,12 +174,11 @@ function packetTable(
         nat: '',
         logs: 0,
       });
-      if (waiting.size <= ROWS_AHEAD) return;
-      for (const [number, oldest] of waiting) {
-        push(oldest);
-        waiting.delete(number);
-        break;
-      }
+      const oldest = frame.number - ROWS_AHEAD;
+      const settled = waiting.get(oldest);
+      if (!settled) return;
+      push(settled);
+      waiting.delete(oldest);
     },
     ended(frame: number, outcome: PacketOutcome): void {
       const row = waiting.get(frame);
