@@ -1,10 +1,10 @@
 import { i32, setU16, u16, u32, u8 } from '../packet/bytes.js';
-import { ipv4HeaderChecksum } from '../packet/checksum.js';
+import { fillTransportChecksum, ipv4HeaderChecksum } from '../packet/checksum.js';
 import { Ipv4 } from '../packet/ipv4.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts, isIcmpError } from '../packet/rewrite.js';
-import { Icmp, Tcp } from '../packet/transport.js';
+import { Icmp, IcmpType, Tcp } from '../packet/transport.js';
 import { Direction, Tuple } from '../rules/connection.js';
 import { Manip } from '../rules/context.js';
 import type { Arrival } from './arrival.js';
@@ -93,20 +93,38 @@ export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolea
     if (u32(data, transport + Tcp.acknowledgment) !== u32(seen.data, seen.transport + Tcp.acknowledgment))
       return false;
   }
-  if (sameAddresses(answer, seen) && samePayload(answer, seen)) return true;
+  if (sameAddresses(answer, seen)) {
+    if (isTimestampReply(answer) && isTimestampReply(seen))
+      return u32(data, transport + Icmp.id) === u32(seen.data, seen.transport + Icmp.id);
+    if (samePayload(answer, seen)) return true;
+  }
   const found = connectionOfSent(tracker, seen);
   if (!found) return false;
   const own = new Tuple();
   return readInto(own, answer) && found.entry.tuple(found.direction).equals(own);
 }
 
-/** Gives a predicted answer what only the capture tells: the IPv4 identification, the IPv6 flow label. */
+/** RFC 792: the message holds the host's clock, behind what was asked. */
+function isTimestampReply(packet: Packet): boolean {
+  return packet.protocol === Protocol.icmp && u8(packet.data, packet.transport) === IcmpType.timestampReply;
+}
+const OWN_TIMESTAMPS = 12;
+
+/**
+ * Gives a predicted answer what only the capture tells: the IPv4 identification, the IPv6 flow label, the time of
+ * day in an ICMP timestamp.
+ */
 export function takeIdentification(packet: Packet, seen: Packet): void {
   if (packet.version === 6) {
     setFlowLabel(packet, flowLabelOf(seen));
     return;
   }
   const data = packet.own();
+  if (isTimestampReply(packet) && seen.data.length >= seen.length) {
+    const from = seen.transport + OWN_TIMESTAMPS;
+    data.set(seen.data.subarray(from, seen.length), packet.transport + OWN_TIMESTAMPS);
+    fillTransportChecksum(packet);
+  }
   setU16(data, Ipv4.id, u16(seen.data, Ipv4.id));
   setU16(data, Ipv4.checksum, 0);
   setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));

@@ -29,7 +29,8 @@ function about(scenario: Scenario, text: string): string {
 
 /** Takes away whatever the disagreement does not need: rules, settings, packets, in halves and then one by one. */
 export async function shrink(scenario: Scenario, text: string, trials = 60): Promise<Scenario> {
-  const kind = text.split('\n')[0];
+  const [kind] = text.split('\n');
+  if (kind === '') return scenario;
   let best = scenario;
   let left = trials;
   const still = async (candidate: Scenario): Promise<boolean> => {
