@@ -27,7 +27,7 @@ const TYPE_NAMES: Partial<Record<KeyField['type'], string>> = {
  * One value as written, read as its type demands (nft(8), DATA TYPES).
  * @returns what is wrong with it, where it is no such value
  */
-export function readConstant(text: string, quoted: boolean, field: KeyField): Constant | string {
+export function readConstant(text: string, field: KeyField): Constant | string {
   const { type, bits } = field;
   switch (type) {
     case 'ipv4_addr':
@@ -49,7 +49,7 @@ export function readConstant(text: string, quoted: boolean, field: KeyField): Co
     case 'ifname':
       return readInterface(text);
     case 'iface_index': {
-      const index = quoted ? undefined : readNumber(text);
+      const index = readNumber(text);
       return index === undefined
         ? { kind: 'string', value: text, wildcard: false, type }
         : { kind: 'integer', value: index, type };

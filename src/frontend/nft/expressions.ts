@@ -58,12 +58,18 @@ function takeOperator(stream: TokenStream, level: number): BinaryOperator | unde
   return found[1];
 }
 
+/** A concatenation has at most 16 registers of 32 bits (NFT_REG32_COUNT, linux/netfilter/nf_tables.h). */
+const MOST_FIELDS = 16;
+
 /** A left side: selectors, operations with constants, concatenations. */
 export function readExpression(stream: TokenStream, context: RuleContext): Expression {
   const first = readLeftOperation(stream, context, 0);
   if (!stream.isSign('.')) return first;
   const parts = [first];
-  while (stream.takeSign('.')) parts.push(readLeftOperation(stream, context, 0));
+  while (stream.takeSign('.')) {
+    if (parts.length === MOST_FIELDS) stream.refuse('Concatenation exceeds maximum size of 512 bits');
+    parts.push(readLeftOperation(stream, context, 0));
+  }
   return { kind: 'concat', parts };
 }
 
@@ -163,14 +169,14 @@ function readRawPrimary(stream: TokenStream, context: RuleContext | null): Raw {
       if (verdict) return { node: 'verdict', verdict, at };
       const selector = context && readSelector(stream, context);
       if (selector) return { node: 'selector', expression: selector, at };
-      return { node: 'atom', text: stream.next().text, quoted: false, at };
+      return { node: 'atom', text: stream.next().text, at };
     }
     case 'number':
     case 'address':
     case 'classid':
-      return { node: 'atom', text: stream.next().text, quoted: false, at };
+      return { node: 'atom', text: stream.next().text, at };
     case 'string':
-      return { node: 'atom', text: stream.next().text, quoted: true, at };
+      return { node: 'atom', text: stream.next().text, at };
     case 'sign':
       break;
     default:

@@ -324,8 +324,12 @@ function bracketedAddress(address: Json, inner: (v: Json) => string): string {
 function natText(kind: string, o: JsonObject, inner: (v: Json) => string): string {
   const family = o.family === undefined ? '' : ` ${word(o.family)}`;
   const types = list(o.type_flags);
-  const type = types.includes('prefix') ? ' prefix' : '';
+  const type = types.includes('prefix') || list(o.flags).includes('netmap') ? ' prefix' : '';
   const to = o.addr === undefined && o.port === undefined ? '' : ` to ${bracketed(o, inner)}`;
-  const flags = list(o.flags).map(word).join(',');
+  // `netmap` is how the kernel keeps `prefix`.
+  const flags = list(o.flags)
+    .filter((f) => f !== 'netmap')
+    .map(word)
+    .join(',');
   return `${kind}${to === '' ? '' : family}${type}${to}${flags === '' ? '' : ` ${flags}`}`;
 }

@@ -123,7 +123,8 @@ function use(tokens: readonly Token[], i: number, state: State, to: Token[]): nu
   const value = name.kind === 'word' ? state.variables.get(name.text) : undefined;
   if (!value) {
     state.diagnostics.error(`unknown identifier '${name.text.trim()}'`, placeOf(name));
-    to.push({ ...sign, kind: 'junk', text: `$${name.text}`, end: name.end });
+    const end = name.kind === 'word' ? name.end : sign.end;
+    to.push({ ...sign, kind: 'junk', text: sign.source.text.slice(sign.start, end), end });
     return name.kind === 'word' ? i + 2 : i + 1;
   }
   state.expanded += value.length;

@@ -3,7 +3,7 @@ import type { Token } from './lexer.js';
 
 /** Right sides as written, before the type that they must have is known. Both text and JSON are read into these. */
 export type Raw = { readonly at: Token | null } & (
-  | { readonly node: 'atom'; readonly text: string; readonly quoted: boolean }
+  | { readonly node: 'atom'; readonly text: string }
   | { readonly node: 'list'; readonly items: readonly Raw[] }
   | {
       readonly node: 'binary';

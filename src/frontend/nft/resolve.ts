@@ -173,7 +173,7 @@ function resolveSingle(raw: Raw, fields: readonly KeyField[]): Constant {
   switch (raw.node) {
     case 'atom': {
       if (field.type === 'verdict') wrong('expecting a verdict', raw);
-      const value = readConstant(raw.text, raw.quoted, field);
+      const value = readConstant(raw.text, field);
       return typeof value === 'string' ? wrong(value, raw) : value;
     }
     case 'list':

@@ -78,13 +78,24 @@ export function handleAt(stream: TokenStream, from: number): number | null {
   return token.source.handles.get(positionOf(token).line) ?? null;
 }
 
-/** As written, from the token at `place` to the one before the present. */
+/** As written on one line, from the token at `place` to the one before the present; without comments. */
 function textBetween(stream: TokenStream, place: number): string {
-  const first = stream.at(place);
-  const last = stream.at(Math.max(place, stream.place - 1));
-  if (first.source !== last.source) return first.text;
-  return first.source.text
-    .slice(first.start, last.end)
-    .replace(/[\s\\]*\r?\n\s*/g, ' ')
-    .trim();
+  let text = '';
+  for (let i = place; i < stream.place; i++) {
+    const token = stream.at(i);
+    if (token.kind === 'newline') continue;
+    const before = i > place ? stream.at(i - 1) : token;
+    const apart = before.source !== token.source || before.end < token.start;
+    if (text !== '' && (apart || before.kind === 'newline')) text += ' ';
+    // The tokens of a variable's value all stand where it is used.
+    text +=
+      before !== token && before.source === token.source && before.start === token.start
+        ? ''
+        : asWritten(token);
+  }
+  return text;
+}
+
+function asWritten(token: Token): string {
+  return token.source.text.slice(token.start, token.end);
 }

@@ -4,7 +4,6 @@ import {
   type NftSet,
   type NftTable,
   type ObjectType,
-  type SetElement,
   type SetFlag,
   type Statement,
 } from '../../rules/nft/model.js';

@@ -82,7 +82,7 @@ export interface AddressValue {
   readonly kind: 'address';
   readonly address: IpAddress;
 }
-/** Link-layer addresses, conntrack labels, raw payload of more than 32 bits: bytes as on the wire. */
+/** Link-layer addresses, conntrack labels, raw payload of more than 64 bits, or of more than 48 that no number holds: bytes as on the wire. */
 export interface BytesValue {
   readonly kind: 'bytes';
   readonly bytes: Uint8Array;

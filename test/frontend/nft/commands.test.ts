@@ -1,0 +1,243 @@
+import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Diagnostics, formatDiagnostic } from '../../../src/source/diagnostic.js';
+import { parseNftJson } from '../../../src/frontend/nft/json.js';
+import { parseNft } from '../../../src/frontend/nft/parse.js';
+import { modelValues, printNft } from '../../../src/frontend/nft/print.js';
+
+function read(text: string, include?: Parameters<typeof parseNft>[3]): { printed: string; said: string[] } {
+  const diagnostics = new Diagnostics();
+  const printed = printNft(parseNft(text, 'rules.nft', diagnostics, include));
+  return { printed, said: diagnostics.list.map(formatDiagnostic) };
+}
+
+const CHAIN = (...rules: string[]): string =>
+  `table ip t {\n\tchain c {\n${rules.map((r) => `\t\t${r}\n`).join('')}\t}\n}\n`;
+
+describe('commands', () => {
+  const start = 'add table ip t; add chain ip t c\n';
+  it.each([
+    ['add appends', 'add rule ip t c accept\nadd rule ip t c drop', CHAIN('accept', 'drop')],
+    ['the family is ip unless said', 'add rule t c accept', CHAIN('accept')],
+    ['insert puts before', 'add rule t c accept\ninsert rule t c drop', CHAIN('drop', 'accept')],
+    [
+      'index counts from 0',
+      'add rule t c accept\nadd rule t c drop\nadd rule t c index 0 return',
+      CHAIN('accept', 'return', 'drop'),
+    ],
+    ['flush chain empties it', 'add rule t c accept\nflush chain t c', CHAIN()],
+    ['flush table empties its chains', 'add rule t c accept\nflush table t', CHAIN()],
+    ['flush ruleset leaves nothing', 'flush ruleset', ''],
+    ['delete table', 'delete table t', ''],
+    [
+      'delete rule by index',
+      'add rule t c accept\nadd rule t c drop\ndelete rule t c index 0',
+      CHAIN('drop'),
+    ],
+    ['a block adds to what is there', 'table t { chain c { accept; }; }', CHAIN('accept')],
+    ['semicolons part statements', 'add rule t c accept; add rule t c drop', CHAIN('accept', 'drop')],
+    ['a backslash goes on', 'add rule t c tcp dport 22 \\\n  accept', CHAIN('tcp dport 22 accept')],
+    ['rename', 'rename chain t c d\nrename chain t d c', CHAIN()],
+  ])('%s', (_, text, expected) => {
+    expect(read(start + text)).toEqual({ printed: expected, said: [] });
+  });
+
+  it('finds rules by the handles that nft -a writes', () => {
+    const listed =
+      'table ip t { # handle 1\n chain c { # handle 2\n accept # handle 7\n drop # handle 9\n }\n}\n';
+    expect(read(`${listed}delete rule ip t c handle 7\nadd rule t c handle 9 return\n`).printed).toBe(
+      CHAIN('drop', 'return'),
+    );
+    const [table] = parseNft(listed, 'x', new Diagnostics()).tables;
+    expect([
+      table.handle,
+      table.chains.get('c')?.handle,
+      table.chains.get('c')?.rules.map((r) => r.handle),
+    ]).toEqual([1, 2, [7, 9]]);
+  });
+
+  it('adds and deletes elements', () => {
+    const text = `table ip t { set s { type inet_service; elements = { 80 }; }; }
+add element ip t s { 22, 443 }
+delete element ip t s { http }`;
+    expect(read(text).printed).toBe(
+      'table ip t {\n\tset s {\n\t\ttype inet_service\n\t\telements = { 22, 443 }\n\t}\n}\n',
+    );
+  });
+});
+
+describe('variables and include', () => {
+  it('stand for their values, in sets and chains alike', () => {
+    const text = `define lan = 10.0.0.0/8
+define ports = { 22, 80 }
+define more = { $ports, 443 }
+table ip t { chain c {
+  ip saddr $lan tcp dport $more accept
+  ip saddr { $lan, 192.168.0.1 } drop
+}; }`;
+    expect(read(text)).toEqual({
+      printed: CHAIN(
+        'ip saddr 10.0.0.0/8 tcp dport { 22, 80, 443 } accept',
+        'ip saddr { 10.0.0.0/8, 192.168.0.1 } drop',
+      ),
+      said: [],
+    });
+  });
+
+  it('reads what is included, and says what is missing', () => {
+    const given = read('include "a.nft"\n', (pattern) =>
+      pattern === 'a.nft' ? [{ file: 'a.nft', text: 'table ip t { chain c { accept; }; }' }] : undefined,
+    );
+    expect(given).toEqual({ printed: CHAIN('accept'), said: [] });
+    expect(read('include "b.nft"').said[0]).toContain('b.nft');
+  });
+
+  it('a file that includes itself ends', () => {
+    const { said } = read('include "a"', () => [{ file: 'a', text: 'include "a"\n' }]);
+    expect(said.join()).toContain('nested too deeply');
+  });
+});
+
+describe('errors', () => {
+  it('have the place and a caret, and the rest is read', () => {
+    const { printed, said } = read(
+      'table ip t {\n\tchain c {\n\t\ttcp dport 99999 accept\n\t\taccept\n\t}\n}\n',
+    );
+    expect(said).toEqual([
+      'rules.nft:3:13: error: Service out of range\n    \\t\\ttcp dport 99999 accept\n                  ^~~~~',
+    ]);
+    expect(printed).toBe(CHAIN('tcp dport 99999 accept', 'accept'));
+  });
+
+  it.each([
+    ['table ip t { chain c { frobnicate 5 }', 'frobnicate'],
+    ['add rule ip t c accept', 'no table'],
+    ['table ip t { chain c { type filter hook input priority foo; }; }', 'priority'],
+    ['table ip t { set s { type foo; }; }', 'unknown datatype foo'],
+    ['table ip t { chain c { tcp dport $x accept; }; }', "unknown identifier 'x'"],
+    ['bogus', 'bogus'],
+    ['table ip t { chain c { tcp dport vmap { 1-5 : drop, 3 : accept }; }; }', 'conflicting intervals'],
+  ])('%s', (text, expected) => {
+    expect(read(text).said.join('\n')).toContain(expected);
+  });
+
+  it('asks for iptables-save where nft cannot show a rule', () => {
+    const { printed, said } = read(
+      '# Warning: table ip filter is managed by iptables-nft, do not touch!\ntable ip t {\n\tchain c {\n\t\txt match "string" counter packets 0 bytes 0 drop\n\t}\n}\n',
+    );
+    expect(said).toHaveLength(2);
+    for (const line of said) expect(line).toContain('iptables-save');
+    expect(printed).toBe(CHAIN('xt match "string" counter packets 0 bytes 0 drop'));
+  });
+
+  it('JSON that is none is reported with its place', () => {
+    const diagnostics = new Diagnostics();
+    parseNftJson('{ "nftables": [ }', 'x.json', diagnostics);
+    expect(diagnostics.list[0].position?.file).toBe('x.json');
+    expect(diagnostics.hasErrors).toBe(true);
+  });
+});
+
+describe('values of the running simulation', () => {
+  it('are printed instead of those that were read', () => {
+    const text =
+      'table ip t { counter n { }; set s { type ipv4_addr; flags dynamic; }; chain c { counter; quota 100 bytes; }; }';
+    const ruleset = parseNft(text, 'x', new Diagnostics());
+    const counter = ruleset.tables[0].chains.get('c')?.rules[0].statements[0];
+    const printed = printNft(ruleset, {
+      ...modelValues,
+      counter: (of) => (of === counter ? { packets: 1, bytes: 60 } : { packets: 2, bytes: 120 }),
+      quotaUsed: () => 40,
+      elements: () => [
+        {
+          key: { kind: 'integer', value: 5, type: 'mark' },
+          data: null,
+          timeout: null,
+          expires: 1500,
+          comment: null,
+          statements: [],
+        },
+      ],
+    });
+    expect(printed).toContain('counter n {\n\t\tpackets 2 bytes 120');
+    expect(printed).toContain('counter packets 1 bytes 60\n\t\tquota 100 bytes used 40 bytes\n');
+    expect(printed).toContain('elements = { 0x00000005 expires 1s500ms }');
+  });
+});
+
+describe('hostile text', () => {
+  const corpus = readFileSync(join(import.meta.dirname, 'nft-1.0.6.txt'), 'utf8');
+  const words = [
+    ...new Set(
+      corpus
+        .split('\n')
+        .filter((l) => !l.startsWith('J '))
+        .join(' ')
+        .split(/\s+/),
+    ),
+  ];
+  const word = fc.oneof(
+    fc.constantFrom(...words),
+    fc.constantFrom('{', '}', '(', '"', '$', '@', '-', '.', ',', ';', '\n', '/', '99999999999999999999'),
+    fc.string({ maxLength: 4 }),
+  );
+  const family = fc.constantFrom('ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev');
+
+  it('is never thrown at, and what is printed reads back as itself', () => {
+    fc.assert(
+      fc.property(family, fc.array(word, { maxLength: 40 }), (name, parts) => {
+        const first = read(`table ${name} t {\n chain c {\n${parts.join(' ')}\n}\n}\n`).printed;
+        const second = read(first).printed;
+        expect(read(second).printed).toBe(second);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('of JSON too', () => {
+    const json = readFileSync(join(import.meta.dirname, 'rulesets/nft-L3-1.json'), 'utf8');
+    fc.assert(
+      fc.property(
+        fc.nat(json.length),
+        fc.nat(30),
+        fc.constantFrom('null', '1', '"x"', '[]', '{}', '', ','),
+        (at, length, put) => {
+          const diagnostics = new Diagnostics();
+          printNft(parseNftJson(json.slice(0, at) + put + json.slice(at + length), 'x', diagnostics));
+          diagnostics.list.forEach(formatDiagnostic);
+        },
+      ),
+      { numRuns: 300 },
+    );
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
+        const rule = { family: 'ip', table: 't', chain: 'c', expr: [value] };
+        const items = [
+          { table: { family: 'ip', name: 't' } },
+          { chain: { family: 'ip', table: 't', name: 'c' } },
+          { rule },
+        ];
+        printNft(parseNftJson(JSON.stringify({ nftables: items }), 'x', new Diagnostics()));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    ['parentheses', `meta mark ${'('.repeat(100_000)}`],
+    ['braces', `tcp dport ${'{'.repeat(100_000)}`],
+    ['operators', `meta mark set meta mark${' | 1'.repeat(50_000)}`],
+    ['hashes of hashes', `${'jhash '.repeat(50_000)}ip saddr mod 2 1`],
+    ['dots', `ip saddr ${'1.1.1.1 . '.repeat(50_000)}`],
+    ['keys', `ip saddr${' . ip saddr'.repeat(50_000)} @x`],
+  ])('%s without end are refused', (_, rule) => {
+    expect(read(`table ip t {\nchain c {\n${rule}\n}\n}\n`).said.length).toBeGreaterThan(0);
+  });
+
+  it('variables that double each time end', () => {
+    const doubling = 'redefine a = { $a, $a }\n'.repeat(60);
+    expect(read(`define a = { 1, 2 }\n${doubling}`).said.join()).toContain('too much');
+  });
+});

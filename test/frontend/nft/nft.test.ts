@@ -1,0 +1,139 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Diagnostics } from '../../../src/source/diagnostic.js';
+import { parseNftJson } from '../../../src/frontend/nft/json.js';
+import { parseNft } from '../../../src/frontend/nft/parse.js';
+import { modelValues, printNft, printRule } from '../../../src/frontend/nft/print.js';
+import type { Family } from '../../../src/rules/model.js';
+import type { NftRuleset } from '../../../src/rules/nft/model.js';
+
+const DIR = join(import.meta.dirname, 'rulesets');
+const RULESETS = readdirSync(DIR).filter((name) => name.endsWith('.nft'));
+
+/** A model without what only one of text and JSON says: places and handles. */
+function comparable(ruleset: NftRuleset): unknown {
+  return JSON.parse(
+    JSON.stringify(ruleset, (key, value: unknown) =>
+      key === 'position' || key === 'handle'
+        ? undefined
+        : value instanceof Map
+          ? [...(value as Map<string, unknown>)]
+          : value instanceof Uint8Array
+            ? [...value]
+            : value,
+    ),
+  );
+}
+
+describe('what nft list ruleset printed', () => {
+  it.each(RULESETS)('%s is printed back byte for byte', (name) => {
+    const text = readFileSync(join(DIR, name), 'utf8');
+    const diagnostics = new Diagnostics();
+    expect(printNft(parseNft(text, name, diagnostics))).toBe(text);
+    expect(diagnostics.list).toEqual([]);
+  });
+
+  it.each(RULESETS.filter((name) => /^nft-/.test(name)))('%s is the same model from JSON', (name) => {
+    const text = readFileSync(join(DIR, name), 'utf8');
+    const json = readFileSync(join(DIR, name.replace('.nft', '.json')), 'utf8');
+    const diagnostics = new Diagnostics();
+    const fromJson = parseNftJson(json, name, diagnostics);
+    expect(diagnostics.list).toEqual([]);
+    expect(comparable(fromJson)).toEqual(comparable(parseNft(text, name, new Diagnostics())));
+    expect(printNft(fromJson)).toBe(text);
+  });
+
+  it('is what hand-written text is listed as', () => {
+    const diagnostics = new Diagnostics();
+    const ruleset = parseNft(readFileSync(join(DIR, 'families.input'), 'utf8'), 'input', diagnostics);
+    expect(diagnostics.list).toEqual([]);
+    expect(printNft(ruleset)).toBe(readFileSync(join(DIR, 'families.nft'), 'utf8'));
+  });
+});
+
+interface Case {
+  readonly family: Family;
+  readonly input: string;
+  readonly listed: string | null;
+  readonly json: string | null;
+  readonly refused: string | null;
+}
+
+function cases(): Case[] {
+  const result: Case[] = [];
+  let family: Family = 'ip';
+  let input = '';
+  for (const line of readFileSync(join(import.meta.dirname, 'nft-1.0.6.txt'), 'utf8').split('\n')) {
+    if (line.startsWith('==')) family = line.slice(2) as Family;
+    else if (line.startsWith('< ')) input = line.slice(2);
+    else if (line === '=' || line.startsWith('> '))
+      result.push({ family, input, listed: line === '=' ? input : line.slice(2), json: null, refused: null });
+    else if (line.startsWith('! '))
+      result.push({ family, input, listed: null, json: null, refused: line.slice(2) });
+    else if (line.startsWith('J ')) {
+      const last = result.pop();
+      if (last) result.push({ ...last, json: line.slice(2) });
+    }
+  }
+  return result;
+}
+
+/** The maps that the rules look into, as they were when nft read them. */
+function inTable(family: Family, rule: string): string {
+  const address = family === 'ip6' ? 'ipv6_addr' : 'ipv4_addr';
+  return `table ${family} t {
+    map dm { type ${address} : mark; }
+    map im { type ${address} : ${address} . inet_service; }
+    chain c {
+${rule}
+    }
+  }`;
+}
+
+function listing(family: Family, ruleset: NftRuleset): string | undefined {
+  return ruleset.tables[0]?.chains
+    .get('c')
+    ?.rules.map((rule) => printRule(rule, family, modelValues))
+    .join('\n');
+}
+
+describe('single rules, against nft 1.0.6', () => {
+  const all = cases();
+
+  it('are many', () => {
+    expect(all.filter((c) => c.listed !== null).length).toBeGreaterThan(900);
+  });
+
+  it.each(all.filter((c) => c.listed !== null))('$family: $input', ({ family, input, listed, json }) => {
+    const read = (text: string): string | undefined => {
+      const diagnostics = new Diagnostics();
+      const ruleset = parseNft(inTable(family, text), 'rules', diagnostics);
+      expect(diagnostics.list).toEqual([]);
+      return listing(family, ruleset);
+    };
+    expect(read(input)).toBe(listed);
+    expect(read(listed ?? '')).toBe(listed);
+    if (json?.endsWith(']') !== true) return;
+    const items = [
+      { table: { family, name: 't' } },
+      { map: { family, table: 't', name: 'im', type: 'ipv4_addr', map: 'ipv4_addr . inet_service' } },
+      { map: { family, table: 't', name: 'dm', type: 'ipv4_addr', map: 'mark' } },
+      { chain: { family, table: 't', name: 'c' } },
+      { rule: { family, table: 't', chain: 'c', expr: JSON.parse(json) as unknown } },
+    ];
+    const diagnostics = new Diagnostics();
+    const ruleset = parseNftJson(JSON.stringify({ nftables: items }), 'rules.json', diagnostics);
+    expect(diagnostics.list).toEqual([]);
+    expect(listing(family, ruleset)).toBe(listed);
+  });
+
+  it.each(all.filter((c) => c.refused !== null))('$family refuses: $input', ({ family, input }) => {
+    const diagnostics = new Diagnostics();
+    const ruleset = parseNft(inTable(family, input), 'rules', diagnostics);
+    expect(diagnostics.hasErrors).toBe(true);
+    expect(diagnostics.list[0].position?.line).toBeGreaterThanOrEqual(5);
+    expect(diagnostics.list[0].lineText).toBeDefined();
+    void ruleset;
+  });
+});
