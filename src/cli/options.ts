@@ -32,6 +32,8 @@ export interface ReplayOptions extends TerminalOptions, HostOptions, CaptureOpti
 
 export interface CompareOptions extends ReplayOptions {
   readonly log?: readonly string[];
+  /** pcapng: the captured packets, with a comment each. */
+  readonly annotate?: string;
   readonly most?: number;
   /** Seconds that may be spent on looking for causes. */
   readonly search: number;

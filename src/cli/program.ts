@@ -73,7 +73,10 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     )
     .option('--most <n>', 'differences that the text shows', wholeNumber, 12)
     .option('--search <seconds>', 'time to look for what explains differences; 0: do not', wholeNumber, 6);
-  withReplay(compare);
+  withReplay(compare).option(
+    '--annotate <file.pcapng>',
+    'write the captured packets again, each with what became of it as a comment',
+  );
   act(compare, async () => (await import('./commands/compare.js')).compare);
 
   const why = add('why', 'why a rule fired, or did not', [
