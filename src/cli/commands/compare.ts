@@ -11,12 +11,13 @@ import type { IpSets } from '../../rules/sets/set.js';
 import { causes, compareWithLog, keepSets, readLogs } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { ObservedEntry } from '../../observed/entry.js';
+import { createAnnotation } from '../annotate.js';
 import { createHtmlReport } from '../htmlReport.js';
 import { logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
 import { printReport } from '../output.js';
-import { simulate, type Simulated } from '../simulate.js';
+import { logRow, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay compare`: runs the captures through the simulated host and holds its log against the host's. */
@@ -34,9 +35,19 @@ export async function compare(
   const source = remember(inputs.captures.source);
   const sets = keepSets(inputs.given.sets);
   const page = options.out === undefined ? null : createHtmlReport();
+  const annotation = options.annotate === undefined ? null : createAnnotation();
   const simulated = await simulate(
     { ...inputs, captures: { ...inputs.captures, source } },
-    { ...options, onPacket: page?.packet },
+    {
+      ...options,
+      onPacket:
+        page || annotation
+          ? (row) => {
+              page?.packet(row);
+              annotation?.packet(row);
+            }
+          : undefined,
+    },
     terminal,
   );
   const { result } = simulated;
@@ -51,9 +62,9 @@ export async function compare(
   const assumed = inputs.given.host.assumptions.mattered.map((a) => a.text);
   const comparison: Comparison = { ...held, assumptions: [...held.assumptions, ...assumed] };
   const findings =
-    agrees(comparison) || options.search === 0
+    comparison.differences.length === 0 || options.search === 0
       ? []
-      : await explain(source, observed.entries, inputs.given, sets, options);
+      : await explain(source, observed.entries, inputs.given, sets, comparison, options);
 
   if (simulated.out) {
     await simulated.out.finish();
@@ -74,6 +85,11 @@ export async function compare(
       about,
     });
     await simulated.out.text('report.html', html);
+  }
+  if (annotation) {
+    const { differences } = comparison;
+    await annotation.write(options.annotate!, source, result.lines.map(logRow), differences);
+    if (source.isCut) terminal.warn(`the capture is too long to keep: ${options.annotate} has its beginning`);
   }
   tellOfFrames(simulated, terminal);
   await printReport(
@@ -112,11 +128,12 @@ function explain(
   observed: readonly ObservedEntry[],
   given: Given,
   sets: () => IpSets,
+  comparison: Comparison,
   { seed, search }: CompareOptions,
 ): Promise<readonly Finding[]> {
   const end = performance.now() + search * 1000;
   const limits = { trials: 4000, isOver: () => performance.now() > end };
-  return causes({ frames, given, sets, observed, limits, seed });
+  return causes({ frames, given, sets, observed, comparison, limits, seed });
 }
 
 async function readObserved(

@@ -40,3 +40,8 @@ export async function open(
   await page.waitForSelector('html[data-ready]');
   return { page, complaints };
 }
+
+/** Waits until an element has a text in it. The page forbids eval, and with it waiting for functions. */
+export function shows(page: Page, selector: string, text: string): Promise<void> {
+  return page.locator(selector, { hasText: text }).waitFor();
+}
