@@ -1,6 +1,6 @@
 import { Hook, Priority } from '../rules/hook.js';
 import { type BaseChainProgram, type CompiledChain, type Program, StepKind } from './program.js';
-import { needsTracking as statementNeedsTracking } from '../rules/nft/eval/tracking.js';
+import { needsTracking as statementNeedsTracking, tableNeedsTracking } from '../rules/nft/eval/tracking.js';
 import { manipOf } from './nat.js';
 import { Manip } from '../rules/context.js';
 
@@ -52,7 +52,11 @@ export function buildHooks(program: Program, version: 4 | 6): readonly (readonly
   // A dormant table registers no hooks; what its rules need of conntrack is needed all the same.
   const registered = chains.filter((c) => !c.chain.table.nft?.dormant);
   const natInUse = registered.some((c) => c.chain.base?.type === 'nat');
-  const tracking = chains.some(needsTracking);
+  const tracking =
+    chains.some(needsTracking) ||
+    program.ruleset.tables.some(
+      ({ nft }) => nft && ['inet', family].includes(nft.family) && tableNeedsTracking(nft),
+    );
   return HOOKS.map((hook) => {
     const entries: HookEntry[] = [];
     const nat: BaseChainProgram[] = [];

@@ -146,6 +146,7 @@ export class Kernel {
     if (this.stack.tooBig(passage)) return this.lost(passage, 'larger than the MTU and not to be fragmented');
     const ttl = ttlOf(packet);
     setTtl(packet, ttl - 1);
+    if (packet.version === 4) packet.priority = priorityOfTos(tosOf(packet));
     this.observer?.change('ip.ttl', String(ttl), String(ttl - 1), null, passage);
     if (!this.runHook(Hook.forward, passage)) return;
     this.leave(passage);
@@ -417,6 +418,14 @@ export class Kernel {
     this.seed ^= this.seed << 5;
     return (this.seed >>> 0) / 2 ** 32;
   }
+}
+
+/** By the four TOS bits of RFC 1349: `ip_tos2prio` (net/ipv4/route.c), with TC_PRIO_* of linux/pkt_sched.h. */
+const TOS_PRIORITIES = [0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4] as const;
+
+/** The priority that a forwarded packet gets: `rt_tos2priority()`. */
+function priorityOfTos(tos: number): number {
+  return TOS_PRIORITIES[(tos & 0x1e) >> 1];
 }
 
 const LOOPBACK_LINK_4 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00]);

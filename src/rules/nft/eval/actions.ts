@@ -18,7 +18,7 @@ import { fieldOf } from './describe.js';
 import { fieldsReader, type Lookup, reader } from './expression.js';
 import { writeMeta } from './meta.js';
 import { writeTcpOption } from './options.js';
-import { writePayload } from './payload.js';
+import { protocolTest, writePayload } from './payload.js';
 import { Flow, type RunningStatement, type StatementResult } from './result.js';
 import { runElement } from './set.js';
 import type { Read, Scalar } from './value.js';
@@ -170,10 +170,12 @@ function writtenField(target: Mangle['target']): Field {
 export function mangle(statement: Mangle, lookup: Lookup): RunningStatement {
   const { target } = statement;
   const read = reader(statement.value, lookup);
+  const isOfProtocol = target.kind === 'payload' ? protocolTest(target) : null;
   return {
     statement,
     writes: [writtenField(target)],
     run(packet, context): StatementResult {
+      if (isOfProtocol && !isOfProtocol(packet)) return Flow.break;
       const value: Read = read(packet, context);
       if (value === undefined) return Flow.break;
       if (value === null || typeof value === 'object') return Flow.unknown;

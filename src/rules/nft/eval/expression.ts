@@ -6,7 +6,7 @@ import { readFib, readRoute } from './fib.js';
 import { readMeta } from './meta.js';
 import { incrementing, jhash, layoutOf, random } from './numbers.js';
 import { readExtensionHeader, readIpOption, readTcpOption } from './options.js';
-import { readPayload } from './payload.js';
+import { payloadReader } from './payload.js';
 import type { Element, LiveSet } from './set.js';
 import { patternOf, type Read, type Scalar } from './value.js';
 
@@ -24,7 +24,7 @@ const UNKNOWN: Reader = () => null;
 export function reader(expression: Expression, lookup: Lookup): Reader {
   switch (expression.kind) {
     case 'payload':
-      return (packet) => readPayload(expression, packet);
+      return payloadReader(expression);
     case 'meta':
       return (packet, context) => readMeta(expression, packet, context);
     case 'ct':

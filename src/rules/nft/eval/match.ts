@@ -19,6 +19,10 @@ function fieldsOf(value: Read): readonly Scalar[] {
 /** Against a value, a range, a prefix or several fields of them. */
 function comparison({ operator, right }: Match, lookup: Lookup): Comparison {
   const patterns = operator === '==' || operator === '!=' ? patternsOf(right) : null;
+  if (patterns?.length === 1) {
+    const [pattern] = patterns;
+    return (value) => matches(pattern, typeof value === 'object' ? fieldsOf(value)[0] : (value as Scalar));
+  }
   if (patterns)
     return (value) => {
       const fields = fieldsOf(value);

@@ -1,4 +1,4 @@
-import { setU16, u16, u8 } from '../../../packet/bytes.js';
+import { setU16, u16, u32, u8 } from '../../../packet/bytes.js';
 import { checksumOffset, isOffloaded, replaceWord } from '../../../packet/checksum.js';
 import { Ipv4 } from '../../../packet/ipv4.js';
 import { LinkKind, Protocol } from '../../../packet/numbers.js';
@@ -50,23 +50,27 @@ export interface Site {
 }
 
 /** The test that a field's protocol is the packet's; nft puts it before the field where nothing has said it yet. */
-export function hasProtocol({ protocol, field }: Payload, packet: Packet): boolean {
-  if (protocol === null || protocol === 'th') return true;
+export function protocolTest({ protocol, field }: Payload): ((packet: Packet) => boolean) | null {
   switch (protocol) {
+    case null:
+    case 'th':
+      return null;
     case 'ether':
-      return packet.in?.kind === LinkKind.ethernet;
+      return (packet) => packet.in?.kind === LinkKind.ethernet;
     case 'vlan':
     case 'arp':
-      return false;
+      return () => false;
     case 'ip':
-      return packet.version === 4;
+      return (packet) => packet.version === 4;
     case 'ip6':
-      return packet.version === 6;
+      return (packet) => packet.version === 6;
   }
   const number = TRANSPORT.get(protocol);
-  if (number !== undefined && number !== packet.protocol) return false;
+  if (number === undefined) return null;
   const types = ICMP_TYPES.get(`${protocol} ${field ?? ''}`);
-  return !types || (packet.hasTransport && types.includes(u8(packet.data, packet.transport)));
+  if (!types) return (packet) => packet.protocol === number;
+  return (packet) =>
+    packet.protocol === number && packet.hasTransport && types.includes(u8(packet.data, packet.transport));
 }
 
 function siteOf(payload: Payload, packet: Packet): Site | null {
@@ -102,22 +106,39 @@ export function readBits(bytes: Uint8Array, start: number, offset: number, bits:
 }
 
 /** `nft_payload_eval()` (net/netfilter/nft_payload.c). */
-export function readPayload(payload: Payload, packet: Packet): Read {
-  if (!hasProtocol(payload, packet)) return undefined;
-  const site = siteOf(payload, packet);
-  if (!site) return payload.base === 'inner' ? null : undefined;
-  const end = site.start + ((payload.offset + payload.bits + 7) >> 3);
-  if (end > site.length) return undefined;
-  if (end > site.bytes.length) return null;
-  return readBits(site.bytes, site.start, payload.offset, payload.bits);
+export function payloadReader(payload: Payload): (packet: Packet) => Read {
+  const { base, offset, bits } = payload;
+  const isOfProtocol = protocolTest(payload);
+  const end = (offset + bits + 7) >> 3;
+  if (base !== 'network' && base !== 'transport')
+    return (packet) => {
+      if (isOfProtocol && !isOfProtocol(packet)) return undefined;
+      const site = siteOf(payload, packet);
+      if (!site) return base === 'inner' ? null : undefined;
+      return end > site.length ? undefined : readBits(site.bytes, site.start, offset, bits);
+    };
+  const ofTransport = base === 'transport';
+  const at = offset >> 3;
+  const aligned = (offset & 7) === 0 ? bits : 0;
+  return (packet) => {
+    if (isOfProtocol && !isOfProtocol(packet)) return undefined;
+    if (ofTransport && !packet.hasTransport) return undefined;
+    const start = ofTransport ? packet.transport : 0;
+    const { data } = packet;
+    if (start + end > packet.length) return undefined;
+    if (start + end > data.length) return null;
+    if (aligned === 16) return u16(data, start + at);
+    if (aligned === 32) return u32(data, start + at);
+    if (aligned === 8) return data[start + at];
+    return readBits(data, start, offset, bits);
+  };
 }
 
 /**
  * `nft_payload_set_eval()`: the header's own checksum and the transport's follow. False: the packet has no such
- * field, which ends the rule.
+ * field, which ends the rule. That it is of the field's protocol is the caller's to ask (`protocolTest`).
  */
 export function writePayload(payload: Payload, packet: Packet, value: Scalar): boolean {
-  if (!hasProtocol(payload, packet)) return false;
   const site = siteOf(payload, packet);
   if (!site || payload.base === 'link' || typeof value === 'string') return false;
   const end = site.start + ((payload.offset + payload.bits + 7) >> 3);

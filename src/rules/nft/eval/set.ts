@@ -31,6 +31,8 @@ export interface Element {
   readonly timeout: number;
   /** In ticks; Infinity: it stays. */
   expires: number;
+  /** When a rule last brought it up to date, ns. */
+  touched: number;
 }
 
 /** How a set makes what its elements hold. */
@@ -100,6 +102,7 @@ export class LiveSet {
         this.parts.start(s),
       ),
       timeout,
+      touched: now,
       expires: timeout === 0 ? Infinity : expiry(source.expires ?? timeout, now),
     };
   }
@@ -141,7 +144,10 @@ export class LiveSet {
   update(fields: readonly Scalar[], make: (key: Expression) => SetElement, context: Context): Element | null {
     const { now } = context;
     const there = this.lookUp(fields, now);
-    if (there) return there;
+    if (there) {
+      there.touched = now;
+      return there;
+    }
     if (!this.hasRoom(now)) return null;
     const { key } = this.parts;
     const constants = fields.map((value, i) => constantOf(value, key[i]));
@@ -197,7 +203,7 @@ export class LiveSet {
 
   /** The live elements with what they have counted, in the order in which nft lists them. */
   listed(now: number): SetElement[] {
-    const alive = [...this.all].filter((e) => isAlive(e, now) && !e.statements.some((s) => s.idle?.()));
+    const alive = [...this.all].filter((element) => isAlive(element, now) && !isCollected(element, now));
     if (this.changed) alive.sort((a, b) => this.order(a, b));
     return alive.map((element) => listedElement(element, now));
   }
@@ -228,6 +234,13 @@ function expiry(milliseconds: number, now: number): number {
 
 function isAlive(element: Element, now: number): boolean {
   return element.expires === Infinity || element.expires > jiffies(now);
+}
+
+/** How often a set looks for elements to let go, ns (HZ in `nft_rhash_gc_init()`, net/netfilter/nft_set_hash.c). */
+const GC_INTERVAL = 1e9;
+
+function isCollected({ statements, touched }: Element, now: number): boolean {
+  return now - touched > GC_INTERVAL && statements.some((s) => s.idle?.());
 }
 
 function fits({ patterns }: Element, fields: readonly Scalar[]): boolean {

@@ -1,3 +1,4 @@
+import { CtStatus } from '../../connection.js';
 import { Verdict } from '../../verdict.js';
 import {
   type Expression,
@@ -156,6 +157,8 @@ export class RunningTable implements Lookup {
       const state = this.objects.get(objectKey(object, key));
       if (state) return state.run;
       if (!this.table.objects.has(objectKey(object, key))) return () => Flow.unknown;
+      const helper = this.table.objects.get(objectKey(object, key));
+      if (helper?.kind === 'ct helper') return assignHelper(helper);
       return (_, context) => {
         context.note(`${object} ${key}`);
         return Flow.continue;
@@ -183,6 +186,20 @@ export class RunningTable implements Lookup {
       objects.set(key, this.objects.get(key)?.listed(now) ?? object);
     return { sets, objects };
   }
+}
+
+/** `nft_ct_helper_obj_eval()` (net/netfilter/nft_ct.c): only a connection that is about to be made gets a helper. */
+function assignHelper({ helper, protocol, l3proto }: NftObject & { kind: 'ct helper' }): StatementRun {
+  const version = l3proto === 'inet' ? null : l3proto === 'ip' ? 4 : 6;
+  return (_, { connection }) => {
+    if (!connection || connection.status & (CtStatus.confirmed | CtStatus.helper)) return Flow.continue;
+    const { original } = connection;
+    if (original.protocol !== protocol || (version !== null && version !== original.version))
+      return Flow.continue;
+    connection.helper = helper;
+    connection.status |= CtStatus.helper;
+    return Flow.continue;
+  };
 }
 
 type StatementRun = RunningStatement['run'];

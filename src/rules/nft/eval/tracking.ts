@@ -1,4 +1,4 @@
-import type { Expression, Statement } from '../model.js';
+import type { Expression, NftTable, Statement } from '../model.js';
 
 /** Statements that switch connection tracking on for their family when a rule uses them (`nf_ct_netns_get()`). */
 const TRACKING = new Set<Statement['kind']>(['nat', 'connlimit', 'synproxy', 'flowAdd']);
@@ -19,6 +19,17 @@ function readsConnection(expression: Expression | null): boolean {
     default:
       return false;
   }
+}
+
+/** Objects that switch it on by being there, used or not. */
+const TRACKING_OBJECTS = new Set(['ct helper', 'ct timeout', 'ct expectation', 'synproxy']);
+
+/** Whether a table needs connection tracking by its objects and sets; of its rules each statement tells. */
+export function tableNeedsTracking({ objects, sets }: NftTable): boolean {
+  return (
+    [...objects.values()].some(({ kind }) => TRACKING_OBJECTS.has(kind)) ||
+    [...sets.values()].some(({ statements }) => statements.some(needsTracking))
+  );
 }
 
 /** Whether loading the statement switches connection tracking on; `notrack` alone does not. */
