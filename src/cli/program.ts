@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
+import { SHELLS } from './completion.js';
 import { type Io, Unusable } from './io.js';
 import { FORMATS } from './options.js';
 import { createTerminal, type Terminal, type TerminalOptions } from './terminal.js';
@@ -161,6 +162,15 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     'Capture to a file, and use compare.',
   );
   later(program, 'lab', "the same on this machine's own kernel (in a later version)", 'Use replay.');
+  const completion = add('completion', 'print what makes a shell complete the command line', [
+    'completion bash > nfreplay.bash',
+  ]);
+  completion.addArgument(new Argument('<shell>', 'the shell').choices(SHELLS));
+  act(completion, async () => (await import('./commands/completion.js')).completion);
+
+  const man = add('man', 'print the manual page', ['man > nfreplay.1']);
+  act(man, async () => (await import('./commands/man.js')).man);
+
   return program;
 }
 
