@@ -69,8 +69,7 @@ export function protocolTest({ protocol, field }: Payload): ((packet: Packet) =>
   if (number === undefined) return null;
   const types = ICMP_TYPES.get(`${protocol} ${field ?? ''}`);
   if (!types) return (packet) => packet.protocol === number;
-  return (packet) =>
-    packet.protocol === number && packet.hasTransport && types.includes(u8(packet.data, packet.transport));
+  return (packet) => packet.protocol === number && types.includes(u8(packet.data, packet.transport));
 }
 
 function siteOf(payload: Payload, packet: Packet): Site | null {
@@ -105,6 +104,15 @@ export function readBits(bytes: Uint8Array, start: number, offset: number, bits:
   return bits <= NUMBER_BITS ? Number(value) : value;
 }
 
+/**
+ * One, two or four bytes at a multiple of their number are read without a look at whether this is a later fragment,
+ * whose data then stands for the header: `nft_payload_fast_eval()` (net/netfilter/nf_tables_core.c), asked of Linux 6.18.
+ */
+function isReadFast(first: number, end: number): boolean {
+  const length = end - first;
+  return (length === 1 || length === 2 || length === 4) && first % length === 0;
+}
+
 /** `nft_payload_eval()` (net/netfilter/nft_payload.c). */
 export function payloadReader(payload: Payload): (packet: Packet) => Read {
   const { base, offset, bits } = payload;
@@ -118,11 +126,12 @@ export function payloadReader(payload: Payload): (packet: Packet) => Read {
       return end > site.length ? undefined : readBits(site.bytes, site.start, offset, bits);
     };
   const ofTransport = base === 'transport';
+  const fast = isReadFast(offset >> 3, end);
   const at = offset >> 3;
   const aligned = (offset & 7) === 0 ? bits : 0;
   return (packet) => {
     if (isOfProtocol && !isOfProtocol(packet)) return undefined;
-    if (ofTransport && !packet.hasTransport) return undefined;
+    if (ofTransport && !fast && !packet.hasTransport) return undefined;
     const start = ofTransport ? packet.transport : 0;
     const { data } = packet;
     if (start + end > packet.length) return undefined;
