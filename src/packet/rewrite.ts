@@ -71,7 +71,9 @@ function writeAddress(data: Uint8Array, site: Site, side: Side, address: IpAddre
   const header = site.version === 4 ? Ipv4 : Ipv6;
   const at = site.network + header[side];
   const words = site.version === 4 ? 1 : 4;
-  const field = coversPseudoHeader(site.protocol) ? checksumField(data, site) : -1;
+  // NAT has known nothing of DCCP since Linux 6.16, so its checksum is left as it is.
+  const covers = coversPseudoHeader(site.protocol) && site.protocol !== Protocol.dccp;
+  const field = covers ? checksumField(data, site) : -1;
   let sum = 0;
   for (let i = 0; i < words; i++) {
     const before = i32(data, at + 4 * i);

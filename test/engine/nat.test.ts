@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../../src/address/ip.js';
+import { decodePacket, type Packet } from '../../src/packet/packet.js';
+import { rewrite } from '../../src/packet/rewrite.js';
 import { play } from './helpers/router.js';
+import { packetOf } from './helpers/words.js';
 
 const nat = (...rules: string[]): string => `*nat
 :PREROUTING ACCEPT [0:0]
@@ -132,6 +136,13 @@ describe('ICMP errors about translated connections', () => {
     });
     expect(left).toHaveLength(1);
   });
+});
+
+it('leaves the checksum of DCCP as it was', () => {
+  const packet = decodePacket(packetOf('ip 172.17.0.2 > 172.17.0.3 proto 33 len 24')) as Packet;
+  const before = packet.data.slice(20);
+  rewrite(packet, { source: parseAddress('172.17.0.1') });
+  expect(packet.data.slice(20)).toEqual(before);
 });
 
 it('drops GRE that is too short to be translated', async () => {
