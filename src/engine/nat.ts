@@ -158,7 +158,9 @@ export class Nat {
     const reply = new Tuple();
     if (!invertTuple(reply, tuple)) return false;
     const found = this.tracker.table.find(reply, entry, this.now);
-    return found !== null && found.entry !== entry;
+    if (found === null || found.entry === entry) return false;
+    // The kernel looks only where answers of this zone are kept (`nf_conntrack_tuple_taken()`).
+    return zoneIn(found.entry, found.direction) === zoneIn(entry, Direction.reply);
   }
 
   /** `nf_nat_l4proto_unique_tuple()`. */
