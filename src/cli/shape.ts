@@ -47,7 +47,7 @@ export function shapesOf(program: Command): CommandShape[] {
 function optionShape(option: Option): OptionShape {
   const value = /[<[].*$/.exec(option.flags);
   return {
-    names: [option.short, option.long].filter((name) => name != null),
+    names: [option.short, option.long].filter((name) => name !== undefined),
     value: value && value[0],
     choices: option.argChoices ?? [],
     description: option.description,

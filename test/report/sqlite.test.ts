@@ -18,7 +18,7 @@ describe.skipIf(!hasProgram('sqlite3'))('the CSV files in a database (needs sqli
     await run(`compare ${CAPTURE} --host ${HOST} --log ${log} --out ${out} --search 1`);
     const imports = TABLES.map((name) => `.import --csv ${join(out, `${name}.csv`)} ${name}\n`).join('');
     execFileSync('sqlite3', [database], { input: imports });
-  });
+  }, 120_000);
   afterAll(() => temporary[Symbol.dispose]());
 
   function ask(question: string): string[] {

@@ -30,13 +30,13 @@ export function standingLines(
   const about = new Map<string, Difference[]>();
   const alone: Difference[] = [];
   for (const d of differences) {
-    const key = `${d.frame} ${d.line}`;
+    const key = `${d.frame} ${d.line.trimEnd()}`;
     if (d.kind === 'onlyHost') alone.push(d);
     else if (about.has(key)) about.get(key)!.push(d);
     else about.set(key, [d]);
   }
   const lines = predicted.map(({ time, frame, rule, text, doubt }): StandingLine => {
-    const key = `${frame} ${text}`;
+    const key = `${frame} ${text.trimEnd()}`;
     const found = about.get(key) ?? [];
     about.delete(key);
     const standing = found.length > 0 ? STANDINGS[found[0].kind] : 'alike';

@@ -30,14 +30,11 @@ export interface Page {
   readonly inputs: readonly string[];
 }
 
-/** Bytes that each table may take; together they keep a page under 2 MB. */
-const ROOM: Readonly<Record<TableName, number>> = {
-  packets: 950_000,
-  lines: 330_000,
-  differences: 150_000,
-  rules: 170_000,
-  walks: 280_000,
-};
+/** Bytes that all tables may take together, which keeps a page under 2 MB, and the packets of them. */
+const ROOM = 1_900_000;
+const PACKET_ROOM = 1_250_000;
+/** How the others share what the packets leave. */
+const SHARES = { lines: 0.35, differences: 0.15, rules: 0.2, walks: 0.3 } as const;
 
 /** Takes the packets while the replay runs: memory holds them as the page will. */
 export function packetPieces(): PieceWriter<VerdictRow> {
@@ -55,24 +52,35 @@ export function packetPieces(): PieceWriter<VerdictRow> {
       p.length,
       p.verdict,
       p.rule,
-      p.nat,
+      changedEnds(p),
       p.logs,
       p.problem,
     ],
-    ROOM.packets,
+    PACKET_ROOM,
   );
+}
+
+/** `> 172.17.0.2:6379`: of the translated packet only what is another. */
+function changedEnds({ nat, src, dst, sport, dport }: VerdictRow): string {
+  const end = (address: string, port: number | null): string =>
+    port === null ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  const from = end(src, sport);
+  const to = end(dst, dport);
+  if (nat.startsWith(`${from} > `)) return nat.slice(from.length + 1);
+  return nat.endsWith(` > ${to}`) ? nat.slice(0, -to.length - 1) : nat;
 }
 
 /** The whole page: one file, which asks for nothing outside of itself. */
 export function pageHtml(page: Page): string {
   const { comparison, findings, inputs } = page;
   const lines = standingLines(page.lines, comparison.differences);
+  const left = ROOM - page.packets.encoded.reduce((sum, piece) => sum + piece.length, 0);
   const tables: Record<TableName, PieceTable> = {
     packets: page.packets,
-    lines: linePieces(lines),
-    differences: differencePieces(comparison),
-    rules: rulePieces(page.rules),
-    walks: walkPieces(page.walks),
+    lines: linePieces(lines, left * SHARES.lines),
+    differences: differencePieces(comparison, left * SHARES.differences),
+    rules: rulePieces(page.rules, left * SHARES.rules),
+    walks: walkPieces(page.walks, left * SHARES.walks),
   };
   const head: PageHead = { epoch: String(comparison.epoch), tables: headsOf(tables) };
   const script = clientScript();
@@ -205,10 +213,10 @@ function assumptionsMarkup(assumptions: readonly string[]): Markup | null {
   </section>`;
 }
 
-function linePieces(lines: readonly StandingLine[]): PieceTable {
+function linePieces(lines: readonly StandingLine[], room: number): PieceTable {
   const writer = writePieces<StandingLine>(
     (l) => [Math.round(l.time / 1000), l.frame || null, l.rule, l.standing, l.text, l.remark],
-    ROOM.lines,
+    room,
   );
   // What is not alike must find room.
   const wrong = lines.filter((l) => l.standing !== 'alike').slice(0, 2000);
@@ -218,7 +226,7 @@ function linePieces(lines: readonly StandingLine[]): PieceTable {
   return writer.finish();
 }
 
-function differencePieces({ differences }: Comparison): PieceTable {
+function differencePieces({ differences }: Comparison, room: number): PieceTable {
   const writer = writePieces<Comparison['differences'][number]>(
     (d) => [
       Math.round(d.time / 1000),
@@ -232,23 +240,23 @@ function differencePieces({ differences }: Comparison): PieceTable {
       d.reason,
       d.position && `${d.position.file}:${d.position.line}`,
     ],
-    ROOM.differences,
+    room,
   );
   for (const d of differences) writer.push(d);
   return writer.finish();
 }
 
-function rulePieces(rules: readonly RuleRow[]): PieceTable {
+function rulePieces(rules: readonly RuleRow[], room: number): PieceTable {
   const writer = writePieces<RuleRow>(
     (r) => [r.address, r.packets, r.bytes, r.hostPackets, r.hostBytes, r.text],
-    ROOM.rules,
+    room,
   );
   for (const rule of rules) writer.push(rule);
   return writer.finish();
 }
 
-function walkPieces(walks: Iterable<PacketWalk>): PieceTable {
-  const writer = writePieces<PacketWalk>((w) => [w.frame, JSON.stringify(pageWalk(w))], ROOM.walks);
+function walkPieces(walks: Iterable<PacketWalk>, room: number): PieceTable {
+  const writer = writePieces<PacketWalk>((w) => [w.frame, JSON.stringify(pageWalk(w))], room);
   for (const walk of walks) writer.push(walk);
   return writer.finish();
 }

@@ -35,7 +35,7 @@ describe.skipIf(!hasChromium)('report.html in Chromium (needs chromium)', () => 
     expect(text).toContain(EVIL_COMMENT);
     await run(`${base} --rules ${rules} --log ${log} --out ${join(dir, 'evil')}`);
     browser = await launch();
-  });
+  }, 120_000);
   afterAll(async () => {
     await browser?.close();
     rmSync(dir, { recursive: true, force: true });
@@ -105,6 +105,7 @@ describe.skipIf(!hasChromium)('report.html in Chromium (needs chromium)', () => 
   it('marks the differences in the time line, and leads from there to their lines', async () => {
     const { page } = await open(browser, file);
     expect(await page.locator('.timeline rect.only-simulated').count()).toBe(1);
+    await shows(page, '#lines .status', '31 lines');
     await page.locator('.timeline a[tabindex="0"]').first().focus();
     await page.keyboard.press('Enter');
     await shows(page, '#lines .status', ' of ');
