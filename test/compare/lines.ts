@@ -38,6 +38,7 @@ export function predicted(text: string, time: number, more: Partial<PredictedLin
     text,
     doubt: null,
     uncaptured: false,
+    guessed: null,
     ...more,
   };
 }

@@ -197,7 +197,12 @@ describe('what the host and the connection say', () => {
   });
 
   it('rpfilter asks the routes, but not for what needs none', () => {
-    const routes = { addressType: () => 2, reversePath: () => false, pathMtu: () => 1500 };
+    const routes = {
+      addressType: () => 2,
+      reversePath: () => false,
+      pathMtu: () => 1500,
+      egress: () => null,
+    };
     expect(run('-m rpfilter', p, { routes })).toBe(0);
     expect(run('-m rpfilter --invert', p, { routes })).toBe(1);
     const dhcp = udpPacket(68, 67, { source: '0.0.0.0', destination: '224.0.0.1' });
