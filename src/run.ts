@@ -131,13 +131,24 @@ export interface CausesOptions {
   /** The sets as they were before the first replay. */
   readonly sets: () => IpSets;
   readonly observed: readonly ObservedEntry[];
+  /** Its differences are told which finding explains them. */
+  readonly comparison?: Comparison;
   readonly limits?: Limits;
   readonly seed?: number;
   readonly device?: string;
 }
 
 /** Says what is different between what was given and the host, by replaying with it (src/explain/findings.ts). */
-export function causes({ frames, given, sets, observed, limits, seed, device }: CausesOptions): Promise<Finding[]> {
+export function causes({
+  frames,
+  given,
+  sets,
+  observed,
+  comparison,
+  limits,
+  seed,
+  device,
+}: CausesOptions): Promise<Finding[]> {
   const { ruleset, host } = given;
   const world: World = { ruleset, host, sets };
   const tryWorld = async (change: Partial<World>, observer?: Observer): Promise<Trial> => {
@@ -145,14 +156,18 @@ export function causes({ frames, given, sets, observed, limits, seed, device }: 
     const source = frames.again();
     let sent = 0;
     const sinks: ReplaySinks = { sent: () => sent++ };
-    const result = await runReplay(source, { ...given, ...rest, sets: fresh() }, { observer, sinks, seed, device });
+    const result = await runReplay(
+      source,
+      { ...given, ...rest, sets: fresh() },
+      { observer, sinks, seed, device },
+    );
     const { accounted, unexplained } = result.replay.counts;
     return {
       comparison: compareWithLog(result, observed, source),
       astray: Math.abs(sent - accounted) + unexplained,
     };
   };
-  return findCauses({ world, tryWorld, limits });
+  return findCauses({ world, tryWorld, comparison, limits });
 }
 
 /** The rules that write a prefix; a test that is not modelled leaves it open when they do. */

@@ -1,3 +1,4 @@
+import type { Comparison } from '../compare/result.js';
 import { ruleAddress, type Rule } from '../rules/model.js';
 import { log } from '../rules/targets/log.js';
 import type { Finding } from './finding.js';
@@ -5,7 +6,8 @@ import { type Clues, findClues } from './hypotheses/clues.js';
 import type { Hypothesis, Trial, Tried, TryWorld, World } from './hypotheses/hypothesis.js';
 import { additions, type Addition, forAll, forFrames, forWords } from './hypotheses/missingRules.js';
 import { policyChanges } from './hypotheses/policies.js';
-import { rank } from './hypotheses/rank.js';
+import { attribute, rank, unexplained } from './hypotheses/rank.js';
+import { lossHypotheses } from './hypotheses/lost.js';
 import { ruleChanges, someCondition } from './hypotheses/ruleChanges.js';
 import { costOf, costOfNoCause, isOpen, openCount } from './hypotheses/score.js';
 import { recordWalks } from './hypotheses/walks.js';
@@ -14,6 +16,8 @@ import { worldChanges } from './hypotheses/worldChanges.js';
 export interface FindingsOptions {
   readonly world: World;
   readonly tryWorld: TryWorld;
+  /** The comparison of the given world: its differences are told which finding explains them. */
+  readonly comparison?: Comparison;
   readonly limits?: Limits;
 }
 
@@ -31,22 +35,36 @@ const LIMITS: Limits = { trials: 4000, isOver: () => false };
  * the best come first, by how little they leave unexplained and how little it takes to say them. None where the
  * given world agrees with the log. Rejects where a replay does.
  */
-export async function findCauses({ world, tryWorld, limits = LIMITS }: FindingsOptions): Promise<Finding[]> {
+export async function findCauses({
+  world,
+  tryWorld,
+  comparison,
+  limits = LIMITS,
+}: FindingsOptions): Promise<Finding[]> {
   const walks = recordWalks(world.ruleset);
   const base = await tryWorld({}, walks);
   if (openCount(base) === 0) return [];
   const clues = findClues(world, base, walks);
-  const tried = await search(clues, base, tryWorld, limits);
-  return rank(tried, base);
+  const found = await search(clues, base, tryWorld, limits);
+  const tried = [...found, ...lossHypotheses(clues, base)].filter((t) => t.score.bits < costOfNoCause(base));
+  const ranked = rank(tried, base);
+  if (ranked.length === 0) return unexplained(base);
+  if (comparison) attribute(comparison.differences, ranked);
+  return ranked.map((r) => r.finding);
 }
 
 /** Rules, and places for one, that are looked at: those that most of the differing packets met. */
 const MOST_SUSPECTS = 400;
 /** Bits by which a hypothesis may be worse than the best found and still be tried: it adds to what is known of others. */
 const MARGIN = 9;
-/** Bits that a differing frame costs which a hypothesis has nothing to do with. */
-const ELSEWHERE = 4;
-const MOST_ELSEWHERE = 24;
+/**
+ * Bits for what has nothing to do with the first packet that differs: only a connection's state or a set can have
+ * carried it there. Later packets may differ because of the first.
+ */
+const NOT_AT_FIRST = 12;
+/** By so much a hypothesis is put off for each differing frame that it does not touch. */
+const PUT_OFF = 0.25;
+const MOST_PUT_OFF = 4;
 /** Bits of a line whose prefix no given rule has, for what cannot make one. */
 const FOREIGN = 10;
 
@@ -55,6 +73,8 @@ interface Waiting {
   readonly hypothesis: Hypothesis;
   /** The bits that it has at least, as far as can be told without trying. */
   readonly least: number;
+  /** The smaller, the sooner. */
+  readonly turn: number;
   /** One that must help before this can. */
   readonly gate?: Gate;
   /** What it would add: with conditions it may do better. */
@@ -77,6 +97,8 @@ async function search(clues: Clues, base: Trial, tryWorld: TryWorld, limits: Lim
   const open = openCount(base);
   const gates = new Map<string, boolean>();
   let best = all;
+  /** What is still otherwise where nothing is left: copies that the capture lacks, which no cause explains. */
+  let floor = 0;
   let trials = 0;
 
   const test = async (hypothesis: Hypothesis): Promise<Tried | null> => {
@@ -91,7 +113,10 @@ async function search(clues: Clues, base: Trial, tryWorld: TryWorld, limits: Lim
       score: { left: openCount(trial), bits: costOf(trial) + hypothesis.bits },
     };
     if (one.score.bits < all && one.score.left < open) tried.push(one);
-    best = Math.min(best, one.score.bits);
+    if (one.score.bits < best) {
+      best = one.score.bits;
+      floor = one.score.left === 0 ? costOf(trial) : 0;
+    }
     return one;
   };
   const passes = async ({ name, hypothesis }: Gate): Promise<boolean> => {
@@ -103,9 +128,9 @@ async function search(clues: Clues, base: Trial, tryWorld: TryWorld, limits: Lim
     return helps;
   };
 
-  const waiting = hypotheses(clues).sort((a, b) => a.least - b.least);
+  const waiting = hypotheses(clues).sort((a, b) => a.turn - b.turn);
   for (const { hypothesis, gate, addition, least } of waiting) {
-    if (least > best + MARGIN) break;
+    if (least + floor > best + MARGIN) continue;
     if (gate && !(await passes(gate))) continue;
     const one = await test(hypothesis);
     if (!one || !addition || one.score.left === 0) continue;
@@ -132,10 +157,13 @@ function hypotheses(clues: Clues): Waiting[] {
   const out: Waiting[] = [];
   const foreign = clues.foreignLines * FOREIGN;
   const add = (hypothesis: Hypothesis, more: Pick<Waiting, 'gate' | 'addition'> = {}, logs = false): void => {
+    const touched = hypothesis.frames;
     let elsewhere = 0;
-    if (hypothesis.frames) for (const frame of clues.frames) if (!hypothesis.frames.has(frame)) elsewhere++;
-    const least = hypothesis.bits + Math.min(elsewhere * ELSEWHERE, MOST_ELSEWHERE) + (logs ? 0 : foreign);
-    out.push({ hypothesis, least, ...more });
+    if (touched) for (const frame of clues.frames) if (!touched.has(frame)) elsewhere++;
+    const atFirst = touched === null || clues.first === 0 || touched.has(clues.first);
+    const least = hypothesis.bits + (atFirst ? 0 : NOT_AT_FIRST) + (logs ? 0 : foreign);
+    const turn = least + Math.min(elsewhere * PUT_OFF, MOST_PUT_OFF);
+    out.push({ hypothesis, least, turn, ...more });
   };
   for (const hypothesis of policyChanges(clues)) add(hypothesis);
   for (const hypothesis of worldChanges(clues)) add(hypothesis);

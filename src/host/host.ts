@@ -39,6 +39,8 @@ export interface Host {
   readonly routing: Routing;
   readonly routes: RouteView;
   readonly assumptions: Assumptions;
+  /** What it was made of, for one that is otherwise in some part. */
+  readonly parts: HostParts;
 }
 
 /** What a host is made of; what is undefined was not told. */
@@ -129,6 +131,7 @@ export function makeHost(parts: HostParts): Host {
     routing,
     routes: makeRouteView(routing.world),
     assumptions,
+    parts,
   };
 }
 

@@ -15,6 +15,8 @@ export interface Clues {
   readonly walks: Walks;
   /** The frames whose lines differ. */
   readonly frames: ReadonlySet<number>;
+  /** The first of them; 0 for none. */
+  readonly first: number;
   /** Rules that were tried, those that most of the differing packets met first. */
   readonly rules: readonly MetRule[];
   /** Base chains whose end was reached. */
@@ -79,7 +81,11 @@ export interface FieldClue {
 /** @param base the trial of the world as given, of which `walks` is the record */
 export function findClues(world: World, base: Trial, walks: Walks): Clues {
   const wrong = base.comparison.differences.filter(isOpen);
-  const frameOf = (d: Difference): number => d.frame || walks.frameOf(d.line, d.time);
+  const frameOf = (d: Difference): number => {
+    const frame = d.frame || walks.frameOf(d.line, d.time);
+    // A packet that the host forwarded, and that was taken for its own: what happened to it as it came in is the cause.
+    return walks.kin.get(frame) ?? frame;
+  };
   const frames = new Set(wrong.map(frameOf));
   frames.delete(0);
   const rules = new Map<Rule, Set<number>>();
@@ -103,7 +109,7 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
     }
   }
   const hostLines = wrong.flatMap((d) =>
-    d.host !== null && d.simulated === null ? [hostLine(d, frameOf(d))] : [],
+    d.field === null && d.host !== null ? [hostLine(d, frameOf(d))] : [],
   );
   const prefixes = linesByPrefix(hostLines);
   const known = prefixesOf(world.ruleset);
@@ -114,6 +120,7 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
     world,
     walks,
     frames,
+    first: frames.size === 0 ? 0 : [...frames].reduce((a, b) => Math.min(a, b)),
     rules: sorted(
       [...rules].map(([what, met]) => {
         const all = walks.hits.get(what);
@@ -136,7 +143,7 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
     ),
     hostLines,
     prefixes,
-    foreignLines: hostLines.filter((l) => !known.has(l.fields.get('PREFIX') ?? '')).length,
+    foreignLines: hostLines.filter(({ fields: seen }) => !known.has(seen.get('PREFIX') ?? '')).length,
     frameOf,
     fields: wrong.flatMap((d) =>
       d.kind === 'field' && d.field !== null

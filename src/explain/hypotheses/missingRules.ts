@@ -117,8 +117,10 @@ function* targetsAt(clues: Clues, { chain, at }: Gap): Generator<Target> {
     };
   }
   if (clues.foreignLines > 0) return;
-  if (table.name !== 'nat') yield { target: '-j DROP', bits: 2 };
-  yield { target: '-j ACCEPT', bits: 2 };
+  // What is let in is most often decided in the filter table.
+  const unusual = table.name === 'filter' ? 0 : 2;
+  if (table.name !== 'nat') yield { target: '-j DROP', bits: 2 + unusual };
+  yield { target: '-j ACCEPT', bits: 2 + unusual };
   yield { target: '-j RETURN', bits: base ? 4 : 2 };
   for (const other of [...table.chains.values()]
     .filter((c) => !c.base && c !== chain && c.rules.length > 0)
@@ -231,17 +233,23 @@ function* translations(clues: Clues): Generator<Target> {
 function valuesOf({ fields, hostLines, frames, walks }: Clues, field: string): string[] {
   const out = new Set<string>();
   for (const f of fields) if (f.field === field && f.host !== null) out.add(f.host);
-  if (field === 'DST' || field === 'SRC') {
-    const option = field === 'DST' ? '-d' : '-s';
+  const option = OPTIONS.get(field);
+  if (option !== undefined) {
     const ours = new Set(
       walks.visits
         .filter((v) => frames.has(v.frame))
-        .flatMap((v) => v.traits.filter((t) => t.startsWith(option))),
+        .flatMap((v) => v.traits.map((t) => t.slice(t.lastIndexOf(option)).replace(/\/\d+$/, ''))),
     );
     for (const { fields: seen } of hostLines) {
       const value = seen.get(field);
-      if (value !== undefined && ![...ours].some((t) => t.startsWith(`${option} ${value}/`))) out.add(value);
+      if (value !== undefined && !ours.has(`${option} ${value}`)) out.add(value);
     }
   }
   return [...out].slice(0, 4);
 }
+
+const OPTIONS = new Map([
+  ['SRC', '-s'],
+  ['DST', '-d'],
+  ['DPT', '--dport'],
+]);

@@ -1,6 +1,6 @@
 import type { Chain } from '../../rules/model.js';
 import { chainAddress } from '../describe.js';
-import type { Clues, Met } from './clues.js';
+import type { Clues } from './clues.js';
 import { edited } from './edit.js';
 import type { Hypothesis } from './hypothesis.js';
 import { KIND_BITS } from './ruleChanges.js';
@@ -9,10 +9,10 @@ import { KIND_BITS } from './ruleChanges.js';
 export function policyChanges(clues: Clues): Hypothesis[] {
   return clues.policies
     .filter(({ what }) => what.table.name !== 'nat')
-    .map((met) => policyChange(clues, met));
+    .map(({ what }) => policyChange(clues, what));
 }
 
-function policyChange({ world, policies }: Clues, { what: chain, frames }: Met<Chain>): Hypothesis {
+function policyChange({ world, policies }: Clues, chain: Chain): Hypothesis {
   const { table, name, base } = chain;
   const given = base?.policy === 'drop' ? 'drop' : 'accept';
   const host = given === 'drop' ? 'accept' : 'drop';
@@ -29,7 +29,8 @@ function policyChange({ world, policies }: Clues, { what: chain, frames }: Met<C
       text: `-P ${name} ${given.toUpperCase()}`,
     },
     bits: KIND_BITS + Math.log2(policies.length) + (table.name === 'filter' ? 0 : 6),
-    frames,
+    // There are few, so all are tried early.
+    frames: null,
     change: () => {
       const ruleset = edited(world.ruleset, { kind: 'policy', chain, policy: host });
       return ruleset && { ruleset };

@@ -1,4 +1,4 @@
-import type { Difference } from '../../compare/result.js';
+import { type Difference, isDisagreement } from '../../compare/result.js';
 import type { Evidence, Finding, Suspect } from '../finding.js';
 import type { Trial, Tried } from './hypothesis.js';
 import { costOfNoCause, differenceKey, isOpen, openCount } from './score.js';
@@ -12,6 +12,12 @@ const WORTH_TELLING = 20;
 /** Places that are put in order at most. */
 const MOST_ALIKE = 200;
 
+/** A finding, and the trial that it comes from. */
+export interface Ranked {
+  readonly finding: Finding;
+  readonly trial: Trial;
+}
+
 /** All hypotheses about one suspect: it is as likely as they are together. */
 interface Group {
   best: Tried;
@@ -24,7 +30,7 @@ interface Group {
  * otherwise together; the likeliest of them is told.
  * @param base the trial of the world as given
  */
-export function rank(tried: readonly Tried[], base: Trial): Finding[] {
+export function rank(tried: readonly Tried[], base: Trial): Ranked[] {
   const total = openCount(base);
   const least = Math.min(...tried.map((t) => t.score.bits), costOfNoCause(base));
   const groups = new Map<string, Group>();
@@ -44,16 +50,52 @@ export function rank(tried: readonly Tried[], base: Trial): Finding[] {
   return sorted
     .filter((g) => g.weight >= sorted[0].weight * 2 ** -WORTH_TELLING)
     .slice(0, MOST_FINDINGS)
-    .map(({ best, weight }) => {
-      const { hypothesis, trial, score } = best;
+    .map(({ best: { hypothesis, trial, score }, weight }) => {
       const explained = total - score.left;
-      return {
+      const finding: Finding = {
         ...hypothesis.claim,
         confidence: round((weight / sum) * (explained / total)),
         explains: explained,
         left: score.left,
         suspect: hypothesis.suspect,
         evidence: evidence(base, trial),
+      };
+      return { finding, trial };
+    });
+}
+
+/** Tells each difference the first of the findings that explains it. */
+export function attribute(differences: readonly Difference[], ranked: readonly Ranked[]): void {
+  const left = ranked.map(({ trial }) => new Set(trial.comparison.differences.map(differenceKey)));
+  for (const difference of differences) {
+    const at = left.findIndex((keys) => !keys.has(differenceKey(difference)));
+    difference.finding = at < 0 ? null : at;
+  }
+}
+
+/** Where nothing explains them: the rules whose lines differ. */
+export function unexplained(base: Trial): Finding[] {
+  const byRule = new Map<string | null, Difference[]>();
+  for (const d of base.comparison.differences.filter(isDisagreement)) {
+    const others = byRule.get(d.rule);
+    if (others) others.push(d);
+    else byRule.set(d.rule, [d]);
+  }
+  const total = openCount(base);
+  return [...byRule]
+    .sort((a, b) => b[1].length - a[1].length)
+    .slice(0, MOST_FINDINGS)
+    .map(([rule, list]): Finding => {
+      const count = (kind: string): number => list.filter((d) => d.kind === kind).length;
+      const fields = [...new Set(list.flatMap((d) => (d.kind === 'field' && d.field ? [d.field] : [])))];
+      return {
+        kind: 'unexplained',
+        facts: { rule, onlySimulated: count('onlySimulated'), onlyHost: count('onlyHost'), fields },
+        confidence: 0,
+        explains: 0,
+        left: total,
+        suspect: null,
+        evidence: list.slice(0, MOST_EVIDENCE).map((d) => ({ frame: d.frame, text: evidenceText(d) })),
       };
     });
 }

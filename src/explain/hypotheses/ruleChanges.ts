@@ -106,7 +106,7 @@ export function someCondition(clues: Clues, { what: rule, frames }: MetRule): Hy
   };
 }
 
-const ANY_CONDITION = 12;
+const ANY_CONDITION = 14;
 
 interface Rewording {
   readonly field: string;
@@ -148,30 +148,33 @@ function* otherWords(clues: Clues, rule: Rule): Generator<Rewording> {
       break;
     }
     if (word === '-m' || word === '!' || !/^--?[a-z]/.test(word)) continue;
-    const said = `${negated ? '! ' : ''}${word}${takesValue(words, i) ? ` ${value}` : ''}`;
     yield {
       field: word,
-      given: said,
-      host: negated ? said.slice(2) : `! ${said}`,
+      given: negated ? `not ${value}` : value,
+      host: negated ? value : `not ${value}`,
       text: textOf(
         negated ? words.filter((_, k) => k !== i - 1) : [...words.slice(0, i), '!', ...words.slice(i)],
       ),
-      bits: 1,
+      bits: 2,
     };
     const others = new Map<string, number>();
     const suggest = (text: string, bits: number): void => {
-      if (text !== value) others.set(text, Math.min(bits, others.get(text) ?? Infinity));
+      const before = others.get(text);
+      // What is near and was seen as well is hardly chance.
+      if (text !== value) others.set(text, before === undefined ? bits : Math.min(bits, before) - 1);
     };
     if (ADDRESSES.has(word)) {
       for (const near of nearAddresses(value)) suggest(near, 1.5);
-      for (const address of seen(word).slice(0, 8)) suggest(address, 4);
+      for (const address of new Set(seen(word).slice(0, 8))) suggest(address, 3);
       for (const wider of networksAround(value)) suggest(wider, 5);
     } else if (DEVICES.has(word)) {
       const names = clues.world.host.devices.map((d) => d.name).slice(0, 32);
-      for (const name of new Set([...seen(word), ...names])) suggest(name, Math.log2(names.length));
+      const known = new Set(seen(word));
+      for (const name of known) suggest(name, 1.5);
+      for (const name of names) if (!known.has(name)) suggest(name, Math.log2(names.length));
     } else if (PORTS.has(word)) {
       for (const near of nearPorts(value)) suggest(near, 1.5);
-      for (const port of seen(word).slice(0, 8)) suggest(port, 4);
+      for (const port of new Set(seen(word).slice(0, 8))) suggest(port, 3);
     } else if (word === '-p') {
       for (const protocol of seen(word)) suggest(protocol, 3);
     } else if (/^\d+$/.test(value)) {
@@ -182,12 +185,14 @@ function* otherWords(clues: Clues, rule: Rule): Generator<Rewording> {
     }
     for (const [other, bits] of others) yield put(other, bits);
     const without = withoutOption(words, i, negated);
-    yield { field: word, given: said, host: null, text: textOf(without), bits: 6 };
+    yield {
+      field: word,
+      given: negated ? `not ${value}` : value,
+      host: null,
+      text: textOf(without),
+      bits: 6,
+    };
   }
-}
-
-function takesValue(words: readonly string[], i: number): boolean {
-  return i + 1 < words.length && !/^(-[a-z]|--.*|!)$/.test(words[i + 1]);
 }
 
 function withoutOption(words: readonly string[], i: number, negated: boolean): string[] {

@@ -3,7 +3,7 @@ import { type Difference, isDisagreement } from '../../compare/result.js';
 import type { Trial } from './hypothesis.js';
 
 /** Bits that a leftover costs: more than what tells one rule of thousands from the others. */
-const COST = { disagreement: 10, unseen: 8, undecidable: 2, lost: 1, astray: 4 } as const;
+const COST = { disagreement: 10, unseen: 8, undecidable: 2, lost: 1, astray: 8 } as const;
 
 /** What is still unexplained in a trial, in bits. */
 export function costOf({ comparison, astray }: Trial): number {

@@ -2,7 +2,8 @@ import type { Observer } from '../../engine/observer.js';
 import type { Passage } from '../../engine/passage.js';
 import { formatLine } from '../../klog/describe.js';
 import { addressText } from '../../packet/addresses.js';
-import { u8 } from '../../packet/bytes.js';
+import { u16, u8 } from '../../packet/bytes.js';
+import { Ipv4 } from '../../packet/ipv4.js';
 import { Protocol } from '../../packet/numbers.js';
 import { hasPorts } from '../../packet/rewrite.js';
 import { packetKey } from '../../compare/identity.js';
@@ -29,9 +30,14 @@ export interface Walks extends Observer {
   readonly visits: readonly Visit[];
   /** The frames whose packets a rule matched. */
   readonly hits: ReadonlyMap<Rule, ReadonlySet<number>>;
+  /** For frames that were taken for the host's own: the packet that came in shortly before and looks like the same. */
+  readonly kin: ReadonlyMap<number, number>;
   /** The frame of a packet that a line tells of, nearest in time (ns); 0 for none. */
   frameOf(line: string, time: number): number;
 }
+
+/** ns that a packet may take through the host. */
+const KIN_TIME = 1e8;
 
 const PLAIN = {
   prefix: '',
@@ -52,6 +58,15 @@ export function recordWalks(ruleset: Ruleset): Walks {
   const open = new WeakMap<Passage, Map<Chain, Visit>>();
   const frames = new Map<string, { frame: number; time: number }[]>();
 
+  const kin = new Map<number, number>();
+  const received = new Map<string, { frame: number; time: number }>();
+  const relate = ({ packet }: Passage, how: 'received' | 'sent'): void => {
+    const { frame, time, version, protocol, length, data } = packet;
+    const key = `${version} ${protocol} ${length} ${version === 4 ? u16(data, Ipv4.id) : ''}`;
+    const last = received.get(key);
+    if (how === 'received') received.set(key, { frame, time });
+    else if (last && last.frame !== frame && time - last.time < KIN_TIME) kin.set(frame, last.frame);
+  };
   const note = ({ packet }: Passage): void => {
     const key = packetKey(formatLine(packet, PLAIN));
     if (key === '') return;
@@ -65,6 +80,7 @@ export function recordWalks(ruleset: Ruleset): Walks {
   return {
     visits,
     hits,
+    kin,
     frameOf(line, time) {
       const about = (text: string): { frame: number; time: number }[] => frames.get(packetKey(text)) ?? [];
       const bracket = line.indexOf('[');
@@ -78,7 +94,10 @@ export function recordWalks(ruleset: Ruleset): Walks {
         }
       return best;
     },
-    packet: note,
+    packet(passage, how) {
+      note(passage);
+      relate(passage, how);
+    },
     hook: (_hook, passage) => note(passage),
     enter(chain, _by, passage) {
       if (visits.length >= MOST_VISITS) return;
