@@ -59,6 +59,16 @@ export function comparisonText(
   return `${lines.join('\n')}\n`;
 }
 
+/** One difference, two lines or more. */
+export function differenceText(difference: Difference, options: TextOptions = {}): string {
+  const width = Math.max(40, options.width ?? 100);
+  const [head, ...body] = [headOf(difference), ...bodyOf(difference)].map((row) =>
+    cut(escapeControls(row), width),
+  );
+  const style = STYLES[difference.kind];
+  return [options.color ? styleText(style, head) : head, ...body].join('\n');
+}
+
 const STYLES: Record<Difference['kind'], Style> = {
   field: 'yellow',
   onlySimulated: 'red',
@@ -105,11 +115,7 @@ function bodyOf(d: Difference): string[] {
   const rows =
     d.field === null
       ? [`    ${d.line}`]
-      : [
-          `    simulated ${valueText(d.simulated)}`,
-          `    host      ${valueText(d.host)}`,
-          `    ${d.line}`,
-        ];
+      : [`    simulated ${valueText(d.simulated)}`, `    host      ${valueText(d.host)}`, `    ${d.line}`];
   return d.reason === null ? rows : [...rows, `    ${d.reason}`];
 }
 
