@@ -56,6 +56,8 @@ export interface FrameSource {
   readonly errors: readonly CaptureError[];
   /** What was odd about the files (cut last record, unknown blocks…): words for the user. */
   readonly warnings: readonly string[];
+  /** Of a capture that is being made: until when all frames have been given, ns since capture start. */
+  readonly reached?: number;
   /** Opens every file and reads to its first frame, so that errors and the epoch are known early; `frames` does it too. */
   open(): Promise<void>;
   frames(): AsyncIterable<Frame>;

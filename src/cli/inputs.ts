@@ -32,7 +32,7 @@ export async function readInputs(
 }
 
 /** null: unusable, and why was said. */
-function readGiven(options: HostOptions, terminal: Terminal): Given | null {
+export function readGiven(options: HostOptions, terminal: Terminal): Given | null {
   const { host, rules, addr, route, link, sysctl, socket } = options;
   if (host === undefined && rules === undefined)
     throw new Unusable(
@@ -97,9 +97,19 @@ async function openAll(
   const again = (): FrameSource => openCaptures(paths, { told, stdin: terminal.io.stdin });
   const source = again();
   await source.open();
+  const tell = teller(source, terminal);
+  if (tell()) {
+    await source.close();
+    return null;
+  }
+  return { source, again, tell };
+}
+
+/** Says what a source has found since it was asked last; true where there were errors. */
+export function teller(source: FrameSource, terminal: Terminal): () => boolean {
   const diagnostics = new Diagnostics();
   const said = { errors: 0, warnings: 0 };
-  const tell = (): boolean => {
+  return () => {
     const errors = source.errors.slice(said.errors);
     for (const { file, message, advice } of errors)
       diagnostics.error(`${file}: ${message}`, { advice: sentence(advice) });
@@ -109,11 +119,6 @@ async function openAll(
     terminal.tell(diagnostics);
     return said.errors > 0;
   };
-  if (tell()) {
-    await source.close();
-    return null;
-  }
-  return { source, again, tell };
 }
 
 /** A log by its name; `-` is standard input. */

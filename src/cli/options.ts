@@ -68,3 +68,26 @@ export interface PacketsOptions extends TerminalOptions, CaptureOptions, ReportO
 }
 
 export interface LogCommandOptions extends TerminalOptions, ReportOptions {}
+
+export interface CollectOptions extends TerminalOptions {
+  /** Makes the snapshot here instead of printing the script. */
+  readonly run?: string;
+}
+
+export interface LiveOptions extends TerminalOptions, HostOptions, ReportOptions {
+  readonly interface: readonly string[];
+  /** `journal`, `dmesg` or a file. */
+  readonly log?: string;
+  readonly via?: 'cap' | 'tcpdump';
+  readonly filter?: string;
+  readonly snaplen?: number;
+  /** MiB. */
+  readonly ring?: number;
+  /** Seconds. */
+  readonly window: number;
+  readonly duration?: number;
+  readonly write?: string;
+  readonly out?: string;
+  readonly most?: number;
+  readonly seed?: number;
+}

@@ -149,18 +149,43 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     .option('--csv <file>', CSV);
   act(log, async () => (await import('./commands/log.js')).log);
 
-  const collect = add('collect', 'print a script that makes a host snapshot', ['collect > collect.sh']);
-  act(collect, async () => {
-    const { collect: run } = await import('./commands/collect.js');
-    return (_args, _options, terminal) => run(terminal);
-  });
+  const collecting = add('collect', 'print a script that makes a host snapshot, or run it here', [
+    'collect > collect.sh',
+    'collect --run snapshot',
+  ]);
+  collecting.option('--run <dir>', 'make the snapshot of this machine now, in a new directory');
+  act(collecting, async () => (await import('./commands/collect.js')).collect);
 
-  later(
-    program,
-    'live',
-    'compare while it happens (in a later version)',
-    'Capture to a file, and use compare.',
-  );
+  const live = add('live', "compare while it happens: capture here, and follow this machine's log", [
+    'live -i eth0 --host snapshot',
+    "live -i any --host snapshot --filter 'tcp port 443' --write kept.pcapng",
+    'live -i eth0 -i docker0 --via tcpdump --host snapshot --log /var/log/kern.log',
+  ]);
+  withHostOnly(live)
+    .requiredOption('-i, --interface <name>', 'the interface to capture on; any: all (repeatable)', collect)
+    .option(
+      '--log <journal|dmesg|file>',
+      'the log to follow (default: the journal where there is one, else dmesg)',
+    )
+    .addOption(
+      new Option(
+        '--via <engine>',
+        'cap: the npm package; tcpdump: exact times, counts of what was lost (default for any)',
+      ).choices(['cap', 'tcpdump']),
+    )
+    .option('--filter <expression>', 'what to capture (pcap-filter)')
+    .option('--snaplen <bytes>', 'bytes kept of each frame', wholeNumber)
+    .option('--ring <MiB>', "the kernel's buffer for each interface", wholeNumber, 64)
+    .option('--window <seconds>', 'how long a line may be late', wholeNumber, 2)
+    .option('--duration <seconds>', 'end after that time; else Ctrl-C ends it', wholeNumber)
+    .option('--write <file>', 'keep what is captured, as pcapng')
+    .option('--most <n>', 'differences that the text shows at the end', wholeNumber, 12)
+    .option('--out <dir>', 'write the simulated host and the report into a directory')
+    .option('--csv <file>', CSV)
+    .addOption(formatOption())
+    .option('--seed <n>', 'seeds the choices that nothing tells', wholeNumber, 1);
+  act(live, async () => (await import('./commands/live.js')).live);
+
   later(program, 'lab', "the same on this machine's own kernel (in a later version)", 'Use replay.');
   const completion = add('completion', 'print what makes a shell complete the command line', [
     'completion bash > nfreplay.bash',
@@ -218,7 +243,11 @@ function withTerminal(command: Command): Command {
 }
 
 function withHost(command: Command): Command {
-  return withInterface(command)
+  return withHostOnly(withInterface(command));
+}
+
+function withHostOnly(command: Command): Command {
+  return command
     .option('--host <dir>', 'a host snapshot (nfreplay collect prints a script that makes one)')
     .option(
       '--rules <file...>',

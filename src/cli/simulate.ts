@@ -48,6 +48,8 @@ export interface SimulateOptions {
   readonly seed?: number;
   /** Is told of each packet of the capture, and what became of it. */
   readonly onPacket?: (row: VerdictRow) => void;
+  /** Gets the predicted lines as they come; the result then does not keep them. */
+  readonly onPredicted?: (line: PredictedLine) => void;
 }
 
 /** Runs the capture through the simulated host, and writes what that host has to show. */
@@ -76,7 +78,10 @@ export async function simulate(
     verdicts.set(outcome.verdict, (verdicts.get(outcome.verdict) ?? 0) + 1);
     rows?.ended(frame, outcome);
   }, out !== null);
-  const onLine = (line: PredictedLine): void => rows?.line(line);
+  const onLine = (line: PredictedLine): void => {
+    rows?.line(line);
+    options.onPredicted?.(line);
+  };
   const sinks = out ? fileSinks(out, source, watch, onLine) : { line: onLine };
   let frames = 0;
   const tapped = tap(
@@ -93,7 +98,7 @@ export async function simulate(
   const result = await runReplay(tapped, given, {
     observer: watch.observer,
     sinks,
-    keepsLines: !onLine,
+    keepsLines: !options.onPredicted,
     seed: options.seed,
   });
   rows?.end();

@@ -7,6 +7,8 @@ export interface Aligner {
   observed(item: ObservedItem): void;
   /** Which side is behind, so that taking a line of it keeps the window small. */
   behind(): 'predicted' | 'observed';
+  /** Settles what is before that time, however little is held: all that it may meet has come. */
+  settle(until: number): void;
   /** No more lines of that side will come. */
   done(side: 'predicted' | 'observed'): void;
   end(): void;
@@ -73,6 +75,7 @@ export function createAligner(context: AlignContext, emit: (pairs: readonly Pair
       tolerance = Math.max(tolerance, item.tolerance);
       settleWhereDue();
     },
+    settle,
     behind: () => (ourTime <= theirTime ? 'predicted' : 'observed'),
     done(side) {
       if (side === 'predicted') ourTime = Infinity;

@@ -127,7 +127,7 @@ export class Replay {
   /** Runs every frame, in order. */
   async run(): Promise<void> {
     const ahead: Arrival[] = [];
-    for await (const batch of this.source.batches())
+    for await (const batch of this.source.batches()) {
       for (const frame of batch) {
         this.counts.frames++;
         const arrival = this.arrivals.read(frame);
@@ -143,6 +143,11 @@ export class Replay {
         while (ahead.length > AHEAD.frames || ahead[0].packet.time + AHEAD.time < arrival.packet.time)
           this.step(ahead.shift() as Arrival);
       }
+      // While a capture is being made, time goes on where no frame comes.
+      const { reached = -Infinity } = this.source;
+      while (ahead.length > 0 && ahead[0].packet.time + AHEAD.time < reached)
+        this.step(ahead.shift() as Arrival);
+    }
     for (const arrival of ahead) this.step(arrival);
   }
 

@@ -47,7 +47,7 @@ export function findingJson(finding: Finding): Record<string, unknown> {
   return { kind, confidence, explains, left, suspect, statement, advice, facts, evidence };
 }
 
-function differenceJson(d: Difference, epoch: bigint): Record<string, unknown> {
+export function differenceJson(d: Difference, epoch: bigint): Record<string, unknown> {
   const { kind, frame, field, simulated, host, rule, finding, reason, position, line } = d;
   return {
     kind,

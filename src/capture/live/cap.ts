@@ -1,0 +1,110 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Readable } from 'node:stream';
+import type { CaptureError } from '../frame.js';
+import { DEFAULT_RING, type LiveEngine } from './lane.js';
+
+/** What the child is told. */
+export interface CapRequest {
+  readonly device: string;
+  readonly filter: string;
+  readonly snaplen: number;
+  readonly ring: number;
+}
+
+/** What the child says. */
+export type CapAnswer =
+  | { readonly kind: 'opened' }
+  /** The package cannot be loaded; `message` is Node's code. */
+  | { readonly kind: 'missing'; readonly message: string }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'dropped'; readonly count: number };
+
+/** libpcap's MAXIMUM_SNAPLEN, bytes. */
+const NO_LIMIT = 262_144;
+/** How long what the child wrote before it ended may take to reach us, ms. */
+const LAST_WORDS = 100;
+/** Frames come one by one as they arrive; ns. */
+const LAG = 200e6;
+
+/** Captures with the optional package cap, in a process of its own. */
+export const cap: LiveEngine = (device, { filter = '', snaplen = NO_LIMIT, ring = DEFAULT_RING }) => {
+  const child = fork(fileURLToPath(new URL('./capChild.js', import.meta.url)), [], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    detached: true,
+  });
+  let stopped = false;
+  let said = '';
+  let dropped: number | null = null;
+  let opened: (error: CaptureError | null) => void = () => undefined;
+  const started = new Promise<CaptureError | null>((resolve) => (opened = resolve));
+  const stop = (): void => {
+    stopped = true;
+    if (child.connected) child.disconnect();
+  };
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
+  child.on('message', (answer: CapAnswer) => {
+    if (answer.kind === 'dropped') dropped = answer.count;
+    else if (answer.kind === 'opened') opened(null);
+    else {
+      opened(
+        answer.kind === 'missing' ? notInstalled(device, answer.message) : refusal(device, answer.message),
+      );
+      stop();
+    }
+  });
+  const ended = new Promise<string | null>((resolve) => {
+    child.on('error', (error) => {
+      opened(refusal(device, error.message));
+      resolve(error.message);
+    });
+    // Not 'close': with a channel for messages it need not come.
+    child.on('exit', (status, signal) => {
+      setTimeout(() => {
+        const why = endOf(said, status, signal);
+        opened(refusal(device, why));
+        resolve(stopped ? null : why);
+      }, LAST_WORDS);
+    });
+  });
+  child.send({ device, filter, snaplen, ring } satisfies CapRequest, () => undefined);
+  return {
+    interface: device,
+    bytes: child.stdout as Readable,
+    lag: LAG,
+    started,
+    ended,
+    dropped: () => dropped,
+    stop,
+  };
+};
+
+function endOf(said: string, status: number | null, signal: NodeJS.Signals | null): string {
+  const how = signal ? `was ended by ${signal}` : `ended with status ${status}`;
+  const last = said.trim().split('\n').at(-1) ?? '';
+  // cap asserts that libpcap can go on, and it cannot where the interface went down.
+  const guess = signal === 'SIGABRT' ? ' (cap ends so when the interface goes down)' : '';
+  return `the process that captures ${how}${guess}${last ? `: ${last}` : ''}`;
+}
+
+function notInstalled(device: string, code: string): CaptureError {
+  return {
+    file: device,
+    kind: 'tool missing',
+    message: `the optional package cap, which captures, is not installed (${code})`,
+    advice:
+      'install libpcap (apt install libpcap-dev, dnf install libpcap-devel), then npm install cap; or capture with --via tcpdump',
+  };
+}
+
+function refusal(device: string, why: string): CaptureError {
+  const permission = /permi(?:ssion|tted)|CAP_NET/i.test(why);
+  return {
+    file: device,
+    kind: 'unreadable',
+    message: `it cannot be captured on: ${why}`,
+    advice: permission
+      ? 'use sudo, or once: sudo setcap cap_net_raw,cap_net_admin=ep "$(readlink -f "$(command -v node)")"'
+      : '',
+  };
+}

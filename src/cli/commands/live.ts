@@ -1,0 +1,282 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import type { Frame, FrameSource } from '../../capture/frame.js';
+import { cap } from '../../capture/live/cap.js';
+import { type LiveFrames, liveFrames } from '../../capture/live/frames.js';
+import type { LiveEngine, LiveLane } from '../../capture/live/lane.js';
+import { hasTcpdump, tcpdump } from '../../capture/live/tcpdump.js';
+import { pcapngWriter } from '../../capture/write.js';
+import { createLiveComparison, type LiveComparison } from '../../compare/live.js';
+import { agrees, type Comparison, type Difference } from '../../compare/result.js';
+import {
+  type FollowedLog,
+  followFile,
+  followJournal,
+  followKmsg,
+  hasJournal,
+} from '../../observed/follow.js';
+import { readLog } from '../../observed/readLog.js';
+import { comparisonJson, comparisonNdjson, differenceJson, printJson } from '../../report/json.js';
+import { differenceColumns } from '../../report/tables.js';
+import { comparisonText, differenceText } from '../../report/text.js';
+import { writeComparison } from '../../report/write.js';
+import { rulesByPrefix } from '../../run.js';
+import { Diagnostics } from '../../source/diagnostic.js';
+import { readGiven, teller } from '../inputs.js';
+import { Status, Unusable, write } from '../io.js';
+import type { LiveOptions } from '../options.js';
+import { printReport } from '../output.js';
+import { simulate } from '../simulate.js';
+import type { Terminal } from '../terminal.js';
+
+/** How often what has passed its window is decided, ms. */
+const SETTLE_INTERVAL = 250;
+/** How long a capture may take to begin, ms. */
+const PATIENCE = 10_000;
+
+/** `nfreplay live`: captures here, follows this machine's log, and says differences as they come. */
+export async function live(
+  _args: readonly string[],
+  options: LiveOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const given = readGiven(options, terminal);
+  if (!given) throw new Unusable('');
+  const log = openLog(options.log);
+  const lanes = await startLanes(options, terminal).catch((error: unknown) => {
+    log.close();
+    throw error;
+  });
+  const frames = liveFrames(lanes);
+  const kept = options.write === undefined ? null : keep(frames, options.write);
+  const comparison = createLiveComparison({
+    epoch: frames.epoch,
+    tolerance: options.window * 1e9,
+    rulesOf: rulesByPrefix(given.ruleset),
+  });
+  const reading = followLog(log, frames.epoch, comparison, terminal);
+  const watched = watch(frames, log, comparison, options, terminal);
+  const interrupted = onInterrupt(() => frames.stop());
+  const limit =
+    options.duration === undefined ? null : setTimeout(() => frames.stop(), options.duration * 1000);
+  terminal.note(
+    `capturing on ${options.interface.join(', ')}, following ${log.name}; Ctrl-C ends it with the summary`,
+  );
+  try {
+    const tell = teller(frames, terminal);
+    const source = kept?.source ?? frames;
+    const simulated = await simulate(
+      { given, captures: { source, again: () => source, tell } },
+      { ...options, onPredicted: (line) => comparison.predicted(line) },
+      terminal,
+    );
+    // Lines of the last packets may still be on their way.
+    await new Promise((resolve) => setTimeout(resolve, Math.min(options.window, 1) * 1000));
+    log.close();
+    await reading;
+    watched.stop();
+    await kept?.end();
+    const { counts, lastTime } = simulated.result.replay;
+    const held = comparison.result(lastTime, counts.frames);
+    const dropped = frames.dropped() ?? 0;
+    const assumed = [...held.assumptions, ...given.host.assumptions.mattered.map((a) => a.text)];
+    if (dropped > 0)
+      assumed.push(`The capture lost ${dropped} packets; what they would have logged is not known.`);
+    const result: Comparison = { ...held, assumptions: assumed };
+    if (simulated.out) {
+      await simulated.out.finish();
+      await writeComparison(simulated.out.path, result, []);
+    }
+    await report(result, options, terminal);
+    if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
+    if (simulated.isCut) return Status.unusable;
+    return agrees(result) ? Status.done : Status.different;
+  } finally {
+    if (limit) clearTimeout(limit);
+    interrupted.forget();
+    watched.stop();
+    log.close();
+    frames.stop();
+  }
+}
+
+function openLog(name: string | undefined): FollowedLog {
+  const wanted = name ?? (hasJournal() ? 'journal' : 'dmesg');
+  if (wanted === 'journal') return followJournal();
+  try {
+    return wanted === 'dmesg' ? followKmsg() : followFile(wanted);
+  } catch (error) {
+    throw new Unusable(
+      `the kernel's log cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      'Use sudo, or sysctl kernel.dmesg_restrict=0, or name a log that you may read with --log FILE.',
+    );
+  }
+}
+
+/** Starts every capture, and waits until it runs. @throws Unusable where one does not */
+async function startLanes(options: LiveOptions, terminal: Terminal): Promise<LiveLane[]> {
+  const { via, interface: devices, filter, snaplen, ring } = options;
+  const any = devices.includes('any');
+  const engine: LiveEngine = (via ?? (any && hasTcpdump() ? 'tcpdump' : 'cap')) === 'tcpdump' ? tcpdump : cap;
+  if (any && engine === cap)
+    throw new Unusable(
+      'cap does not tell which interface a packet of -i any is of',
+      'Install tcpdump and use --via tcpdump, or name the interfaces: -i eth0 -i docker0.',
+    );
+  if (engine === cap)
+    terminal.note('cap gives no times of its own: packets have the time of their arrival here');
+  const lanes = devices.map((device) =>
+    engine(device, { filter, snaplen, ring: ring === undefined ? undefined : ring << 20 }),
+  );
+  const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), PATIENCE).unref());
+  const wrong: string[] = [];
+  const advice = new Set<string>();
+  for (const lane of lanes) {
+    const error = await Promise.race([lane.started, late]);
+    if (error === null) continue;
+    wrong.push(
+      error === 'late'
+        ? `${lane.interface}: the capture has not begun after ${PATIENCE / 1000} s`
+        : `${error.file}: ${error.message}`,
+    );
+    if (error !== 'late' && error.advice)
+      advice.add(`${error.advice[0].toUpperCase()}${error.advice.slice(1)}`);
+  }
+  if (wrong.length === 0) return lanes;
+  for (const lane of lanes) lane.stop();
+  throw new Unusable(wrong.join('; '), [...advice]);
+}
+
+async function followLog(
+  log: FollowedLog,
+  epoch: bigint,
+  comparison: LiveComparison,
+  terminal: Terminal,
+): Promise<void> {
+  const diagnostics = new Diagnostics();
+  const now = (): number => Number(BigInt(Date.now()) * 1_000_000n - epoch);
+  for await (const entry of readLog({ file: log.name, text: log.text }, {}, diagnostics))
+    comparison.observed(entry, now());
+  // That a log has no LOG line is no mistake here.
+  for (const d of diagnostics.list) if (d.severity === 'error') terminal.warn(d.message);
+}
+
+/** Decides what has passed its window, and says it; says what happens to the capture and the log. */
+function watch(
+  frames: LiveFrames,
+  log: FollowedLog,
+  comparison: LiveComparison,
+  options: LiveOptions,
+  terminal: Terminal,
+): { stop(): void } {
+  const tell = teller(frames, terminal);
+  const told = { dropped: 0, overruns: 0, ended: false };
+  const look = (): void => {
+    const { reached = 0 } = frames;
+    for (const d of comparison.settle(reached - 2 * options.window * 1e9))
+      say(d, frames.epoch, options, terminal);
+    tell();
+    const dropped = frames.dropped() ?? 0;
+    if (dropped > told.dropped) {
+      terminal.warn(`the capture has lost ${dropped} packets: use --filter, or a larger --ring`);
+      comparison.lost(reached, 'the capture lost packets then');
+    }
+    const overruns = log.overruns();
+    if (overruns > told.overruns) {
+      terminal.warn('the kernel overwrote log lines before they could be read');
+      comparison.lost(reached, 'the kernel overwrote lines before they were read');
+    }
+    const ended = log.ended();
+    if (ended !== null && !told.ended) terminal.warn(`${log.name} is not followed any more: ${ended}`);
+    Object.assign(told, { dropped, overruns, ended: ended !== null });
+  };
+  const timer = setInterval(look, SETTLE_INTERVAL);
+  return { stop: () => clearInterval(timer) };
+}
+
+/** One difference as it comes; whoever asked for a table gets it in the end. */
+function say(difference: Difference, epoch: bigint, { format }: LiveOptions, terminal: Terminal): void {
+  if (format === 'ndjson')
+    void terminal.print(`${printJson({ type: 'difference', ...differenceJson(difference, epoch) })}\n`);
+  else if (format === 'text')
+    void terminal.print(`${differenceText(difference, { color: terminal.color, width: terminal.width })}\n`);
+}
+
+/** The same frames, each written into a file before it is used. */
+function keep(source: FrameSource, path: string): { source: FrameSource; end(): Promise<void> } {
+  const file: WriteStream = createWriteStream(path);
+  let failed: Error | null = null;
+  file.on('error', (error) => (failed = error));
+  const pcapng = pcapngWriter('nfreplay', (block) => void write(file, block));
+  const interfaces = new Map<string, number>();
+  async function* batches(): AsyncGenerator<Iterable<Frame>> {
+    for await (const batch of source.batches()) {
+      const frames = [...batch];
+      for (const { interface: name, linkType, bytes, originalLength, time, direction } of frames) {
+        const key = `${linkType} ${name}`;
+        let number = interfaces.get(key);
+        if (number === undefined) interfaces.set(key, (number = pcapng.addInterface(name, linkType)));
+        pcapng.addPacket({
+          interface: number,
+          time: source.epoch + BigInt(Math.round(time)),
+          bytes,
+          originalLength,
+          direction,
+        });
+      }
+      yield frames;
+    }
+  }
+  return {
+    source: {
+      get epoch() {
+        return source.epoch;
+      },
+      get errors() {
+        return source.errors;
+      },
+      get warnings() {
+        return source.warnings;
+      },
+      get reached() {
+        return source.reached;
+      },
+      open: () => source.open(),
+      close: () => source.close(),
+      batches,
+      async *frames() {
+        for await (const batch of batches()) yield* batch;
+      },
+    },
+    async end() {
+      await new Promise<void>((resolve) => file.close(() => resolve()));
+      if (failed) throw new Unusable(`cannot write ${path}: ${failed.message}`);
+    },
+  };
+}
+
+/** Once: ends in order. Twice: at once. */
+function onInterrupt(stop: () => void): { forget(): void } {
+  let asked = false;
+  const handle = (): void => {
+    if (asked) process.exit(Status.unusable);
+    asked = true;
+    stop();
+  };
+  process.on('SIGINT', handle).on('SIGTERM', handle);
+  return { forget: () => void process.off('SIGINT', handle).off('SIGTERM', handle) };
+}
+
+async function report(result: Comparison, options: LiveOptions, terminal: Terminal): Promise<void> {
+  await printReport(
+    {
+      columns: differenceColumns(result.epoch),
+      rows: () => result.differences,
+      json: () => comparisonJson(result, []),
+      ndjson: () => comparisonNdjson({ ...result, differences: [] }, []),
+      text: () =>
+        comparisonText(result, [], { color: terminal.color, width: terminal.width, most: options.most }),
+    },
+    options,
+    terminal,
+  );
+}
