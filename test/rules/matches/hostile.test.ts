@@ -68,7 +68,12 @@ describe('whatever the words and the bytes', () => {
             definition.list(data, true, version);
             definition.list(data, false, version);
             definition.reads(data);
-            const routes = { addressType: () => 2, reversePath: () => true, pathMtu: () => 1500 };
+            const routes = {
+              addressType: () => 2,
+              reversePath: () => true,
+              pathMtu: () => 1500,
+              egress: () => null,
+            };
             const parts = {
               shared: { get: <T>(_: string, __: string, make: () => T): T => make() },
               sets: setView(new Map(), { now: 0 }),
