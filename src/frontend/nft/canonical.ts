@@ -1,6 +1,6 @@
 import type { Family } from '../../rules/model.js';
 import type { Expression, Match, Payload, Reject, Statement } from '../../rules/nft/model.js';
-import { headersIn, protocolOf } from './context.js';
+import { headersIn, protocolOf, TCP_OPTION } from './context.js';
 import { headerProtocol } from './headers.js';
 
 const TCP = 6;
@@ -28,7 +28,8 @@ function withoutDependencies(statements: readonly Statement[], family: Family): 
   statements.forEach((statement, index) => {
     for (const header of statementHeaders(statement)) {
       const protocol = headerProtocol(header);
-      if (transport && protocol !== null && protocol === transport.value) {
+      // Whatever protocol was compared: `exthdr_dependency_kill()`, src/exthdr.c, looks at its layer only.
+      if (transport && (header === TCP_OPTION || protocol === transport.value)) {
         dropped.add(transport.index);
         transport = null;
       }
@@ -77,14 +78,15 @@ function statementHeaders(statement: Statement): string[] {
     case 'vmap':
       return headersIn(statement.key);
     case 'mangle':
-      return [...headersIn(statement.value), ...headersIn(statement.target)];
+      return [
+        ...headersIn(statement.value),
+        ...(statement.target.kind === 'tcpOption' ? [] : headersIn(statement.target)),
+      ];
     case 'setUpdate':
       return [...headersIn(statement.key), ...(statement.data ? headersIn(statement.data) : [])];
     case 'nat':
-      return [
-        ...(statement.address ? headersIn(statement.address) : []),
-        ...(statement.port ? headersIn(statement.port) : []),
-      ];
+      // Only before an address: nft lists `meta l4proto tcp redirect to :tcp dport map { … }` whole.
+      return statement.address ? headersIn(statement.address) : [];
     case 'objref':
       return typeof statement.name === 'string' ? [] : headersIn(statement.name);
     case 'dup':
@@ -131,7 +133,7 @@ function withDependencies(statements: readonly Statement[], family: Family): rea
       family !== 'ip' &&
       family !== 'ip6'
     )
-      result.push({
+      result.unshift({
         kind: 'match',
         left: { kind: 'meta', key: 'l4proto', bits: 8, type: 'inet_proto' },
         operator: '==',

@@ -5,13 +5,19 @@ import { headerOf, headerProtocol } from './headers.js';
 const NFPROTO = { ipv4: 2, ipv6: 10 };
 const ETHERTYPE = { ip: 0x800, ip6: 0x86dd };
 
+/**
+ * Stands among headers for options of TCP: reading one demands no protocol (`expr_evaluate_exthdr()`, src/evaluate.c),
+ * packets that are not TCP have none.
+ */
+export const TCP_OPTION = 'tcp option';
+
 /** The payloads that an expression reads, in order. */
 export function headersIn(expression: Expression): string[] {
   switch (expression.kind) {
     case 'payload':
       return expression.protocol === null ? [] : [expression.protocol];
     case 'tcpOption':
-      return ['tcp'];
+      return [TCP_OPTION];
     case 'sctpChunk':
       return ['sctp'];
     case 'ipOption':

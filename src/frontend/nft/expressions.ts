@@ -304,15 +304,13 @@ export function readSelector(stream: TokenStream, context: RuleContext): Selecto
   const header =
     found.kind === 'payload'
       ? found.protocol
-      : found.kind === 'tcpOption'
-        ? 'tcp'
-        : found.kind === 'sctpChunk'
-          ? 'sctp'
-          : found.kind === 'ipOption'
-            ? 'ip'
-            : found.kind === 'exthdr'
-              ? 'ip6'
-              : null;
+      : found.kind === 'sctpChunk'
+        ? 'sctp'
+        : found.kind === 'ipOption'
+          ? 'ip'
+          : found.kind === 'exthdr'
+            ? 'ip6'
+            : null;
   const against = header === null ? undefined : context.enter(header);
   if (against !== undefined)
     stream.refuse(

@@ -16,6 +16,7 @@ import type {
   Statement,
   SynProxyValues,
 } from '../../rules/nft/model.js';
+import { DATA_TYPES } from '../../rules/nft/types.js';
 import { printConstant } from './constants.js';
 import { isFlagComparison } from './matching.js';
 import { optionsText, printExpression, showsHexadecimal } from './printExpression.js';
@@ -134,9 +135,25 @@ function printMatch(match: Match, statements: (s: Statement) => string): string 
 }
 
 function writesEquals(left: Expression, right: Expression, several: boolean): boolean {
-  if (left.kind === 'binary') return true;
+  if (left.kind === 'binary') return !(hasInterval(right) && isHostOrder(left));
   if (right.kind !== 'integer' || !isBitmask(right.type)) return false;
   return !several || left.kind === 'payload';
+}
+
+function hasInterval(right: Expression): boolean {
+  return right.kind === 'set'
+    ? right.elements.some((e) => hasInterval(e.key))
+    : right.kind === 'range' || right.kind === 'prefix';
+}
+
+/**
+ * What is brought into network order to be compared with an interval (`byteorder_conversion()`, src/evaluate.c): it is no
+ * longer an operation then, before whose value nft writes `==` (`must_print_eq_op()`, src/expression.c).
+ */
+function isHostOrder(left: Expression): boolean {
+  if (left.kind === 'binary') return isHostOrder(left.left);
+  if (left.kind !== 'meta' && left.kind !== 'ct') return false;
+  return left.bits > 8 && (left.type === 'integer' || DATA_TYPES[left.type].order === 'host');
 }
 
 const MEGA = 1024 * 1024;

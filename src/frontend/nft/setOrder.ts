@@ -14,10 +14,12 @@ export interface Ordering {
 
 /**
  * The elements in nft's order: single values ascending, concatenations by their bytes read from the last to the
- * first (`list_expr_sort()` imports a register's content as one host-order number), `*` last.
+ * first (`list_expr_sort()` imports a register's content as one host-order number), `*` last. Concatenations with
+ * intervals stay as they were given: nft does not sort them, and the kernel lists them as they came.
  */
 export function normalised(elements: readonly SetElement[], ordering: Ordering): readonly SetElement[] {
   if (elements.length < 2 && !ordering.interval) return elements;
+  if (ordering.interval && ordering.fields.length > 1) return elements;
   const spans = ordering.interval && ordering.fields.length === 1 ? intervals(elements, ordering) : undefined;
   if (spans) return spans;
   const keyed = elements.map((element) => ({ element, key: sortKey(element.key, ordering) }));
