@@ -4,6 +4,7 @@ import { runIpset } from './frontend/ipset/command.js';
 import { readIpsetSave } from './frontend/ipset/read.js';
 import { parseSave } from './frontend/iptables/save.js';
 import { runScript, type ScriptHost } from './frontend/iptables/script.js';
+import { parseNftJson } from './frontend/nft/json.js';
 import { parseNft } from './frontend/nft/parse.js';
 import { modelValues, printRule } from './frontend/nft/print.js';
 import { printStatement } from './frontend/nft/printStatement.js';
@@ -91,13 +92,9 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
       return true;
     }
     case 'nft':
+    case 'nft-json':
       replaceTables(loaded, readNft(text, file, diagnostics), file);
       return true;
-    case 'nft-json':
-      diagnostics.error(`${file} is an nft ruleset as JSON, which is not read yet`, {
-        advice: 'Give what nft list ruleset prints.',
-      });
-      return false;
     case null:
       diagnostics.error(
         text.trim() === ''
@@ -155,22 +152,24 @@ function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
   };
 }
 
+/** The tables of an nft ruleset, as text or as JSON. */
 function readNft(text: string, file: string, diagnostics: Diagnostics): Table[] {
+  const parse = /^\ufeff?\s*\{/.test(text) ? parseNftJson : parseNft;
   const printer = {
     rule: (rule: NftRule, family: Family) => printRule(rule, family),
     statement: (statement: Statement, family: Family) => printStatement(statement, family, modelValues),
   };
-  return tablesOfNft(parseNft(text, file, diagnostics), printer, diagnostics);
+  return tablesOfNft(parse(text, file, diagnostics), printer, diagnostics);
 }
 
 /**
- * Adds the nft tables of a host. Those that iptables-nft made are listed by iptables-save too, which can show all that
- * is in them, and are taken from there.
+ * Adds the nft tables of a host, from the text where there is JSON as well. Those that iptables-nft made are listed by
+ * iptables-save too, which can show all that is in them, and are taken from there.
  */
 function addNftOfHost(hostDir: string, loaded: Loaded): void {
-  const file = join(hostDir, 'nft-ruleset.nft');
-  const text = existsSync(file) ? readText(file, loaded.diagnostics) : undefined;
-  if (text === undefined) return;
+  const file = ['nft-ruleset.nft', 'nft-ruleset.json'].map((name) => join(hostDir, name)).find(existsSync);
+  const text = file === undefined ? undefined : readText(file, loaded.diagnostics);
+  if (file === undefined || text === undefined) return;
   const saved = new Set(loaded.tables.map(({ family, name }) => `${family} ${name}`));
   const isIptables = (table: Table): boolean =>
     saved.has(`${table.family} ${table.name}`) &&
