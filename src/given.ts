@@ -93,7 +93,7 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
     }
     case 'nft':
     case 'nft-json':
-      replaceTables(loaded, readNft(text, file, diagnostics), file);
+      replaceTables(loaded, readNft(text, file, diagnostics, false), file);
       return true;
     case null:
       diagnostics.error(
@@ -152,14 +152,16 @@ function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
   };
 }
 
-/** The tables of an nft ruleset, as text or as JSON. */
-function readNft(text: string, file: string, diagnostics: Diagnostics): Table[] {
-  const parse = /^\ufeff?\s*\{/.test(text) ? parseNftJson : parseNft;
+/** The tables of an nft ruleset, as text or as JSON; `listed` where a host's ruleset was listed as that text. */
+function readNft(text: string, file: string, diagnostics: Diagnostics, listed: boolean): Table[] {
+  const parsed = /^\ufeff?\s*\{/.test(text)
+    ? parseNftJson(text, file, diagnostics)
+    : parseNft(text, file, diagnostics, undefined, listed);
   const printer = {
     rule: (rule: NftRule, family: Family) => printRule(rule, family),
     statement: (statement: Statement, family: Family) => printStatement(statement, family, modelValues),
   };
-  return tablesOfNft(parse(text, file, diagnostics), printer, diagnostics);
+  return tablesOfNft(parsed, printer, diagnostics);
 }
 
 /**
@@ -174,7 +176,7 @@ function addNftOfHost(hostDir: string, loaded: Loaded): void {
   const isIptables = (table: Table): boolean =>
     saved.has(`${table.family} ${table.name}`) &&
     [...table.chains.values()].every((c) => !c.base || c.name === HOOK_NAMES[c.base.hook]);
-  loaded.tables.push(...readNft(text, file, loaded.diagnostics).filter((table) => !isIptables(table)));
+  loaded.tables.push(...readNft(text, file, loaded.diagnostics, true).filter((table) => !isIptables(table)));
 }
 
 /** Most bytes of one file of rules: 40,000 rules are five million. */

@@ -91,6 +91,8 @@ export class RuleContext {
     readonly family: Family,
     /** The fields of a map's data, by the map's name in this table. */
     readonly mapData: (name: string) => readonly KeyField[] | undefined = () => undefined,
+    /** nft listed the rule: it was not written by hand. */
+    readonly listed = false,
   ) {
     this.network = family === 'ip' || family === 'ip6' ? family : null;
   }

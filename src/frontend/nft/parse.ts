@@ -1,5 +1,6 @@
 import type { Diagnostics } from '../../source/diagnostic.js';
 import {
+  type KeyField,
   type NftBaseChain,
   type NftChain,
   type NftHook,
@@ -24,12 +25,15 @@ import { Refusal, reportRefusal, TokenStream } from './stream.js';
  * Reads a ruleset as `nft -f` does: blocks as `nft list ruleset` prints them, commands, definitions. What is wrong is
  * reported with its place and the rest is read on; a rule that cannot be read stays as an unknown statement.
  * @param include gives the files that `include` names; without it they are reported as missing
+ * @param listed whether the kernel's ruleset was listed so, not written by hand: a plain `reject` is then no rule's own
+ *   ICMP, which nft lists with its name, but that of icmpx
  */
 export function parseNft(
   text: string,
   file: string,
   diagnostics: Diagnostics,
   include?: Include,
+  listed = false,
 ): NftRuleset {
   const ruleset: NftRuleset = { tables: [] };
   const { tokens, warnings } = preprocess(text, file, diagnostics, include);
@@ -38,7 +42,7 @@ export function parseNft(
       ...placeOf(warnings[0]),
       advice: 'Give the output of iptables-save as well: nft cannot show all that is in them.',
     });
-  new Reader(new TokenStream(tokens), ruleset, diagnostics).readAll();
+  new Reader(new TokenStream(tokens), ruleset, diagnostics, listed).readAll();
   for (const table of ruleset.tables) for (const set of table.sets.values()) orderElements(set, diagnostics);
   return ruleset;
 }
@@ -73,6 +77,7 @@ class Reader {
     private readonly stream: TokenStream,
     private readonly ruleset: NftRuleset,
     private readonly diagnostics: Diagnostics,
+    private readonly listed: boolean,
   ) {}
 
   readAll(): void {
@@ -360,10 +365,11 @@ class Reader {
   }
 
   private readRuleOf(table: NftTable): ReturnType<typeof readRule> {
-    const context = new RuleContext(table.family, (name) => {
+    const mapData = (name: string): readonly KeyField[] | undefined => {
       const data = table.sets.get(name)?.data;
       return typeof data === 'string' || !data ? undefined : data;
-    });
+    };
+    const context = new RuleContext(table.family, mapData, this.listed);
     return readRule(this.stream, context, this.diagnostics);
   }
 

@@ -23,7 +23,6 @@ import {
   readTime,
   readVerdict,
 } from './expressions.js';
-import { headerOf } from './headers.js';
 import type { Token } from './lexer.js';
 import { LOG_FLAG_ORDER, LOG_LEVELS, rejection } from './vocabulary.js';
 import { makeMatch } from './matching.js';
@@ -304,11 +303,7 @@ function readReject(stream: TokenStream, context: RuleContext): Reject {
   if (!stream.takeWord('with')) return rejection(context);
   const how = stream.expectWord('icmp', 'icmpv6', 'icmpx', 'tcp');
   if (how === 'tcp') {
-    const token = stream.peek();
     stream.expectWord('reset');
-    const protocol = context.transportProtocol();
-    if (protocol !== null && headerOf(protocol) !== 'tcp')
-      stream.refuse('you cannot use tcp reset with this protocol', token);
     return { kind: 'reject', with: 'tcp reset', code: 0 };
   }
   stream.takeWord('type');

@@ -23,9 +23,13 @@ export const LOG_FLAG_ORDER: readonly LogFlag[] = [
   'ether',
 ];
 
-/** What `reject` alone means here: port unreachable, of the packets' own family. */
+/**
+ * What `reject` alone means here: port unreachable, of the packets' own family. Where a rule of an inet table knows that
+ * family, nft makes it that family's and lists it so (`stmt_evaluate_reject_inet()`, src/evaluate.c); only icmpx is
+ * listed as `reject` alone.
+ */
 export function rejection(context: RuleContext): Reject {
-  const family = context.addressFamily();
+  const family = context.listed && context.family === 'inet' ? null : context.addressFamily();
   if (family === 'ip') return { kind: 'reject', with: 'icmp', code: 3 };
   if (family === 'ip6') return { kind: 'reject', with: 'icmpv6', code: 4 };
   return { kind: 'reject', with: 'icmpx', code: 1 };

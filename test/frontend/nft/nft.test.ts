@@ -34,6 +34,22 @@ describe('what nft list ruleset printed', () => {
     expect(diagnostics.list).toEqual([]);
   });
 
+  // Each was loaded with icmpx into the kernel, or with the name that it has here.
+  it.each([
+    ['ip saddr 10.0.0.1 reject', 'icmpx'],
+    ['ip saddr & 0.0.0.255 == 0.0.0.1 reject', 'icmpx'],
+    ['ip option rr exists th dport 6379 reject', 'icmpx'],
+    ['ip saddr 10.0.0.1 reject with icmp port-unreachable', 'icmp'],
+    ['ip6 saddr ::1 reject with icmpv6 port-unreachable', 'icmpv6'],
+  ])('%s in an inet table was %s', (rule, how) => {
+    const text = `table inet t {\n\tchain c {\n\t\t${rule}\n\t}\n}\n`;
+    const diagnostics = new Diagnostics();
+    const ruleset = parseNft(text, 'listed', diagnostics, undefined, true);
+    expect(printNft(ruleset)).toBe(text);
+    expect(diagnostics.list).toEqual([]);
+    expect(ruleset.tables[0].chains.get('c')?.rules[0].statements.at(-1)).toMatchObject({ with: how });
+  });
+
   it.each(RULESETS.filter((name) => /^nft-/.test(name)))('%s is the same model from JSON', (name) => {
     const text = readFileSync(join(DIR, name), 'utf8');
     const json = readFileSync(join(DIR, name.replace('.nft', '.json')), 'utf8');
