@@ -12,8 +12,14 @@ const IPV6 = 10;
  * header field needs are left out (`payload_dependency_kill()`, src/payload.c), fields that stand side by side are in the
  * order of the header, ICMP fields have their types.
  */
-export function canonical(statements: readonly Statement[], family: Family): readonly Statement[] {
-  return inHeaderOrder(withoutDependencies(withDependencies(statements, family), family));
+export function canonical(
+  statements: readonly Statement[],
+  family: Family,
+  listed: boolean,
+): readonly Statement[] {
+  const shown = withoutDependencies(withDependencies(statements, family), family);
+  // What nft listed stands in the order in which it lists it, also where it did not merge.
+  return listed ? shown : inHeaderOrder(shown);
 }
 
 interface Pending {

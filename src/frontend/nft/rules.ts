@@ -36,7 +36,7 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
     return {
       handle: handleAt(stream, place),
       comment,
-      statements: canonical(statements, context.family),
+      statements: canonical(statements, context.family, context.listed),
       position,
     };
   } catch (refusal) {

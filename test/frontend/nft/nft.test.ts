@@ -152,4 +152,13 @@ describe('single rules, against nft 1.0.6', () => {
     expect(diagnostics.list[0].lineText).toBeDefined();
     void ruleset;
   });
+
+  it('leaves what nft listed in its order, also where nft did not merge fields that touch', () => {
+    const rule =
+      'ip daddr 192.168.1.1 ip saddr 192.168.1.12 ip frag-off & 8191 != 0 counter packets 0 bytes 0';
+    const listing = `table ip t {\n\tchain c {\n\t\t${rule}\n\t}\n}\n`;
+    const diagnostics = new Diagnostics();
+    expect(printNft(parseNft(listing, 'rules', diagnostics, undefined, true))).toBe(listing);
+    expect(diagnostics.list).toEqual([]);
+  });
 });
