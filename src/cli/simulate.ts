@@ -3,10 +3,19 @@ import { join } from 'node:path';
 import type { Frame, FrameSource } from '../capture/frame.js';
 import { LinkType } from '../capture/frame.js';
 import { packetRow } from '../capture/list.js';
+import { tap } from '../capture/tap.js';
 import { pcapngWriter } from '../capture/write.js';
 import type { PredictedLine } from '../engine/events.js';
 import type { Passage } from '../engine/passage.js';
-import { conntrackEvent, conntrackText, countersOf, nftText, saveText } from '../engine/state.js';
+import {
+  conntrackEvent,
+  conntrackText,
+  countersOf,
+  dmesgLine,
+  isWritten,
+  nftText,
+  saveText,
+} from '../engine/state.js';
 import { printIpsetSave } from '../frontend/ipset/print.js';
 import type { CounterOf } from '../frontend/iptables/print.js';
 import { parseSave } from '../frontend/iptables/save.js';
@@ -120,42 +129,6 @@ export async function simulate(
   return { result, verdicts, answers, counters, rules, isCut, out };
 }
 
-/** The same frames, each looked at before it is used; `between` is awaited where the source pauses. */
-function tap(source: FrameSource, look: (frame: Frame) => void, between: () => Promise<void>): FrameSource {
-  function* looked(batch: Iterable<Frame>): Generator<Frame> {
-    for (const frame of batch) {
-      look(frame);
-      yield frame;
-    }
-  }
-  async function* batches(): AsyncGenerator<Iterable<Frame>> {
-    for await (const batch of source.batches()) {
-      yield looked(batch);
-      await between();
-    }
-  }
-  return {
-    get epoch() {
-      return source.epoch;
-    },
-    get errors() {
-      return source.errors;
-    },
-    get warnings() {
-      return source.warnings;
-    },
-    get reached() {
-      return source.reached;
-    },
-    open: () => source.open(),
-    close: () => source.close(),
-    batches,
-    async *frames() {
-      for await (const batch of batches()) yield* batch;
-    },
-  };
-}
-
 /** The engine looks a few frames ahead; a row is written when no more can be said of its frame. */
 const ROWS_AHEAD = 4096;
 
@@ -215,8 +188,7 @@ function fileSinks(
   return {
     line(line) {
       onLine(line);
-      // A line with a made-up flow label is no line that a host has logged; logs.csv has it.
-      if (line.guessed !== 'FLOWLBL') log.write(dmesgLine(line));
+      if (isWritten(line)) log.write(dmesgLine(line));
       logTable(logRow(line));
     },
     created: (entry, now) => void events.write(`${conntrackEvent('NEW', entry, now)}\n`),
@@ -246,11 +218,6 @@ function egressComment(passage: Passage, watch: OutcomeWatch): string {
   const hits = watch.hits(passage).slice(0, MOST_HITS).map(ruleAddress);
   const cause = passage.packet.frame > 0 ? `, frame ${passage.packet.frame} of the capture` : '';
   return `ACCEPT${cause}\nrules: ${hits.length > 0 ? hits.join(' ') : 'none'}`;
-}
-
-/** As dmesg prints it, with capture time: `[%5lu.%06lu] text`. */
-export function dmesgLine({ time, text }: Pick<PredictedLine, 'time' | 'text'>): string {
-  return `[${(time / 1e9).toFixed(6).padStart(12)}] ${text}\n`;
 }
 
 export function logRow({ time, frame, rule, level, text, doubt }: PredictedLine): LogRow {

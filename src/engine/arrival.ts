@@ -1,5 +1,5 @@
 import type { IpAddress } from '../address/ip.js';
-import { formatMac, macEquals } from '../address/mac.js';
+import { macEquals } from '../address/mac.js';
 import { addressOf } from '../packet/addresses.js';
 import { verifyIpv4Header } from '../packet/checksum.js';
 import type { Device } from '../packet/device.js';
@@ -128,9 +128,4 @@ function destinationOf(packet: Packet, device: Device): Uint8Array {
       ? Uint8Array.from([0x01, 0x00, 0x5e, data[17] & 0x7f, data[18], data[19]])
       : Uint8Array.from([0x33, 0x33, ...data.subarray(36, 40)]);
   return device.mac;
-}
-
-/** For messages: the device with its address. */
-export function deviceText(device: Device): string {
-  return device.mac.length ? `${device.name} (${formatMac(device.mac)})` : device.name;
 }

@@ -176,7 +176,8 @@ export class LocalStack {
     if (isToMany(passage)) return;
     const reset = tcpReset(packet, 'reject');
     if (!reset) return;
-    if (passage.connection) setClosing(passage.connection, packet.time);
+    const closed = this.host.sysctl('net.netfilter.nf_conntrack_tcp_timeout_close', 10) * 1e9;
+    if (passage.connection) setClosing(passage.connection, packet.time, closed);
     // What came in by a bridge's port is answered there, past the hooks (`nf_bridge_info_exists()`).
     if (packet.physIn) return;
     this.send(attached(reset, passage), passage);

@@ -47,16 +47,17 @@ export function conntrackEvent(kind: ConntrackEventKind, entry: ConnectionEntry,
   return printConntrack({ ...listed, event: kind, state, mark: mark === 0 ? undefined : mark });
 }
 
+/** A predicted line as dmesg prints it, with capture time: `[%5lu.%06lu] text`. */
+export function dmesgLine({ time, text }: Pick<PredictedLine, 'time' | 'text'>): string {
+  return `[${(time / 1e9).toFixed(6).padStart(12)}] ${text}\n`;
+}
+
 /**
- * The predicted lines as dmesg prints them. A line that would hold a made-up flow label is left out: no host has
- * logged it so; `logs.csv` and the comparison have it.
+ * Whether a line belongs into the simulated host's log: one with a made-up flow label is no line that a host has
+ * logged; `logs.csv` and the comparison have it.
  */
-export function* kernelLog(lines: Iterable<PredictedLine>): Generator<string> {
-  for (const line of lines) {
-    if (line.guessed === 'FLOWLBL') continue;
-    const stamp = (line.time / 1e9).toFixed(6).padStart(12);
-    yield `[${stamp}] ${line.text}\n`;
-  }
+export function isWritten(line: PredictedLine): boolean {
+  return line.guessed !== 'FLOWLBL';
 }
 
 /** The nft tables as they are at `now`, for printing: with their counts, and the elements that their sets have. */

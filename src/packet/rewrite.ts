@@ -156,15 +156,6 @@ export function setAddress(packet: Packet, side: Side, address: IpAddress): void
   rewrite(packet, side === 'source' ? { source: address } : { destination: address });
 }
 
-export function setPort(packet: Packet, side: Side, port: number): void {
-  rewrite(packet, side === 'source' ? { sourcePort: port } : { destinationPort: port });
-}
-
-/** The identifier of an ICMP or ICMPv6 echo and its like. */
-export function setIcmpId(packet: Packet, id: number): void {
-  rewrite(packet, { icmpId: id });
-}
-
 /** The TTL, or the hop limit of IPv6 (RFC 8200); no transport checksum covers either. */
 export function setTtl(packet: Packet, ttl: number): void {
   const data = packet.own();

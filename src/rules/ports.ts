@@ -9,8 +9,6 @@ export interface PortRange {
   readonly max: number;
 }
 
-export const ANY_PORT: PortRange = { min: 0, max: 65535 };
-
 /**
  * A port number, as libxtables reads one (`xtables_service_to_port()` or a number in C's notation), or a service name;
  * undefined where it is neither.

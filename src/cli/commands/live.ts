@@ -1,9 +1,10 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
-import type { Frame, FrameSource } from '../../capture/frame.js';
+import type { FrameSource } from '../../capture/frame.js';
 import { cap } from '../../capture/live/cap.js';
 import { type LiveFrames, liveFrames } from '../../capture/live/frames.js';
 import type { LiveEngine, LiveLane } from '../../capture/live/lane.js';
 import { hasTcpdump, tcpdump } from '../../capture/live/tcpdump.js';
+import { tap } from '../../capture/tap.js';
 import { pcapngWriter } from '../../capture/write.js';
 import { createLiveComparison, type LiveComparison } from '../../compare/live.js';
 import { agrees, type Comparison, type Difference } from '../../compare/result.js';
@@ -22,7 +23,7 @@ import { writeComparison } from '../../report/write.js';
 import { rulesByPrefix } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import { readGiven, teller } from '../inputs.js';
-import { Status, Unusable, write } from '../io.js';
+import { drained, Status, Unusable } from '../io.js';
 import type { LiveOptions } from '../options.js';
 import { printReport } from '../output.js';
 import { simulate } from '../simulate.js';
@@ -206,47 +207,26 @@ function keep(source: FrameSource, path: string): { source: FrameSource; end(): 
   const file: WriteStream = createWriteStream(path);
   let failed: Error | null = null;
   file.on('error', (error) => (failed = error));
-  const pcapng = pcapngWriter('nfreplay', (block) => void write(file, block));
+  const pcapng = pcapngWriter('nfreplay', (block) => void file.write(block));
   const interfaces = new Map<string, number>();
-  async function* batches(): AsyncGenerator<Iterable<Frame>> {
-    for await (const batch of source.batches()) {
-      const frames = [...batch];
-      for (const { interface: name, linkType, bytes, originalLength, time, direction } of frames) {
-        const key = `${linkType} ${name}`;
-        let number = interfaces.get(key);
-        if (number === undefined) interfaces.set(key, (number = pcapng.addInterface(name, linkType)));
-        pcapng.addPacket({
-          interface: number,
-          time: source.epoch + BigInt(Math.round(time)),
-          bytes,
-          originalLength,
-          direction,
-        });
-      }
-      yield frames;
-    }
-  }
-  return {
-    source: {
-      get epoch() {
-        return source.epoch;
-      },
-      get errors() {
-        return source.errors;
-      },
-      get warnings() {
-        return source.warnings;
-      },
-      get reached() {
-        return source.reached;
-      },
-      open: () => source.open(),
-      close: () => source.close(),
-      batches,
-      async *frames() {
-        for await (const batch of batches()) yield* batch;
-      },
+  const kept = tap(
+    source,
+    ({ interface: name, linkType, bytes, originalLength, time, direction }) => {
+      const key = `${linkType} ${name}`;
+      let number = interfaces.get(key);
+      if (number === undefined) interfaces.set(key, (number = pcapng.addInterface(name, linkType)));
+      pcapng.addPacket({
+        interface: number,
+        time: source.epoch + BigInt(Math.round(time)),
+        bytes,
+        originalLength,
+        direction,
+      });
     },
+    async () => drained(file),
+  );
+  return {
+    source: kept,
     async end() {
       await new Promise<void>((resolve) => file.close(() => resolve()));
       if (failed) throw new Unusable(`cannot write ${path}: ${failed.message}`);

@@ -289,16 +289,16 @@ function noteInvalidEnd(
   }
 }
 
-/** REJECT with tcp-reset ends a confirmed connection: `nf_conntrack_tcp_set_closing()`. */
-export function setClosing(entry: ConnectionEntry, now: number, settings?: ConntrackSettings): void {
+/**
+ * REJECT with tcp-reset ends a confirmed connection: `nf_conntrack_tcp_set_closing()`.
+ * @param timeout ns that a closed connection is kept
+ */
+export function setClosing(entry: ConnectionEntry, now: number, timeout: number): void {
   const { tcp } = entry;
   if (!entry.confirmed || !tcp) return;
   const old = tcp.state;
   tcp.state = TcpConnState.close;
   if (old === TcpConnState.close || entry.has(CtStatus.fixedTimeout)) return;
-  entry.expires = now + (settings?.tcp[TcpConnState.close] ?? CLOSE_TIMEOUT);
+  entry.expires = now + timeout;
   entry.events |= CtEvent.protoinfo;
 }
-
-/** net.netfilter.nf_conntrack_tcp_timeout_close, ns, unless the host says otherwise. */
-const CLOSE_TIMEOUT = 10e9;

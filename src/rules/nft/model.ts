@@ -642,7 +642,3 @@ export interface NftFlowtable {
 export function objectKey(type: ObjectType, name: string): string {
   return `${type} ${name}`;
 }
-
-export function findTable(ruleset: NftRuleset, family: Family, name: string): NftTable | undefined {
-  return ruleset.tables.find((t) => t.family === family && t.name === name);
-}
