@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { defect, main } from './cli/main.js';
+import { version } from './cli/version.js';
 
 const argv = process.argv.slice(2);
 
@@ -9,8 +9,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 process.stderr.on('error', () => undefined);
-process.on('uncaughtException', (error) => {
-  process.exit(defect(error, argv.includes('--verbose'), process));
-});
 
-process.exitCode = await main(argv, process);
+// Asked for often and by scripts: answered before anything else is loaded.
+if (argv.length === 1 && ['-V', '--version'].includes(argv[0])) process.stdout.write(`${version()}\n`);
+else {
+  const { defect, main } = await import('./cli/main.js');
+  process.on('uncaughtException', (error) => {
+    process.exit(defect(error, argv.includes('--verbose'), process));
+  });
+  process.exitCode = await main(argv, process);
+}

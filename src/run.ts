@@ -12,7 +12,7 @@ import type { ReplayWith } from './explain/why.js';
 import { printIpsetSave } from './frontend/ipset/print.js';
 import { readIpsetSave } from './frontend/ipset/read.js';
 import type { Finding } from './explain/finding.js';
-import { findCauses, type Limits } from './explain/findings.js';
+import type { Limits } from './explain/findings.js';
 import type { Trial, World } from './explain/hypotheses/hypothesis.js';
 import type { Given } from './given.js';
 import type { ObservedEntry } from './observed/entry.js';
@@ -139,7 +139,7 @@ export interface CausesOptions {
 }
 
 /** Says what is different between what was given and the host, by replaying with it (src/explain/findings.ts). */
-export function causes({
+export async function causes({
   frames,
   given,
   sets,
@@ -167,6 +167,7 @@ export function causes({
       astray: Math.abs(sent - accounted) + unexplained,
     };
   };
+  const { findCauses } = await import('./explain/findings.js');
   return findCauses({ world, tryWorld, comparison, limits });
 }
 

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { SHELLS } from './completion.js';
 import { type Io, Unusable } from './io.js';
 import { FORMATS } from './options.js';
 import { createTerminal, type Terminal, type TerminalOptions } from './terminal.js';
+import { version } from './version.js';
 
 /** What a command does; it is loaded when it is called for. */
 type Action<O extends TerminalOptions> = (
@@ -204,13 +204,6 @@ const DEMO_LOG = 'captures/docker-published-port/kernel.log';
 const DEMO_HOST = 'rulesets/docker-published-port';
 
 const CSV = 'write the table as CSV into a file; - is standard output';
-
-function version(): string {
-  const about = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return about.version;
-}
 
 function captures(): Argument {
   return new Argument(

@@ -2,7 +2,6 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { stringify } from 'csv-stringify';
 import { escapeControls } from '../source/text.js';
 
 export type Cell = string | number | null;
@@ -25,6 +24,7 @@ export async function writeCsv<Row>(
   rows: Rows<Row>,
   options: { readonly end?: boolean } = {},
 ): Promise<void> {
+  const { stringify } = await import('csv-stringify');
   const text = stringify({
     header: true,
     columns: columns.map((c) => c.name),

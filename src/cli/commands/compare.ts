@@ -4,15 +4,12 @@ import type { Finding } from '../../explain/finding.js';
 import { comparisonJson, comparisonNdjson } from '../../report/json.js';
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText } from '../../report/text.js';
-import { writeComparison } from '../../report/write.js';
 import { remember, type RememberedFrames } from '../../capture/remember.js';
 import type { Given } from '../../given.js';
 import type { IpSets } from '../../rules/sets/set.js';
 import { causes, compareWithLog, keepSets, readLogs } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { ObservedEntry } from '../../observed/entry.js';
-import { createAnnotation } from '../annotate.js';
-import { createHtmlReport } from '../htmlReport.js';
 import { logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
@@ -34,8 +31,9 @@ export async function compare(
   const inputs = await readInputs(paths, options, terminal);
   const source = remember(inputs.captures.source);
   const sets = keepSets(inputs.given.sets);
-  const page = options.out === undefined ? null : createHtmlReport();
-  const annotation = options.annotate === undefined ? null : createAnnotation();
+  const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
+  const annotation =
+    options.annotate === undefined ? null : (await import('../annotate.js')).createAnnotation();
   const simulated = await simulate(
     { ...inputs, captures: { ...inputs.captures, source } },
     {
@@ -68,6 +66,7 @@ export async function compare(
 
   if (simulated.out) {
     await simulated.out.finish();
+    const { writeComparison } = await import('../../report/write.js');
     await writeComparison(simulated.out.path, comparison, findings).catch((error: Error) => {
       throw new Unusable(`cannot write ${simulated.out!.path}: ${error.message}`);
     });
