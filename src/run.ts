@@ -6,7 +6,7 @@ import type { WritingRule } from './compare/pairs.js';
 import type { Comparison } from './compare/result.js';
 import type { PredictedLine } from './engine/events.js';
 import type { Observer } from './engine/observer.js';
-import { Replay, type ReplayOptions } from './engine/replay.js';
+import { type Preparation, Replay, type ReplayOptions } from './engine/replay.js';
 import type { Sinks } from './engine/world.js';
 import type { ReplayWith } from './explain/why.js';
 import { printIpsetSave } from './frontend/ipset/print.js';
@@ -35,7 +35,10 @@ export interface ReplaySinks extends Partial<Omit<Sinks, 'line'>> {
   line?(line: PredictedLine): void;
 }
 
-export interface RunOptions extends Pick<ReplayOptions, 'observer' | 'seed' | 'device' | 'admits'> {
+export interface RunOptions extends Pick<
+  ReplayOptions,
+  'observer' | 'seed' | 'device' | 'admits' | 'prepares'
+> {
   readonly sinks?: ReplaySinks;
   /** false: the lines go to the sink alone, so that a capture without an end takes no memory. */
   readonly keepsLines?: boolean;
@@ -59,6 +62,7 @@ export async function runReplay(
       seed: options.seed,
       device: options.device,
       admits: options.admits,
+      prepares: options.prepares,
       sinks: {
         ...sinks,
         sent: (passage) => sinks.sent?.(passage),
@@ -80,13 +84,18 @@ export async function runReplay(
  * with. What rules remember and add to sets starts afresh each time.
  * @param open opens the captures again
  */
-export function replayAgain(open: () => FrameSource, given: Given, seed?: number): ReplayWith {
+export function replayAgain(
+  open: () => FrameSource,
+  given: Given,
+  seed?: number,
+  prepares?: Preparation,
+): ReplayWith {
   const saved = printIpsetSave(given.sets, 0);
   return async (ruleset, observer, admits) => {
     const sets = readIpsetSave(saved, 'sets', new Diagnostics());
     const source = open();
     await source.open();
-    await runReplay(source, { ...given, ruleset, sets }, { observer, admits, seed });
+    await runReplay(source, { ...given, ruleset, sets }, { observer, admits, seed, prepares });
   };
 }
 

@@ -42,6 +42,10 @@ export interface CompareOptions extends ReplayOptions {
 export interface WhyOptions extends TerminalOptions, HostOptions, CaptureOptions {
   readonly format: 'text' | 'json';
   readonly seed?: number;
+  /** Every rule. */
+  readonly all?: boolean;
+  /** The way of one packet: its number. */
+  readonly packet?: number;
   readonly try: boolean;
   readonly brief?: boolean;
 }

@@ -83,17 +83,25 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
   const why = add('why', 'why a rule fired, or did not', [
     `why filter:DOCKER-USER:1 ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
     `why 'prefix:"AFTER PREROUTING: "' ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
-    `why all ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
-    `why packet:1 ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+    `why --all ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+    `why --packet 1 ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+    `why 'tcp 203.0.113.5:4000 > 198.51.100.2:10000 in eth0' --host ${DEMO_HOST}`,
   ]);
   withHost(
     why
       .argument(
         '<rule>',
-        'filter:FORWARD:3, ip6:filter:INPUT:1, filter:FORWARD:policy, prefix:"BEFORE FORWARD: " (the rule that logs it), or its text; all: every rule; packet:12: the way of one packet',
+        'filter:FORWARD:3, ip6:filter:INPUT:1, filter:FORWARD:policy, prefix:"BEFORE FORWARD: " (the rule that logs it), or its text',
       )
-      .addArgument(captures()),
+      .argument(
+        '[capture...]',
+        'pcap or pcapng, plain, gzip or zstd; several are merged by time. Or packets in words, one after the other: ' +
+          "'udp 203.0.113.5:4000 > 198.51.100.2:53 in eth0', then, where wanted, flags SYN,ACK, state ESTABLISHED, " +
+          'mark 0x1, ttl 64, type 8/0, payload 100. Without a rule: the way of the packets',
+      ),
   )
+    .option('--all', 'every rule: how often it was reached and matched, and what kept it from it')
+    .option('--packet <n>', 'the way of one packet of the captures through every rule', wholeNumber)
     .addOption(formatOption(['text', 'json']))
     .option('--brief', 'the answer, without what it rests on')
     .option('--no-try', 'do not try changes of the rule by replaying with them')

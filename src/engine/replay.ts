@@ -19,6 +19,7 @@ import { Kernel } from './kernel.js';
 import type { KernelHost, Sinks } from './world.js';
 import { StepKind } from './program.js';
 import { seedConnections } from './conntrack/snapshot.js';
+import type { Tracker } from './conntrack/tracker.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
 
@@ -36,7 +37,11 @@ export interface ReplayOptions {
    * was not the host's, the capture holds packets that would not have been there.
    */
   readonly admits?: Admission;
+  /** Sets what is told of a packet beside its bytes (a mark, a state), before it starts its way. */
+  readonly prepares?: Preparation;
 }
+
+export type Preparation = (passage: Passage, tracker: Tracker) => void;
 
 export type Admission = (packet: Packet, how: 'received' | 'sent') => boolean;
 
@@ -178,6 +183,7 @@ export class Replay {
     this.counts.received++;
     const passage = new Passage(packet);
     if (filtersBridge && device.isBridge) this.throughPort(passage, device);
+    this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.receive(passage);
   }
 
@@ -219,6 +225,7 @@ export class Replay {
     }
     this.ownSockets.note(own);
     this.leaving = packet;
+    this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.send(passage);
     this.leaving = null;
   }

@@ -1,7 +1,12 @@
 import { type IpAddress, parseAddress } from '../address/ip.js';
 import type { Frame, FrameSource } from '../capture/frame.js';
 import { setU16, setU32 } from '../packet/bytes.js';
-import { fillTransportChecksum, ipv4HeaderChecksum } from '../packet/checksum.js';
+import {
+  checksumOffset,
+  fillTransportChecksum,
+  ipv4HeaderChecksum,
+  verifyTransport,
+} from '../packet/checksum.js';
 import { Ipv4 } from '../packet/ipv4.js';
 import { Ipv6 } from '../packet/ipv6.js';
 import { LinkType } from '../packet/linkType.js';
@@ -28,11 +33,18 @@ export interface WordedPacket {
   readonly ttl: number;
   /** Bytes of payload. */
   readonly payload: number;
+  /** The mark that it has before the first rule: of tc, or of what it came out of. */
+  readonly mark: number;
+  /** What connection tracking is to make of it; null: what follows from the packets before it. */
+  readonly state: WordedState | null;
   /** The interface it comes in by; null: the host sends it. */
   readonly in: string | null;
   /** The interface the host sends it by. */
   readonly out: string | null;
 }
+
+const STATES = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED'] as const;
+export type WordedState = (typeof STATES)[number];
 
 /** What cannot be read, in a sentence. */
 export interface WordsProblem {
@@ -44,8 +56,9 @@ const LARGEST_PAYLOAD = 1400;
 
 /**
  * Reads a packet such as `tcp 203.0.113.5:4000 > 198.51.100.2:10000 in eth0 flags SYN`, the words that `packetText`
- * writes. What follows the addresses: `in IF` or `out IF`, `flags F,G` (SYN unless given), `type T/C` (an echo request
- * unless given), `ttl N` (64), `payload N` bytes (0).
+ * writes. What follows the addresses: `in IF` or `out IF`, `flags F,G` (SYN unless given; ACK of what is ESTABLISHED), `type T/C` (an echo request
+ * unless given), `ttl N` (64), `payload N` bytes (0), `mark N` (0), and `state S`: NEW, ESTABLISHED and RELATED are of a
+ * connection that NAT leaves alone, unless packets before have opened it.
  */
 export function readPacketWords(text: string): WordedPacket | WordsProblem {
   const words = text.trim().split(/\s+/);
@@ -63,6 +76,8 @@ export function readPacketWords(text: string): WordedPacket | WordsProblem {
   if ('message' in options) return options;
   if ((options.in === null) === (options.out === null))
     return { message: `say by which interface it comes: in eth0, or out eth0 for the host's own; ${USAGE}` };
+  if (options.state === 'INVALID' && (options.in === null || !isSummed(protocol)))
+    return { message: 'state INVALID can be had for TCP, UDP and ICMP that come in: by a wrong checksum' };
   const echo = source.address.version === 4 ? IcmpType.echo : Icmpv6Type.echoRequest;
   return {
     protocol,
@@ -71,6 +86,7 @@ export function readPacketWords(text: string): WordedPacket | WordsProblem {
     sourcePort: source.port ?? 40000,
     destinationPort: destination.port ?? 0,
     ...options,
+    flags: options.flags ?? (options.state === 'ESTABLISHED' ? TcpFlag.ack : TcpFlag.syn),
     type: options.type ?? echo,
   };
 }
@@ -90,22 +106,28 @@ function readEnd(text: string, protocol: number): { address: IpAddress; port: nu
 interface Options {
   in: string | null;
   out: string | null;
-  flags: number;
+  flags: number | null;
   type: number | null;
   code: number;
   ttl: number;
   payload: number;
+  mark: number;
+  state: WordedState | null;
 }
+
+const NAMES: readonly string[] = ['in', 'out', 'flags', 'type', 'ttl', 'payload', 'mark', 'state'];
 
 function readOptions(words: readonly string[]): Options | WordsProblem {
   const options: Options = {
     in: null,
     out: null,
-    flags: TcpFlag.syn,
+    flags: null,
     type: null,
     code: 0,
     ttl: 64,
     payload: 0,
+    mark: 0,
+    state: null,
   };
   for (let i = 0; i < words.length; i += 2) {
     const [name, value] = [words[i], words[i + 1] as string | undefined];
@@ -120,12 +142,19 @@ function readOptions(words: readonly string[]): Options | WordsProblem {
     else if (name === 'type' && number <= 255) options.type = number;
     else if (name === 'ttl' && number <= 255) options.ttl = number;
     else if (name === 'payload' && number <= LARGEST_PAYLOAD) options.payload = number;
-    else return { message: `${name} ${value} is not understood; ${USAGE}` };
+    else if (name === 'mark' && /^(\d{1,10}|0x[0-9a-f]{1,8})$/i.test(value) && Number(value) < 2 ** 32)
+      options.mark = Number(value) | 0;
+    else if (name === 'state') {
+      const state = STATES.find((s) => s === value.toUpperCase());
+      if (!state) return { message: `${value} is no state; there are ${STATES.join(', ')}` };
+      options.state = state;
+    } else if (NAMES.includes(name)) return { message: `${name} ${value} is not understood; ${USAGE}` };
+    else return { message: `${name} is not understood; what can be said is ${NAMES.join(', ')}; ${USAGE}` };
   }
   return options;
 }
 
-/** The packet's bytes from the IP header on, with right checksums. */
+/** The packet's bytes from the IP header on, with right checksums; with a wrong one where it is to be INVALID. */
 export function packetBytes(worded: WordedPacket): Uint8Array {
   const { protocol, source, destination, payload } = worded;
   const version = source.version;
@@ -150,12 +179,25 @@ export function packetBytes(worded: WordedPacket): Uint8Array {
   if (version === 4) setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));
   putTransport(data, header, worded);
   fillTransportChecksum(packet);
+  if (worded.state === 'INVALID') spoilChecksum(packet);
   return packet.data;
 }
 
 function transportLength(protocol: number): number {
   if (protocol === Protocol.tcp) return Tcp.minimumLength;
   return isIcmp(protocol) || hasPorts(protocol) ? Udp.headerLength : 0;
+}
+
+/** Whether a wrong checksum makes it INVALID: `nf_conntrack_in()` looks at no others. */
+function isSummed(protocol: number): boolean {
+  return protocol !== Protocol.dccp && checksumOffset(protocol) !== undefined;
+}
+
+/** The field has values that pass for right although they are not: the pseudo header's sum, and 0 in UDP. */
+function spoilChecksum(packet: Packet): void {
+  const { data, transport, protocol } = packet;
+  const field = transport + (checksumOffset(protocol) ?? 0);
+  for (let i = 0; i < 3 && verifyTransport(packet) !== 'bad'; i++) data[field]++;
 }
 
 function isIcmp(protocol: number): boolean {
@@ -187,6 +229,11 @@ function putTransport(data: Uint8Array, at: number, worded: WordedPacket): void 
     setU16(data, at + Tcp.window, 64240);
   } else if (protocol === Protocol.udp || protocol === Protocol.udplite)
     setU16(data, at + Udp.length, data.length - at);
+}
+
+/** Whether an argument is a packet in words rather than a file or a rule. */
+export function looksLikePacket(text: string): boolean {
+  return /^\s*\S+\s+\S*[.:]\S*\s+>/.test(text);
 }
 
 /** Packets in words as a capture: one after the other, a millisecond apart. */

@@ -1,9 +1,15 @@
 import type { PacketTrip, PacketWalk, WalkCondition, WalkEvent } from '../explain/packetWalk.js';
 import { escapeControls } from '../source/text.js';
-import { printJson } from './json.js';
+import { JSON_VERSION, printJson } from './json.js';
 
-export function packetWalkJson(walk: PacketWalk): string {
-  return `${printJson({ version: 1, ...walk }, 2)}\n`;
+/** The ways as one JSON object. */
+export function packetWalksJson(walks: readonly PacketWalk[]): string {
+  return `${printJson({ version: JSON_VERSION, walks }, 2)}\n`;
+}
+
+/** The ways of packets, one after the other. */
+export function packetWalksText(walks: readonly PacketWalk[]): string {
+  return walks.map(packetWalkText).join('\n');
 }
 
 /** The way of one packet, a line for each thing that happened, indented by chain. Everything from outside is escaped. */

@@ -11,10 +11,7 @@ import type {
   WhyResult,
 } from '../explain/result.js';
 import { escapeControls } from '../source/text.js';
-import { printJson } from './json.js';
-
-/** Grows when a member changes its meaning or goes. */
-const WHY_VERSION = 1;
+import { JSON_VERSION, printJson } from './json.js';
 
 /** Reasons, values and packets shown; the JSON has them all. */
 const MOST_AWAY = 8;
@@ -24,7 +21,7 @@ const MOST_NOTES = 3;
 
 /** The result as one JSON object. */
 export function whyJson(result: WhyResult): string {
-  return `${printJson({ version: WHY_VERSION, ...result }, 2)}\n`;
+  return `${printJson({ version: JSON_VERSION, ...result }, 2)}\n`;
 }
 
 /** The answer in a sentence or two, then what it rests on. Everything from outside is escaped. */
@@ -33,7 +30,10 @@ export function whyText(result: WhyResult): string {
   const lines = [`${rule.address}  ${rule.text}`, '', ...answer(result)];
   const { failed, away, setters } = evidence;
   if (failed.length > 0) {
-    lines.push('', `${times(evidence.reached - evidence.matched)} a packet came and did not match:`);
+    lines.push(
+      '',
+      `${sentence(times(evidence.reached - evidence.matched))} a packet came and did not match:`,
+    );
     for (const condition of failed.slice(0, MOST_CONDITIONS)) lines.push(...failedLines(condition));
     if (failed.length > MOST_CONDITIONS)
       lines.push(`  and ${failed.length - MOST_CONDITIONS} more conditions`);

@@ -1,10 +1,10 @@
 import type { RuleSummary } from '../explain/whyAll.js';
 import { escapeControls } from '../source/text.js';
-import { printJson } from './json.js';
+import { JSON_VERSION, printJson } from './json.js';
 
 /** All rules as one JSON object. */
 export function whyAllJson(rows: readonly RuleSummary[]): string {
-  return `${printJson({ version: 1, rules: rows }, 2)}\n`;
+  return `${printJson({ version: JSON_VERSION, rules: rows }, 2)}\n`;
 }
 
 /** A table of all rules: reached, matched, and what kept it from matching. Everything from outside is escaped. */

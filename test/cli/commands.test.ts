@@ -27,6 +27,8 @@ const COMMANDS: readonly string[] = [
   `why filter:DOCKER-USER:1 ${CAPTURE} --host ${HOST} --no-try`,
   `why filter:DOCKER-USR:1 ${CAPTURE} --host ${HOST}`,
   `why filter:FORWARD:99 ${CAPTURE} --host ${HOST}`,
+  `why --all captures/ping-to-itself/any.pcap --host rulesets/ping-to-itself`,
+  `why --packet 99 ${CAPTURE} --host ${HOST}`,
   `rules ${HOST} -nL --line-numbers`,
   `rules ${HOST} -L DOCKER-USER`,
   `rules ${HOST} -n -L FORWARD --iptables-version 1.4`,
@@ -55,6 +57,40 @@ describe('what the commands print', () => {
       all += `${transcript(command, ran).replaceAll(temporary.dir, 'TMP').replaceAll('\r\n', '\n')}\n`;
     }
     await expect(all).toMatchFileSnapshot('commands.txt');
+  });
+});
+
+describe('why, of packets in words', () => {
+  const PACKET = 'tcp 203.0.113.5:4000 > 198.51.100.2:10000 in eth0';
+  const answered = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr } = await run(['why', ...args, '--host', HOST]);
+    return stdout + stderr;
+  };
+
+  it('is the way of each', async () => {
+    const answer = 'tcp 172.17.0.2:6379 > 203.0.113.5:4000 in docker0 flags SYN,ACK';
+    const text = await answered(PACKET, answer);
+    expect(text).toMatch(/^Packet 1, received: tcp 203\.0\.113\.5:4000 > 198\.51\.100\.2:10000 in eth0$/m);
+    expect(text).toMatch(/^sent {2}tcp 203\.0\.113\.5:4000 > 172\.17\.0\.2:6379 in eth0 out docker0$/m);
+    expect(text).toMatch(/^sent {2}tcp 198\.51\.100\.2:10000 > 203\.0\.113\.5:4000 in docker0 out eth0$/m);
+  });
+
+  it('is the answer for one rule, or all, where that is asked', async () => {
+    expect(await answered('filter:DOCKER-USER:1', PACKET)).toContain(
+      'It wanted dport 10000 and saw 6379 (once)',
+    );
+    expect(await answered('--all', PACKET)).toMatch(/^nat:DOCKER:2 +1 +1 /m);
+  });
+
+  it('says what it cannot use, and what to write instead', async () => {
+    expect(await answered('tcp 203.0.113.5:4000 > 198.51.100.2:80 in eth9')).toMatch(
+      /no interface eth9\n +It has lo, eth0/,
+    );
+    expect(await answered('tcp 203.0.113.5:4000 > 198.51.100.2:80')).toContain(
+      'say by which interface it comes',
+    );
+    expect(await answered('filter:FORWARD:1', CAPTURE, PACKET)).toContain('do not go together');
+    expect(await answered('filter:FORWARD:1')).toContain('neither a capture nor a packet is given');
   });
 });
 

@@ -1,5 +1,6 @@
 import { findTarget, isProblem } from '../../src/explain/address.js';
 import { recordWalk, type PacketWalk } from '../../src/explain/packetWalk.js';
+import { preparationOf } from '../../src/explain/packetTold.js';
 import { readPacketWords, type WordedPacket, wordedSource } from '../../src/explain/packetWords.js';
 import type { WhyResult } from '../../src/explain/result.js';
 import { type ReplayWith, why } from '../../src/explain/why.js';
@@ -35,7 +36,8 @@ export function replayOf(packets: readonly string[]): ReplayWith {
   return async (ruleset, observer, admits) => {
     const host = assumeHost(HOST, new Diagnostics());
     const given = { host, ruleset, sets: new Map(), unusable: [] };
-    await runReplay(wordedSource(packets.map(packet)), given, { observer, admits });
+    const worded = packets.map(packet);
+    await runReplay(wordedSource(worded), given, { observer, admits, prepares: preparationOf(worded) });
   };
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packetText } from '../../src/explain/describe.js';
-import { packetBytes, readPacketWords } from '../../src/explain/packetWords.js';
+import { looksLikePacket, packetBytes, readPacketWords } from '../../src/explain/packetWords.js';
 import { verifyIpv4Header, verifyTransport } from '../../src/packet/checksum.js';
 import { decodePacket } from '../../src/packet/packet.js';
 import { packet } from './asking.js';
@@ -52,9 +52,35 @@ describe('a packet in words', () => {
     ['tcp 10.0.0.1:5 > 10.0.0.2:6 in eth0 flags FOO', /flags FOO is not understood/],
     ['tcp 10.0.0.1:5 > 10.0.0.2:6 in', /not followed by a value/],
     ['tcp 10.0.0.1:5 > 10.0.0.2:6 in eth0 payload 99999', /not understood/],
+    ['tcp 10.0.0.1:5 > 10.0.0.2:6 in eth0 colour red', /what can be said is in, out, flags/],
+    ['tcp 10.0.0.1:5 > 10.0.0.2:6 in eth0 mark 4294967296', /not understood/],
+    ['tcp 10.0.0.1:5 > 10.0.0.2:6 in eth0 state OPEN', /OPEN is no state; there are NEW, ESTABLISHED/],
+    ['gre 10.0.0.1 > 10.0.0.2 in eth0 state INVALID', /by a wrong checksum/],
+    ['tcp 10.0.0.1:5 > 10.0.0.2:6 out eth0 state INVALID', /that come in/],
   ])('%s is refused in a sentence', (words, message) => {
     const problem = readPacketWords(words);
     expect('message' in problem ? problem.message : '').toMatch(message);
+  });
+
+  it('has a wrong checksum where it is to be INVALID, whatever its bytes', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('tcp', 'udp', 'udplite'), ends, (protocol, between) => {
+        const made = decoded(`${protocol} ${between} in eth0 state INVALID`);
+        expect(typeof made === 'string' ? made : verifyTransport(made)).toBe('bad');
+      }),
+    );
+  });
+
+  it('is told from a file, a rule and its text', () => {
+    expect(looksLikePacket('tcp 10.0.0.1:5 > 10.0.0.2:6 in eth0')).toBe(true);
+    expect(looksLikePacket('icmp 2001:db8::1 > 2001:db8::2 in eth0')).toBe(true);
+    for (const other of [
+      'any.pcap',
+      'filter:INPUT:1',
+      '-p tcp -m comment --comment "a > b"',
+      'tcp dport > 1024 drop',
+    ])
+      expect(looksLikePacket(other), other).toBe(false);
   });
 
   it('never throws', () => {

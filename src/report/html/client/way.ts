@@ -47,7 +47,7 @@ async function showWay(walks: TableData, packets: TableData): Promise<WayControl
     const place = frames.indexOf(frame);
     if (place < 0) {
       said.textContent = row
-        ? `Packet ${frame}: its way is not recorded in this page. Ask for it: nfreplay why packet:${frame} with the same captures and host.`
+        ? `Packet ${frame}: its way is not recorded in this page. Ask for it: nfreplay why --packet ${frame} with the same captures and host.`
         : `Packet ${frame} is not in this page.`;
       shown.replaceChildren(...(row ? [aboutPacket(row)] : []));
       return;
