@@ -37,7 +37,7 @@ export interface ReplaySinks extends Partial<Omit<Sinks, 'line'>> {
 
 export interface RunOptions extends Pick<
   ReplayOptions,
-  'observer' | 'seed' | 'device' | 'admits' | 'prepares'
+  'observer' | 'seed' | 'device' | 'admits' | 'prepares' | 'sight'
 > {
   readonly sinks?: ReplaySinks;
   /** false: the lines go to the sink alone, so that a capture without an end takes no memory. */
@@ -63,6 +63,7 @@ export async function runReplay(
       device: options.device,
       admits: options.admits,
       prepares: options.prepares,
+      sight: options.sight,
       sinks: {
         ...sinks,
         sent: (passage) => sinks.sent?.(passage),
@@ -124,6 +125,7 @@ export function compareWithLog(
     packets: result.replay.counts.frames,
     epoch: source.epoch,
     end: result.replay.lastTime,
+    unseen: ({ record }) => result.replay.sight.whyUnseen(record),
     rulesOf: rulesByPrefix(result.replay.kernel.program.ruleset),
   });
 }

@@ -40,6 +40,10 @@ export class MergedFrames implements FrameSource {
     return [...this.files.flatMap((file) => file.warnings), ...links];
   }
 
+  get interfaces(): readonly string[] {
+    return this.files.flatMap(({ told }) => (told?.interface === undefined ? [] : [told.interface]));
+  }
+
   open(): Promise<void> {
     return (this.opening ??= this.openAll());
   }

@@ -40,6 +40,9 @@ export function remember(source: FrameSource): RememberedFrames {
     get warnings() {
       return source.warnings;
     },
+    get interfaces() {
+      return source.interfaces;
+    },
     get isCut() {
       return isCut;
     },
@@ -49,7 +52,7 @@ export function remember(source: FrameSource): RememberedFrames {
     async *frames() {
       for await (const batch of batches()) yield* batch;
     },
-    again: (until = Infinity) => replayed(source.epoch, kept, until),
+    again: (until = Infinity) => replayed(source, kept, until),
   };
 }
 
@@ -68,11 +71,12 @@ function copyOf(frame: Frame): Frame {
   };
 }
 
-function replayed(epoch: bigint, kept: readonly Frame[], until: number): FrameSource {
+function replayed({ epoch, interfaces }: FrameSource, kept: readonly Frame[], until: number): FrameSource {
   const end = kept.findIndex((f) => f.time > until);
   const frames = end < 0 ? kept : kept.slice(0, end);
   return {
     epoch,
+    interfaces,
     errors: [],
     warnings: [],
     open: () => Promise.resolve(),

@@ -28,6 +28,9 @@ export function tap(
     get warnings() {
       return source.warnings;
     },
+    get interfaces() {
+      return source.interfaces;
+    },
     get reached() {
       return source.reached;
     },

@@ -3,7 +3,6 @@ import { parse } from '../klog/parse.js';
 import { ruleAddress, type Rule } from '../rules/model.js';
 import type { Pair } from './align.js';
 import { createClockEstimator, createStretcher, toCapture, type LogStretch } from './clock.js';
-import { isHostMade } from './identity.js';
 import type { LossEvent, ObservedItem, ObservedLine, PredictedItem } from './lines.js';
 import { createLossPlacer, explainByLoss } from './losses.js';
 import { mergeStretches } from './merge.js';
@@ -28,8 +27,8 @@ export interface CompareInput {
    * are the ones known.
    */
   readonly rulesOf?: (prefix: string) => readonly WritingRule[];
-  /** Whether the capture has the packet that an observed line of the host's own tells of; without it, it has. */
-  readonly wasCaptured?: (line: ObservedLine) => boolean;
+  /** Why the simulation may not know of the packet that an observed line tells of; null, or without it: it does. */
+  readonly unseen?: (line: ObservedLine) => string | null;
 }
 
 /** ns that a line may be written after, or stamped before, its packet was captured. */
@@ -56,7 +55,7 @@ export function compareLines(input: CompareInput): Comparison {
       const edge = EDGE + item.precision;
       return Number.isFinite(edge) && (item.time < -edge || item.time > input.end + edge);
     },
-    isUncaptured: (line) => isHostMade(line.text) && input.wasCaptured?.(line) === false,
+    unseen: input.unseen,
   });
   const knownPrefix = (prefix: string): boolean =>
     named.has(prefix) || (input.rulesOf?.(prefix).length ?? 0) > 0;

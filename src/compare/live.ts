@@ -15,6 +15,8 @@ export interface LiveComparisonOptions {
   /** ns by which a line may be late, or stamped apart from its packet. */
   readonly tolerance: number;
   readonly rulesOf: (prefix: string) => readonly WritingRule[];
+  /** As in `compareLines`. */
+  readonly unseen?: (line: ObservedLine) => string | null;
 }
 
 /** A comparison that goes on while both sides still grow. Times are ns since capture start. */
@@ -58,7 +60,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
     rulesOf,
     tally,
     isOutside: (item) => item.time < -EDGE || item.time > end + EDGE,
-    isUncaptured: () => false,
+    unseen: options.unseen,
   });
   const knownPrefix = (prefix: string): boolean => named.has(prefix) || rulesOf(prefix).length > 0;
   const aligner = createAligner({ knownPrefix }, (pairs) => reader.read(pairs));

@@ -30,7 +30,8 @@ export interface PairReaderOptions {
   readonly rulesOf: ((prefix: string) => readonly WritingRule[]) | undefined;
   readonly tally: Tally;
   readonly isOutside: (item: ObservedItem) => boolean;
-  readonly isUncaptured: (line: ObservedLine) => boolean;
+  /** As in `compareLines`. */
+  readonly unseen: ((line: ObservedLine) => string | null) | undefined;
 }
 
 /** The reason of a difference that may lie in the capture alone. */
@@ -83,9 +84,7 @@ export function createPairReader(options: PairReaderOptions): {
     const prefix = fieldsOf(o).get('PREFIX') ?? '';
     const rules = options.rulesOf?.(prefix) ?? [];
     const addresses = rules.length > 0 ? rules.map((r) => r.address) : (options.named.get(prefix) ?? []);
-    const reason = options.isUncaptured(o.line)
-      ? NEVER_SEEN
-      : (rules.find((r) => r.doubt !== null)?.doubt ?? null);
+    const reason = options.unseen?.(o.line) ?? rules.find((r) => r.doubt !== null)?.doubt ?? null;
     differences.push({
       kind: reason === null ? 'onlyHost' : 'undecidable',
       time: o.time,

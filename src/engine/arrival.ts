@@ -9,6 +9,7 @@ import { decodePacket, type Packet } from '../packet/packet.js';
 import type { Frame } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
 import { LinkAddresses } from './linkAddresses.js';
+import type { Sight } from './sight.js';
 
 /** A frame as the host met it. */
 export interface Arrival {
@@ -31,6 +32,7 @@ export class Arrivals {
     private readonly host: Host,
     /** The device of frames whose capture names none. */
     private readonly fallback: Device | null,
+    private readonly sight: Sight,
   ) {
     this.addresses = new LinkAddresses((address) => this.isOwn(address));
   }
@@ -55,6 +57,7 @@ export class Arrivals {
     packet.frame = frame.number;
     const direction = this.directionOf(frame, link, device, packet);
     if (!direction) return 'direction not known';
+    this.sight.note(frame, device);
     if (direction === 'in') {
       if (packet.version === 4 && verifyIpv4Header(packet) === 'bad') return 'bad IPv4 header checksum';
       packet.packetType = this.packetTypeOf(link, device);

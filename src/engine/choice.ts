@@ -190,8 +190,14 @@ export interface Aim {
 /**
  * Destinations that the DNAT rules below a base chain would have turned into that of `left`: the addresses and ports
  * which the rules on the way there ask for. Those that really lead there come back.
+ * @param addresses destinations to try where the rules name none
  */
-export function aimsOf(base: BaseChainProgram, left: Packet, context: RuleContext): Aim[] {
+export function aimsOf(
+  base: BaseChainProgram,
+  left: Packet,
+  context: RuleContext,
+  addresses: readonly IpAddress[] = [],
+): Aim[] {
   const found: Aim[] = [];
   const own: Aim = { destination: addressOf(left, 'destination'), port: null };
   const visit = (chain: CompiledChain, aim: Aim, depth: number): void => {
@@ -202,8 +208,15 @@ export function aimsOf(base: BaseChainProgram, left: Packet, context: RuleContex
       if (last.kind === StepKind.jump) visit(last.chain, here, depth + 1);
       else if (last.kind === StepKind.target) {
         const effect = translationOf(last.definition, last.data, last.state, left, context);
-        if (effect?.kind === 'translated' && effect.manip === Manip.destination && agrees(effect, left, left))
-          found.push(here);
+        if (
+          effect?.kind !== 'translated' ||
+          effect.manip !== Manip.destination ||
+          !agrees(effect, left, left)
+        )
+          continue;
+        found.push(here);
+        if (here.destination === own.destination)
+          for (const destination of addresses) found.push({ ...here, destination });
       }
     }
   };

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../address/ip.js';
 import type { Packet } from '../packet/packet.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
 import { addressOf } from '../packet/addresses.js';
@@ -165,21 +166,29 @@ export class Kernel {
   }
 
   /**
-   * Where a new connection of this host was aimed at, by the packet as it left: a DNAT rule of OUTPUT may have changed
-   * that. null: no rule would have. Several rules, or none at all, may explain it; the first is taken, and said.
+   * Where a new connection was aimed at, by the packet as it left: a DNAT rule may have changed that, of OUTPUT for the
+   * host's own packets, of PREROUTING for those that came in through `left.in`. null: no rule would have. Several rules,
+   * or none at all, may explain it; the first is taken, and said.
+   * @param addresses the host's, where rules may take what is sent to any of them
    */
-  aimOf(left: Packet): Packet | null {
+  aimOf(
+    left: Packet,
+    hook: typeof Hook.output | typeof Hook.prerouting = Hook.output,
+    addresses: readonly IpAddress[] = [],
+  ): Packet | null {
     const passage = new Passage(left.clone());
-    passage.packet.in = null;
     passage.state = CtState.new;
-    passage.route = this.host.routing.output(left);
-    passage.packet.out = passage.route?.device ?? null;
+    if (hook === Hook.output) {
+      passage.packet.in = null;
+      passage.route = this.host.routing.output(left);
+      passage.packet.out = passage.route?.device ?? null;
+    } else passage.packet.out = null;
     this.context.passage = passage;
-    this.context.hook = Hook.output;
-    for (const entry of this.hooks[left.version === 4 ? 0 : 1][Hook.output]) {
+    this.context.hook = hook;
+    for (const entry of this.hooks[left.version === 4 ? 0 : 1][hook]) {
       if (entry.kind !== StageKind.nat) continue;
       for (const base of entry.chains) {
-        const [aim] = aimsOf(base, passage.packet, this.context);
+        const [aim] = aimsOf(base, passage.packet, this.context, addresses);
         if (aim) return aimed(left, aim);
       }
     }

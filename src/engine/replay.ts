@@ -7,7 +7,7 @@ import type { Packet } from '../packet/packet.js';
 import { hasPorts, rewrite } from '../packet/rewrite.js';
 import { Tcp, TcpFlag } from '../packet/transport.js';
 import { CtState, Direction } from '../rules/connection.js';
-import { AddressType, type SetView } from '../rules/context.js';
+import type { SetView } from '../rules/context.js';
 import type { Ruleset } from '../rules/model.js';
 import type { FrameSource } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
@@ -22,6 +22,8 @@ import { seedConnections } from './conntrack/snapshot.js';
 import type { Tracker } from './conntrack/tracker.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
+import { Sight } from './sight.js';
+import { isOwnAddress, undo, UnseenArrivals } from './unseen.js';
 
 export interface ReplayOptions {
   readonly ruleset: Ruleset;
@@ -39,6 +41,8 @@ export interface ReplayOptions {
   readonly admits?: Admission;
   /** Sets what is told of a packet beside its bytes (a mark, a state), before it starts its way. */
   readonly prepares?: Preparation;
+  /** Gets to know what the capture shows. */
+  readonly sight?: Sight;
 }
 
 export type Preparation = (passage: Passage, tracker: Tracker) => void;
@@ -58,6 +62,10 @@ export interface ReplayCounts {
   copies: number;
   /** Egress frames that nothing explains: the host sent them, the simulation did not. */
   unexplained: number;
+  /** Packets that came in by an interface which was not captured, and were run as they must have been. */
+  assumed: number;
+  /** Frames of connections that began there, and of which nothing tells by whom: not run. */
+  undecided: number;
   /** Frames without a packet to run, by the reason. */
   readonly skipped: Map<string, number>;
 }
@@ -71,6 +79,7 @@ const AHEAD = { frames: 64, time: 50e6 } as const;
  */
 export class Replay {
   readonly kernel: Kernel;
+  readonly sight: Sight;
   readonly counts: ReplayCounts = {
     frames: 0,
     received: 0,
@@ -78,6 +87,8 @@ export class Replay {
     accounted: 0,
     copies: 0,
     unexplained: 0,
+    assumed: 0,
+    undecided: 0,
     skipped: new Map(),
   };
   /** What the sets' timeouts run on: follows the packet at hand. */
@@ -86,6 +97,7 @@ export class Replay {
   lastTime = 0;
   private readonly egress = new EgressWindow();
   private readonly arrivals: Arrivals;
+  private readonly unseen: UnseenArrivals;
   /** The host's own packet at hand, as it was seen to leave. */
   private leaving: Packet | null = null;
   private readonly labels = new FlowLabels();
@@ -103,7 +115,9 @@ export class Replay {
     this.callIptables = host.sysctlNumber('net.bridge.bridge-nf-call-iptables', 0) !== 0;
     this.callIp6tables = host.sysctlNumber('net.bridge.bridge-nf-call-ip6tables', 0) !== 0;
     this.bridges = new BridgeTables(host);
-    this.arrivals = new Arrivals(host, options.device ? host.deviceFor(options.device) : null);
+    this.sight = options.sight ?? new Sight();
+    for (const name of source.interfaces ?? []) if (name !== 'any') this.sight.add(host.deviceFor(name));
+    this.arrivals = new Arrivals(host, options.device ? host.deviceFor(options.device) : null, this.sight);
     const { sinks } = options;
     this.kernel = new Kernel({
       ruleset: options.ruleset,
@@ -119,6 +133,14 @@ export class Replay {
           this.egress.expect(passage.packet, passage);
           sinks.sent(passage);
         },
+        created: (entry, now) => {
+          this.unseen.created(entry);
+          sinks.created?.(entry, now);
+        },
+        destroyed: (entry, now) => {
+          this.unseen.destroyed(entry);
+          sinks.destroyed?.(entry, now);
+        },
       },
       evidence: {
         adopt: (passage) => this.adopt(passage),
@@ -127,6 +149,7 @@ export class Replay {
       },
     });
     seedConnections(this.kernel.tracker, host.conntrack);
+    this.unseen = new UnseenArrivals(host, this.kernel, this.sight);
   }
 
   /** Runs every frame, in order. */
@@ -177,14 +200,53 @@ export class Replay {
       packet.physIn = device;
       this.bridges.learn(device, packet);
     } else if (filtersBridge && this.bridgesWithPorts.has(device)) return this.copy();
-    else packet.in = device;
+    else {
+      packet.in = device;
+      if (filtersBridge && device.isBridge) this.unseen.beforeBridge(packet);
+    }
     if (packet.version === 6 && !this.options.host.acceptsIpv6(packet.in)) return this.copy();
     if (this.options.admits?.(packet, 'received') === false) return;
+    if (this.unseen.isAnswerToUnknown(packet, filtersBridge && device.isBridge))
+      return this.undecided(packet, ANSWER_TO_UNKNOWN);
     this.counts.received++;
     const passage = new Passage(packet);
     if (filtersBridge && device.isBridge) this.throughPort(passage, device);
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.receive(passage);
+  }
+
+  /** Runs a packet that was seen only as it left, as it must have come in. */
+  private assume(cause: Packet, seen: Packet): void {
+    const { in: from } = cause;
+    if (!from || this.options.admits?.(cause, 'received') === false) return;
+    this.counts.assumed++;
+    if (this.counts.assumed === 1)
+      this.options.host.assumptions.record(
+        'captured interfaces',
+        `${from.name} was not captured; packets that were seen only as they left were taken to have come in by it.`,
+        true,
+      );
+    const passage = new Passage(cause);
+    this.options.prepares?.(passage, this.kernel.tracker);
+    passage.doubt = `it was seen only as it left; that it came in by ${from.name}, which was not captured, is assumed`;
+    const filtersBridge = cause.version === 4 ? this.callIptables : this.callIp6tables;
+    if (filtersBridge && from.isBridge) this.throughPort(passage, from);
+    this.leaving = seen;
+    this.kernel.receive(passage);
+    this.leaving = null;
+    if (this.egress.account(seen)) this.counts.accounted++;
+    else this.counts.unexplained++;
+  }
+
+  private undecided(packet: Packet, reason: string): void {
+    this.counts.undecided++;
+    if (this.counts.undecided === 1)
+      this.options.host.assumptions.record(
+        'hidden senders',
+        'Packets left with an address of the host that others had sent, by interfaces which were not captured; nothing tells who, so they and what answers them were left out.',
+        true,
+      );
+    this.sight.leaveOut(packet, reason);
   }
 
   /** The bridge's ports were not captured: which one it came in by is clear where the bridge has but one. */
@@ -206,6 +268,9 @@ export class Replay {
       this.counts.accounted++;
       return;
     }
+    const origin = this.unseen.originOf(packet, device);
+    if (origin.kind === 'forwarded') return this.assume(origin.packet, packet);
+    if (origin.kind === 'unknown') return this.undecided(packet, origin.reason);
     const own = this.options.admits?.(packet, 'sent') === false ? null : this.beforeTranslation(packet);
     if (!own) {
       this.counts.unexplained++;
@@ -235,26 +300,11 @@ export class Replay {
     const own = packet.clone();
     const found = connectionOfSent(this.kernel.tracker, packet);
     if (found) {
-      const tuple = found.entry.tuple(found.direction);
-      const ports = hasPorts(own.protocol);
-      rewrite(own, {
-        source: tuple.source,
-        destination: tuple.destination,
-        sourcePort: ports ? tuple.sourcePort : null,
-        destinationPort: ports ? tuple.destinationPort : null,
-        icmpId: own.protocol === Protocol.icmp || own.protocol === Protocol.icmpv6 ? tuple.sourcePort : null,
-      });
+      undo(own, found.entry.tuple(found.direction));
       if (found.direction === Direction.original && !found.entry.fromHost) return null;
     }
     const { host } = this.options;
-    const isOwn = (p: Packet): boolean => {
-      const source = addressOf(p, 'source');
-      return (
-        host.addresses.some((a) => a.address.equals(source)) ||
-        (host.routes.addressType(source, null) & AddressType.local) !== 0
-      );
-    };
-    if (isOwn(own)) return found ? own : (this.kernel.aimOf(own) ?? own);
+    if (isOwnAddress(host, addressOf(own, 'source'))) return found ? own : (this.kernel.aimOf(own) ?? own);
     if (found) return null;
     // A source that is not the host's was given to it by SNAT: it was made with the address that its route has.
     const route = host.routing.output(own);
@@ -303,6 +353,7 @@ function isPlainReset(passage: Passage): boolean {
 }
 
 const NO_LINK = new Uint8Array(0);
+const ANSWER_TO_UNKNOWN = 'it answers a connection that came in by an interface which was not captured';
 
 /**
  * Whether a full socket with an owner stands behind a packet of the host: not behind a SYN+ACK, which a request

@@ -10,6 +10,10 @@ export interface ReplaySummary {
   readonly accounted: number;
   readonly copies: number;
   readonly unexplained: number;
+  /** Seen leaving only: taken to have come in by an interface that was not captured. */
+  readonly assumed: number;
+  /** Of connections that came in there, and nothing tells from whom. */
+  readonly undecided: number;
   readonly answers: number;
   /** Frames that took no part, by the reason. */
   readonly skipped: ReadonlyMap<string, number>;
@@ -65,13 +69,15 @@ function inOrder(counts: ReadonlyMap<string, number>): string {
 }
 
 function frameCounts(summary: ReplaySummary): string[] {
-  const { received, sent, accounted, copies, unexplained, answers, skipped } = summary;
+  const { received, sent, accounted, copies, unexplained, assumed, undecided, answers, skipped } = summary;
   const parts = [
     `${received} received`,
     sent > 0 && `${sent} made by the host`,
     accounted > 0 && `${accounted} seen leaving as predicted`,
     copies > 0 && `${copies} seen a second time on a bridge or its port`,
     unexplained > 0 && `${unexplained} seen leaving that nothing explains`,
+    assumed > 0 && `${assumed} taken to have come in by an interface that was not captured`,
+    undecided > 0 && `${undecided} left out, since nothing tells who sent them`,
   ].filter((part) => part !== false);
   const lines = [`frames: ${parts.join(', ')}`];
   if (skipped.size > 0) lines.push(`frames that are no packets to replay: ${inOrder(skipped)}`);

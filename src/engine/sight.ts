@@ -1,0 +1,90 @@
+import type { Frame } from '../capture/frame.js';
+import { fields } from '../klog/fields.js';
+import type { LogRecord } from '../klog/record.js';
+import { addressText } from '../packet/addresses.js';
+import { u16 } from '../packet/bytes.js';
+import type { Device } from '../packet/device.js';
+import { Ipv4 } from '../packet/ipv4.js';
+import { LinkType } from '../packet/linkType.js';
+import type { Packet } from '../packet/packet.js';
+import { flowLabelOf } from './flowLabels.js';
+
+/** Packets that were not run, remembered at most. */
+const MOST = 65_536;
+
+interface LeftOut {
+  readonly source: string;
+  readonly destination: string;
+  readonly reason: string;
+}
+
+/** What the capture shows of the host's traffic, and so which of its log lines nothing can be said of. */
+export class Sight {
+  private readonly seen = new Map<string, Device>();
+  private everything = false;
+  private readonly leftOut = new Map<string, LeftOut[]>();
+  private leftOutCount = 0;
+
+  /** All interfaces were captured. */
+  get isWhole(): boolean {
+    return this.everything;
+  }
+
+  /** An interface that was captured, whether packets crossed it or not. */
+  add(device: Device): void {
+    this.seen.set(device.name, device);
+  }
+
+  /** A frame with a packet that crossed this interface. */
+  note({ linkType, interface: name }: Frame, device: Device): void {
+    this.seen.set(device.name, device);
+    // Cooked headers are those of `any`, and of links that have no header of their own (PPP), which are then named.
+    if (linkType === LinkType.linuxSll2 || linkType === LinkType.nflog) this.everything = true;
+    else if (linkType === LinkType.linuxSll && (name === '' || name === 'any')) this.everything = true;
+  }
+
+  /** Whether a packet that crossed the device is in the capture, there or at a port of its bridge. */
+  has(device: Device): boolean {
+    if (this.everything || this.seen.has(device.name)) return true;
+    for (const { master } of this.seen.values()) if (master?.name === device.name) return true;
+    return device.master !== null && this.seen.has(device.master.name);
+  }
+
+  /** A packet of the capture was not run. */
+  leaveOut(packet: Packet, reason: string): void {
+    if (this.leftOutCount++ >= MOST) return;
+    const key = keyOf(packet.length, packet.version === 4 ? u16(packet.data, Ipv4.id) : flowLabelOf(packet));
+    const left = {
+      source: addressText(packet, 'source'),
+      destination: addressText(packet, 'destination'),
+      reason,
+    };
+    const others = this.leftOut.get(key);
+    if (others) others.push(left);
+    else this.leftOut.set(key, [left]);
+  }
+
+  /** Why the simulation may not know of the packet that a log line tells of; null: it does. */
+  whyUnseen(record: LogRecord | null): string | null {
+    if (!record || (this.everything && this.leftOut.size === 0)) return null;
+    const { out = '', physIn = '' } = record;
+    const name = record.in || out;
+    const lacks = (device: string): boolean => {
+      const known = this.seen.get(device);
+      return known === undefined && ![...this.seen.values()].some((d) => d.master?.name === device);
+    };
+    if (!this.everything && this.seen.size > 0 && name !== '' && lacks(name) && lacks(physIn || name))
+      return `${name} was not captured`;
+    if (this.leftOut.size === 0) return null;
+    const of = fields(record);
+    const key = keyOf(Number(of.get('LEN')), Number(of.get('ID') ?? of.get('FLOWLBL')));
+    const found = this.leftOut
+      .get(key)
+      ?.find((p) => p.source === of.get('SRC') || p.destination === of.get('DST'));
+    return found?.reason ?? null;
+  }
+}
+
+function keyOf(length: number, id: number): string {
+  return `${length} ${id}`;
+}

@@ -1,0 +1,232 @@
+import type { IpAddress } from '../address/ip.js';
+import { addressOf } from '../packet/addresses.js';
+import type { Device } from '../packet/device.js';
+import { EtherType, LinkKind, PacketType, Protocol } from '../packet/numbers.js';
+import type { Packet } from '../packet/packet.js';
+import { hasPorts, rewrite, setTtl, ttlOf } from '../packet/rewrite.js';
+import { CtStatus, Direction, Tuple } from '../rules/connection.js';
+import { AddressType } from '../rules/context.js';
+import { Hook } from '../rules/hook.js';
+import type { Host } from '../host/host.js';
+import type { Route } from '../host/routeModel.js';
+import type { ConnectionEntry } from './conntrack/entry.js';
+import { DEFAULT_ZONE } from './conntrack/table.js';
+import { invertTuple, readTuple } from './conntrack/tuple.js';
+import { connectionOfSent } from './evidence.js';
+import type { Kernel } from './kernel.js';
+import { type Program, StepKind } from './program.js';
+import type { Sight } from './sight.js';
+
+/** What a packet is that was seen to leave and that nothing predicted. */
+export type Origin =
+  /** Made by the host, as far as the capture tells. */
+  | { readonly kind: 'host' }
+  /** It came in where nobody captured: the packet as it must have been then. */
+  | { readonly kind: 'forwarded'; readonly packet: Packet }
+  /** Forwarded too, but nothing tells who sent it. */
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+const HOST: Origin = { kind: 'host' };
+
+/** Connections whose origin is not known, remembered at most. */
+const MOST = 65_536;
+
+/** Whether an address is one of the host's own. */
+export function isOwnAddress(host: Host, address: IpAddress): boolean {
+  return (
+    host.addresses.some((a) => a.address.equals(address)) ||
+    (host.routes.addressType(address, null) & AddressType.local) !== 0
+  );
+}
+
+/**
+ * Where the capture has some of a router's interfaces only, packets leave through them that came in elsewhere. Each is
+ * undone: the translation that its connection or the rules tell, the TTL, the way it must have come.
+ */
+export class UnseenArrivals {
+  /** Connections of which only this side is known: their answers cannot be followed either. */
+  private readonly unknown = new Set<string>();
+  /** Connections whose answers get another destination in PREROUTING, by how those look behind it. */
+  private readonly translated = new Map<string, ConnectionEntry>();
+
+  constructor(
+    private readonly host: Host,
+    private readonly kernel: Kernel,
+    private readonly sight: Sight,
+  ) {}
+
+  originOf(packet: Packet, device: Device): Origin {
+    if (this.sight.isWhole || isGroup(packet)) return HOST;
+    const found = connectionOfSent(this.kernel.tracker, packet);
+    const source = found ? found.entry.tuple(found.direction).source : addressOf(packet, 'source');
+    if (isOwnAddress(this.host, source)) {
+      const { fromHost } = found?.entry ?? { fromHost: true };
+      if (found && !(found.direction === Direction.original && !fromHost)) return HOST;
+      return this.isMasqueraded(packet, device) ? this.remember(packet) : HOST;
+    }
+    const route = this.wayTo(source, packet);
+    const from = route?.device;
+    if (!from || from === device || from.isLoopback || this.sight.has(from)) return HOST;
+    if (ttlOf(packet) === 255 || packet.fragmentOffset !== 0 || packet.moreFragments)
+      return { kind: 'unknown', reason: 'nothing tells how it came in' };
+    const before = packet.clone();
+    before.in = from;
+    before.packetType = PacketType.host;
+    if (found) undo(before, found.entry.tuple(found.direction));
+    const arrived = found
+      ? before
+      : (this.kernel.aimOf(before, Hook.prerouting, this.addressesOf(from)) ?? before);
+    setTtl(arrived, ttlOf(packet) + 1);
+    arrived.link = this.linkHeader(from, source, route, arrived);
+    return { kind: 'forwarded', packet: arrived };
+  }
+
+  /**
+   * An answer to a connection whose origin is not known: whom it goes on to is not known either.
+   * @param isTranslated it is seen with the destination that PREROUTING gave it
+   */
+  isAnswerToUnknown(packet: Packet, isTranslated: boolean): boolean {
+    if (this.unknown.size === 0) return false;
+    const tuple = tupleOf(packet);
+    return (
+      tuple !== null &&
+      (this.unknown.has(keyOf(tuple)) || (isTranslated && this.unknown.has(keyOfAnswerer(tuple)))) &&
+      !this.kernel.tracker.find(tuple, DEFAULT_ZONE, packet.time)
+    );
+  }
+
+  /** A connection was made: where its answers come in translated, they are known again by how they look then. */
+  created(entry: ConnectionEntry): void {
+    if (this.translated.size < MOST && entry.status & CtStatus.srcNat)
+      this.translated.set(keyAcross(entry.reply, entry.original), entry);
+  }
+
+  destroyed(entry: ConnectionEntry): void {
+    if (entry.status & CtStatus.srcNat) this.translated.delete(keyAcross(entry.reply, entry.original));
+  }
+
+  /**
+   * A packet as it came in, by its copy on a bridge: where br_netfilter runs PREROUTING at the port, that copy is
+   * addressed to whom the host passes it on to.
+   */
+  beforeBridge(packet: Packet): void {
+    if (this.translated.size === 0) return;
+    const tuple = tupleOf(packet);
+    if (!tuple) return;
+    const answered = new Tuple();
+    if (!invertTuple(answered, tuple)) return;
+    const entry = this.translated.get(keyAcross(tuple, answered));
+    if (entry && !this.kernel.tracker.find(tuple, DEFAULT_ZONE, packet.time)) undo(packet, entry.reply);
+  }
+
+  /** The host's addresses, those of the interface that a packet came in by first. */
+  private addressesOf(device: Device): IpAddress[] {
+    const { host } = this;
+    const own = host.addressesOf(device);
+    return [...own, ...host.addresses.filter((a) => a.device !== device && !a.device.isLoopback)].map(
+      (a) => a.address,
+    );
+  }
+
+  /**
+   * A host sends with its default TTL (ip_default_ttl, hop_limit); one less or more was another host's. Programs can
+   * choose one, so it takes rules that give forwarded packets the host's address.
+   */
+  private isMasqueraded(packet: Packet, device: Device): boolean {
+    const { host } = this;
+    const usual =
+      packet.version === 4
+        ? host.sysctlNumber('net.ipv4.ip_default_ttl')
+        : Number(host.sysctl(`net.ipv6.conf.${device.name.replaceAll('.', '/')}.hop_limit`) ?? 64);
+    return ttlOf(packet) !== usual && ttlOf(packet) !== 255 && translates(this.kernel.program);
+  }
+
+  private remember(packet: Packet): Origin {
+    const tuple = tupleOf(packet);
+    const answer = new Tuple();
+    if (tuple && invertTuple(answer, tuple) && this.unknown.size < MOST)
+      this.unknown.add(keyOf(answer)).add(keyOfAnswerer(answer));
+    return {
+      kind: 'unknown',
+      reason: 'it was given the address of the host, and nothing tells by whom it was sent',
+    };
+  }
+
+  /** The way back to a sender. */
+  private wayTo(sender: IpAddress, packet: Packet): Route | null {
+    const { version } = packet;
+    if (sender.version !== version) return null;
+    return this.host.routing.lookup({ destination: sender });
+  }
+
+  /** The Ethernet header it had, where the snapshot knows its sender's neighbour; empty where not. */
+  private linkHeader(device: Device, sender: IpAddress, route: Route | null, packet: Packet): Uint8Array {
+    const next = route?.gateway ?? sender;
+    const neighbour = this.host.neighbours.find((n) => n.device === device && n.address.equals(next));
+    if (device.kind !== LinkKind.ethernet || device.mac.length !== 6 || neighbour?.mac.length !== 6)
+      return NO_LINK;
+    const header = new Uint8Array(14);
+    header.set(device.mac);
+    header.set(neighbour.mac, 6);
+    const type = packet.version === 4 ? EtherType.ipv4 : EtherType.ipv6;
+    header[12] = type >> 8;
+    header[13] = type & 255;
+    return header;
+  }
+}
+
+const NO_LINK = new Uint8Array(0);
+
+/** Gives a packet the addresses and ports that its connection has in this direction, before any translation. */
+export function undo(packet: Packet, tuple: Tuple): void {
+  const ports = hasPorts(packet.protocol);
+  const icmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
+  rewrite(packet, {
+    source: tuple.source,
+    destination: tuple.destination,
+    sourcePort: ports ? tuple.sourcePort : null,
+    destinationPort: ports ? tuple.destinationPort : null,
+    icmpId: icmp ? tuple.sourcePort : null,
+  });
+}
+
+const TRANSLATING: ReadonlySet<string> = new Set(['SNAT', 'MASQUERADE', 'NETMAP', 'DNAT', 'REDIRECT']);
+
+/** Whether any rule gives packets another address. */
+function translates({ chains }: Program): boolean {
+  return chains.some((chain) =>
+    chain.rules.some((rule) =>
+      rule.steps.some((step) =>
+        'definition' in step
+          ? TRANSLATING.has(step.definition.name)
+          : step.kind === StepKind.statement && step.statement.statement.kind === 'nat',
+      ),
+    ),
+  );
+}
+
+function isGroup(packet: Packet): boolean {
+  const to = addressOf(packet, 'destination');
+  return packet.version === 4 ? to.a >>> 28 >= 14 : to.a >>> 24 === 0xff;
+}
+
+function tupleOf(packet: Packet): Tuple | null {
+  const tuple = new Tuple();
+  const { data, version, protocol, transport, length } = packet;
+  if (packet.fragmentOffset !== 0) return null;
+  return readTuple(tuple, data, version, protocol, 0, transport, length) ? tuple : null;
+}
+
+function keyOf(t: Tuple): string {
+  return `${t.protocol} ${t.source.toString()} ${t.sourcePort} ${t.destination.toString()} ${t.destinationPort}`;
+}
+
+/** The same without the address that is answered to. */
+function keyOfAnswerer(t: Tuple): string {
+  return `${t.protocol} ${t.source.toString()} ${t.sourcePort} ${t.destinationPort}`;
+}
+
+/** Who answers, and who had asked. */
+function keyAcross(answer: Tuple, asked: Tuple): string {
+  return `${answer.protocol} ${answer.source.toString()} ${answer.sourcePort} ${asked.source.toString()} ${asked.sourcePort}`;
+}
