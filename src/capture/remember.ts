@@ -1,7 +1,12 @@
 import type { Frame, FrameSource } from './frame.js';
 
 /** Frames that are kept at most, and their bytes. */
-const MOST = { frames: 500_000, bytes: 256 * 1024 * 1024 } as const;
+export interface Room {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+const ROOM: Room = { frames: 500_000, bytes: 256 * 1024 * 1024 };
 
 /** A source whose frames are kept as they are read, so that they can be read again. */
 export interface RememberedFrames extends FrameSource {
@@ -14,13 +19,13 @@ export interface RememberedFrames extends FrameSource {
   readonly isCut: boolean;
 }
 
-export function remember(source: FrameSource): RememberedFrames {
+export function remember(source: FrameSource, room: Room = ROOM): RememberedFrames {
   const kept: Frame[] = [];
   let bytes = 0;
   let isCut = false;
   function* keeping(batch: Iterable<Frame>): Generator<Frame> {
     for (const frame of batch) {
-      if (!isCut && kept.length < MOST.frames && bytes + frame.bytes.length <= MOST.bytes) {
+      if (!isCut && kept.length < room.frames && bytes + frame.bytes.length <= room.bytes) {
         kept.push(copyOf(frame));
         bytes += frame.bytes.length;
       } else isCut = true;

@@ -1,19 +1,17 @@
 import type { RememberedFrames } from '../capture/remember.js';
-import type { Comparison } from '../compare/result.js';
-import type { Finding } from '../explain/finding.js';
 import { recordWalks, type WalksRecorder } from '../explain/packetWalks.js';
 import type { Given } from '../given.js';
+import type { Contents } from '../report/html/contents.js';
 import { packetPieces, pageHtml } from '../report/html/page.js';
 import type { VerdictRow } from '../report/tables.js';
 import type { IpSets } from '../rules/sets/set.js';
 import { runReplay } from '../run.js';
-import { logRow, type Simulated } from './simulate.js';
+import type { Simulated } from './simulate.js';
 
 /** What report.html needs beside the replay. */
 export interface PageInputs {
   readonly simulated: Simulated;
-  readonly comparison: Comparison;
-  readonly findings: readonly Finding[];
+  readonly contents: Contents;
   readonly frames: RememberedFrames;
   readonly given: Given;
   /** The sets as they were before the replay. */
@@ -32,6 +30,8 @@ export interface HtmlReport {
 /** Packets of one kind (verdict, rule, translation, interface) whose way is shown without need. */
 const MOST_ALIKE = 3;
 const MOST_SAMPLES = 150;
+/** Others, from the first on, while there is room. */
+const MOST_OTHERS = 2000;
 const MOST_DIFFERING = 200;
 /** Rules that all recorded packets together may have been tried against, about. */
 const MOST_TRIED = 150_000;
@@ -41,26 +41,30 @@ export function createHtmlReport(): HtmlReport {
   const pieces = packetPieces();
   const alike = new Map<string, number>();
   const samples: number[] = [];
+  const others: number[] = [];
   return {
     packet(row) {
       pieces.push(row);
-      if (row.verdict === '' || samples.length >= MOST_SAMPLES) return;
-      const kind = [row.verdict, row.rule, row.nat !== '', row.interface, row.direction].join('\n');
-      const seen = alike.get(kind) ?? 0;
-      if (seen >= MOST_ALIKE) return;
-      alike.set(kind, seen + 1);
-      samples.push(row.frame);
+      if (row.verdict === '') return;
+      const kind =
+        samples.length < MOST_SAMPLES
+          ? [row.verdict, row.rule, row.nat !== '', row.interface, row.direction].join('\n')
+          : null;
+      const seen = kind === null ? MOST_ALIKE : (alike.get(kind) ?? 0);
+      if (kind !== null && seen < MOST_ALIKE) {
+        alike.set(kind, seen + 1);
+        samples.push(row.frame);
+      } else if (others.length < MOST_OTHERS) others.push(row.frame);
     },
     async finish(inputs) {
-      const { comparison, findings, simulated, about } = inputs;
-      const differing = comparison.differences.map((d) => d.frame).filter((frame) => frame > 0);
+      const { contents, simulated, about } = inputs;
+      const { differences, findings } = contents.held ?? { differences: [], findings: [] };
+      const differing = differences.map((d) => d.frame).filter((frame) => frame > 0);
       const shown = findings.flatMap((f) => f.evidence.map((e) => e.frame)).filter((frame) => frame > 0);
       const wanted = [...new Set([...differing, ...shown])].slice(0, MOST_DIFFERING);
-      const recorder = await recordThem([...new Set([...wanted, ...samples])], inputs);
+      const recorder = await recordThem([...new Set([...wanted, ...samples, ...others])], inputs);
       return pageHtml({
-        comparison,
-        findings,
-        lines: simulated.result.lines.map(logRow),
+        ...contents,
         rules: simulated.rules,
         packets: pieces.finish(),
         walks: recorder.walks(),

@@ -27,13 +27,13 @@ export interface ReportOptions {
 
 export interface ReplayOptions extends TerminalOptions, HostOptions, CaptureOptions, ReportOptions {
   readonly out?: string;
+  /** pcapng: the captured packets, with a comment each. */
+  readonly annotate?: string;
   readonly seed?: number;
 }
 
 export interface CompareOptions extends ReplayOptions {
   readonly log?: readonly string[];
-  /** pcapng: the captured packets, with a comment each. */
-  readonly annotate?: string;
   readonly most?: number;
   /** Seconds that may be spent on looking for causes. */
   readonly search: number;

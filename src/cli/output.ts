@@ -1,7 +1,7 @@
 import { type Column, writeCsv, writeCsvFile } from '../report/csv.js';
 import { printJson } from '../report/json.js';
 import { Unusable } from './io.js';
-import type { ReportOptions } from './options.js';
+import type { HostOptions, ReportOptions } from './options.js';
 import type { Terminal } from './terminal.js';
 
 /** One result in each of the forms that it can be asked for in. */
@@ -68,4 +68,17 @@ export async function printRows<Row extends object>(
       await terminal.print(textOf.head);
       for await (const row of rows) await terminal.print(textOf.line(row));
   }
+}
+
+/** What the report rests on, in the words of the command line. */
+export function aboutInputs(
+  paths: readonly string[],
+  { host, rules = [], log = [] }: HostOptions & { readonly log?: readonly string[] },
+): string[] {
+  return [
+    `capture: ${paths.join(', ')}`,
+    ...(host === undefined ? [] : [`host: ${host}`]),
+    ...(rules.length === 0 ? [] : [`rules: ${rules.join(', ')}`]),
+    ...(log.length === 0 ? [] : [`log: ${log.join(', ')}`]),
+  ];
 }

@@ -57,6 +57,7 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
   const replay = add('replay', 'simulate: what the host would log, count, track and send', [
     `replay ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
     `replay ${DEMO_CAPTURE} --host ${DEMO_HOST} --out simulated`,
+    `replay ${DEMO_CAPTURE} --host ${DEMO_HOST} --annotate explained.pcapng`,
     `replay ${DEMO_CAPTURE} --rules ${DEMO_HOST}/iptables-save.txt --addr 198.51.100.2/24@eth0`,
   ]);
   withReplay(withHost(replay.addArgument(captures())));
@@ -74,10 +75,7 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     )
     .option('--most <n>', 'differences that the text shows', wholeNumber, 12)
     .option('--search <seconds>', 'time to look for what explains differences; 0: do not', wholeNumber, 6);
-  withReplay(compare).option(
-    '--annotate <file.pcapng>',
-    'write the captured packets again, each with what became of it as a comment',
-  );
+  withReplay(compare);
   act(compare, async () => (await import('./commands/compare.js')).compare);
 
   const why = add('why', 'why a rule fired, or did not', [
@@ -282,6 +280,10 @@ function withReplay(command: Command): Command {
     .addOption(formatOption())
     .option('--csv <file>', CSV)
     .option('--out <dir>', 'write the simulated host and the report into a directory')
+    .option(
+      '--annotate <file.pcapng>',
+      'write the captured packets again, each with what became of it as a comment',
+    )
     .option('--seed <n>', 'seeds the choices that nothing tells', wholeNumber, 1);
 }
 

@@ -61,6 +61,16 @@ export interface SimulateOptions {
   readonly onPredicted?: (line: PredictedLine) => void;
 }
 
+/** Tells each of them of every packet. */
+export function eachOf(
+  ...takers: readonly ({ packet(row: VerdictRow): void } | null)[]
+): (row: VerdictRow) => void {
+  const all = takers.filter((taker) => taker !== null);
+  return (row) => {
+    for (const taker of all) taker.packet(row);
+  };
+}
+
 /** Runs the capture through the simulated host, and writes what that host has to show. */
 export async function simulate(
   { given, captures }: Inputs,

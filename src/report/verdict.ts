@@ -1,6 +1,7 @@
 import { type Comparison, isDisagreement } from '../compare/result.js';
+import type { ReplaySummary } from './replaySummary.js';
 
-/** What a comparison came to, in one sentence. */
+/** What a comparison or a replay came to, in one sentence. */
 export interface VerdictSentence {
   readonly kind: 'agrees' | 'differs' | 'nothing';
   readonly text: string;
@@ -22,6 +23,17 @@ export function verdictSentence({ summary, differences }: Comparison): VerdictSe
     kind: 'agrees',
     text: `No difference: the host logged what the ruleset says (${summary.matched} of ${lines} paired${open}).`,
   };
+}
+
+/** `66 packets: 54 ACCEPT, 12 DROP; 31 log lines predicted.` */
+export function replaySentence({ verdicts, lines }: ReplaySummary): VerdictSentence {
+  const packets = [...verdicts.values()].reduce((sum, n) => sum + n, 0);
+  const became = [...verdicts].sort((a, b) => b[1] - a[1]).map(([verdict, n]) => `${n} ${verdict}`);
+  const text = [
+    packets === 0 ? 'No packet to replay' : `${packets} ${plural(packets, 'packet')}: ${became.join(', ')}`,
+    `${lines} log ${plural(lines, 'line')} predicted.`,
+  ].join('; ');
+  return { kind: 'nothing', text };
 }
 
 /** `word`, or its plural by s. */

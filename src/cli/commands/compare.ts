@@ -2,6 +2,7 @@ import type { Comparison } from '../../compare/result.js';
 import { agrees } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
 import { comparisonJson, comparisonNdjson } from '../../report/json.js';
+import { comparisonContents } from '../../report/html/contents.js';
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText } from '../../report/text.js';
 import { remember, type RememberedFrames } from '../../capture/remember.js';
@@ -13,8 +14,8 @@ import type { ObservedEntry } from '../../observed/entry.js';
 import { logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
-import { printReport } from '../output.js';
-import { logRow, simulate, type Simulated } from '../simulate.js';
+import { aboutInputs, printReport } from '../output.js';
+import { eachOf, logRow, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay compare`: runs the captures through the simulated host and holds its log against the host's. */
@@ -38,13 +39,7 @@ export async function compare(
     { ...inputs, captures: { ...inputs.captures, source } },
     {
       ...options,
-      onPacket:
-        page || annotation
-          ? (row) => {
-              page?.packet(row);
-              annotation?.packet(row);
-            }
-          : undefined,
+      onPacket: page || annotation ? eachOf(page, annotation) : undefined,
     },
     terminal,
   );
@@ -75,8 +70,7 @@ export async function compare(
     const about = aboutInputs(paths, options);
     const html = await page!.finish({
       simulated,
-      comparison,
-      findings,
+      contents: comparisonContents(comparison, findings, result.lines.map(logRow)),
       frames: source,
       given,
       sets,
@@ -110,16 +104,6 @@ export async function compare(
   if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
   if (simulated.isCut) return Status.unusable;
   return agrees(comparison) ? Status.done : Status.different;
-}
-
-/** What the report rests on, in the words of the command line. */
-function aboutInputs(paths: readonly string[], { host, rules = [], log = [] }: CompareOptions): string[] {
-  return [
-    `capture: ${paths.join(', ')}`,
-    ...(host === undefined ? [] : [`host: ${host}`]),
-    ...(rules.length === 0 ? [] : [`rules: ${rules.join(', ')}`]),
-    `log: ${log.join(', ')}`,
-  ];
 }
 
 function explain(

@@ -1,14 +1,19 @@
+import { remember, type RememberedFrames } from '../../capture/remember.js';
 import { modelCounters } from '../../frontend/iptables/print.js';
+import { replayContents } from '../../report/html/contents.js';
 import { JSON_VERSION, printJson } from '../../report/json.js';
 import { replayText, type ReplaySummary } from '../../report/replaySummary.js';
 import { type LogRow, logColumns, type RuleRow } from '../../report/tables.js';
 import { isoTime } from '../../report/time.js';
+import { keepSets } from '../../run.js';
+import { createAnnotation } from '../annotate.js';
+import { createHtmlReport } from '../htmlReport.js';
 import { type Inputs, readInputs } from '../inputs.js';
 import { Status } from '../io.js';
 import type { ReplayOptions } from '../options.js';
-import { printReport } from '../output.js';
+import { aboutInputs, printReport } from '../output.js';
 import { ruleRows } from '../ruleRows.js';
-import { logRow, simulate, type Simulated } from '../simulate.js';
+import { eachOf, logRow, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay replay`: runs the captures through the simulated host and tells what it did. */
@@ -18,12 +23,37 @@ export async function replay(
   terminal: Terminal,
 ): Promise<number> {
   const inputs = await readInputs(paths, options, terminal);
-  const simulated = await simulate(inputs, options, terminal);
-  await simulated.out?.finish();
+  const page = options.out === undefined ? null : createHtmlReport();
+  const annotation = options.annotate === undefined ? null : createAnnotation();
+  const sets = keepSets(inputs.given.sets);
+  const source = page || annotation ? keepFrames(inputs, annotation !== null) : null;
+  const simulated = await simulate(
+    source ? { ...inputs, captures: { ...inputs.captures, source } } : inputs,
+    { ...options, onPacket: page || annotation ? eachOf(page, annotation) : undefined },
+    terminal,
+  );
   const { epoch } = inputs.captures.source;
   const summary = summarise(simulated);
   const lines = simulated.result.lines.map(logRow);
   const assumptions = inputs.given.host.assumptions.mattered.map((a) => a.text);
+  if (simulated.out) {
+    await simulated.out.finish();
+    const html = await page!.finish({
+      simulated,
+      contents: replayContents(summary, lines, epoch, assumptions),
+      frames: source!,
+      given: inputs.given,
+      sets,
+      seed: options.seed,
+      about: aboutInputs(paths, options),
+    });
+    await simulated.out.text('report.html', html);
+  }
+  if (annotation) {
+    await annotation.write(options.annotate!, source!, lines, []);
+    if (source!.isCut)
+      terminal.warn(`the capture is too long to keep: ${options.annotate} has its beginning`);
+  }
   await printReport(
     {
       columns: logColumns(epoch),
@@ -43,6 +73,13 @@ export async function replay(
   );
   if (simulated.out) terminal.note(`the simulated host is in ${simulated.out.path}`);
   return simulated.isCut ? Status.unusable : Status.done;
+}
+
+/** What the page shows the ways of is among the first frames; annotated are all that can be kept. */
+const PAGE_ROOM = { frames: 100_000, bytes: 32 * 1024 * 1024 } as const;
+
+function keepFrames({ captures }: Inputs, all: boolean): RememberedFrames {
+  return all ? remember(captures.source) : remember(captures.source, PAGE_ROOM);
 }
 
 function summarise({ result, verdicts, answers }: Simulated): ReplaySummary {

@@ -4,6 +4,8 @@
 export interface PageHead {
   /** ns since 1970 of capture time 0, as a decimal number. */
   readonly epoch: string;
+  /** The lines were held against the host's log. */
+  readonly isHeld: boolean;
   readonly tables: Readonly<Record<TableName, TableHead>>;
 }
 
@@ -28,9 +30,16 @@ export type PieceColumn =
   /** Places in `words`. */
   | { readonly words: readonly (string | null)[]; readonly places: readonly number[] };
 
-/** Where a predicted or observed line stands. */
+/** Where a predicted or observed line stands; the first two are those of a replay that was not held against a log. */
 export type LineStanding =
-  'alike' | 'field differs' | 'only simulated' | 'only on the host' | 'lost' | 'undecidable';
+  | 'predicted'
+  | 'doubtful'
+  | 'alike'
+  | 'field differs'
+  | 'only simulated'
+  | 'only on the host'
+  | 'lost'
+  | 'undecidable';
 
 /** The recorded way of a packet: one trip for it, and one for each answer of the host. */
 export interface PageWalk {

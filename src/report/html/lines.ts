@@ -22,6 +22,23 @@ const STANDINGS: Readonly<Record<Difference['kind'], LineStanding>> = {
   undecidable: 'undecidable',
 };
 
+/** Nothing is to be said against the line. */
+export function isAlike(standing: LineStanding): boolean {
+  return standing === 'alike' || standing === 'predicted';
+}
+
+/** The lines of a replay that was held against no log. */
+export function predictedLines(predicted: readonly LogRow[]): StandingLine[] {
+  return predicted.map(({ time, frame, rule, text, doubt }) => ({
+    time,
+    frame,
+    rule,
+    standing: doubt === null ? 'predicted' : 'doubtful',
+    text,
+    remark: doubt ?? '',
+  }));
+}
+
 /** The predicted lines and those that only the host has, in order of time, each with what the comparison says of it. */
 export function standingLines(
   predicted: readonly LogRow[],

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Comparison } from '../../compare/result.js';
+import type { Difference } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
 import type { PacketWalk } from '../../explain/packetWalk.js';
 import { escapeControls } from '../../source/text.js';
-import type { LogRow, RuleRow, VerdictRow } from '../tables.js';
+import type { RuleRow, VerdictRow } from '../tables.js';
 import { isoTime } from '../time.js';
-import { plural, verdictSentence } from '../verdict.js';
+import { plural, type VerdictSentence } from '../verdict.js';
 import type { PageHead, TableName } from './data.js';
 import { findingsMarkup } from './findings.js';
-import { standingLines, type StandingLine } from './lines.js';
+import { isAlike, type StandingLine } from './lines.js';
 import { markup, type Markup, raw, scriptJson } from './markup.js';
 import { type PieceTable, type PieceWriter, writePieces } from './pieces.js';
 import { clientScript } from './script.js';
@@ -16,11 +16,18 @@ import { STYLE } from './style.js';
 import { timeline } from './timeline.js';
 import { pageWalk } from './walk.js';
 
-/** What a page is made of. */
+/** What a page is made of: that of a comparison, or of a replay alone. */
 export interface Page {
-  readonly comparison: Comparison;
-  readonly findings: readonly Finding[];
-  readonly lines: readonly LogRow[];
+  readonly verdict: VerdictSentence;
+  /** What was counted, each with its name. */
+  readonly figures: readonly (readonly [string, number])[];
+  /** ns since 1970 of capture time 0. */
+  readonly epoch: bigint;
+  /** In order of time. */
+  readonly lines: readonly StandingLine[];
+  /** Where nothing was held against a log, there is none. */
+  readonly held: Held | null;
+  readonly assumptions: readonly string[];
   readonly rules: readonly RuleRow[];
   /** Packets as they were written by `packetPieces`. */
   readonly packets: PieceTable;
@@ -28,6 +35,12 @@ export interface Page {
   readonly walks: Iterable<PacketWalk>;
   /** What was given, a line each. */
   readonly inputs: readonly string[];
+}
+
+/** What came of holding the lines against the host's log. */
+export interface Held {
+  readonly differences: readonly Difference[];
+  readonly findings: readonly Finding[];
 }
 
 /** Bytes that all tables may take together, which keeps a page under 2 MB, and the packets of them. */
@@ -72,20 +85,22 @@ function changedEnds({ nat, src, dst, sport, dport }: VerdictRow): string {
 
 /** The whole page: one file, which asks for nothing outside of itself. */
 export function pageHtml(page: Page): string {
-  const { comparison, findings, inputs } = page;
-  const lines = standingLines(page.lines, comparison.differences);
+  const { verdict, lines, held, inputs } = page;
   const left = ROOM - page.packets.encoded.reduce((sum, piece) => sum + piece.length, 0);
   const tables: Record<TableName, PieceTable> = {
     packets: page.packets,
     lines: linePieces(lines, left * SHARES.lines),
-    differences: differencePieces(comparison, left * SHARES.differences),
+    differences: differencePieces(held?.differences ?? [], left * SHARES.differences),
     rules: rulePieces(page.rules, left * SHARES.rules),
     walks: walkPieces(page.walks, left * SHARES.walks),
   };
-  const head: PageHead = { epoch: String(comparison.epoch), tables: headsOf(tables) };
+  const head: PageHead = {
+    epoch: String(page.epoch),
+    isHeld: held !== null,
+    tables: headsOf(tables),
+  };
   const script = clientScript();
   const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(STYLE)}; base-uri 'none'; form-action 'none'`;
-  const verdict = verdictSentence(comparison);
   const end = lines.at(-1)?.time ?? 0;
   return markup`<!doctype html>
 <html lang="en">
@@ -104,8 +119,8 @@ export function pageHtml(page: Page): string {
 <h1 class="${verdict.kind}">${verdict.text}</h1>
 ${summaryMarkup(page)}
 <nav aria-label="Report">
-<a href="#findings">Findings</a> <a href="#time-line">Time line</a>
-<a href="#way">Way of a packet</a> <a href="#differences">Differences</a>
+${held ? markup`<a href="#findings">Findings</a> ` : null}<a href="#time-line">Time line</a>
+<a href="#way">Way of a packet</a> ${held ? markup`<a href="#differences">Differences</a> ` : null}
 <a href="#packets">Packets</a> <a href="#lines">Lines</a> <a href="#rules">Rules</a>
 </nav>
 </header>
@@ -116,22 +131,26 @@ The tables of this page are inside it, compressed; a script of its own unpacks t
 are off. The CSV files beside the page hold the same.
 </p>
 </noscript>
-<section id="findings" aria-labelledby="findings-title">
+${
+  held
+    ? markup`<section id="findings" aria-labelledby="findings-title">
 <h2 id="findings-title">Findings</h2>
-${findingsMarkup(findings, comparison.differences.length)}
-</section>
+${findingsMarkup(held.findings, held.differences.length)}
+</section>`
+    : null
+}
 <section id="time-line" aria-labelledby="time-line-title">
 <h2 id="time-line-title">Time line</h2>
 ${lines.length === 0 ? markup`<p>There are no log lines.</p>` : timeline(lines, end)}
 <ul class="legend">
-${LEGEND.map(([name, text]) => markup`<li><span class="swatch ${name}"></span>${text}</li>`)}
+${(held ? HELD_LEGEND : LEGEND).map(([name, text]) => markup`<li><span class="swatch ${name}"></span>${text}</li>`)}
 </ul>
 </section>
 <section id="way" aria-labelledby="way-title">
 <h2 id="way-title">Way of a packet</h2>
 <div id="way-body"></div>
 </section>
-${TABLES.map(
+${TABLES.filter(([name]) => held || name !== 'differences').map(
   ([name, title, note]) =>
     markup`<section id="${name}" aria-labelledby="${name}-title">
 <h2 id="${name}-title">${title}</h2>
@@ -139,7 +158,7 @@ ${TABLES.map(
 <div data-table="${name}"></div>
 </section> `,
 )}
-${assumptionsMarkup(comparison.assumptions)}
+${assumptionsMarkup(page.assumptions)}
 </main>
 <footer>
 <ul>
@@ -161,6 +180,11 @@ ${Object.entries(tables).flatMap(([name, { encoded }]) =>
 }
 
 const LEGEND: readonly (readonly [string, string])[] = [
+  ['alike', 'predicted'],
+  ['lost', 'predicted, with a doubt'],
+];
+
+const HELD_LEGEND: readonly (readonly [string, string])[] = [
   ['alike', 'alike'],
   ['field-differs', 'a field differs'],
   ['only-simulated', 'only simulated'],
@@ -179,17 +203,7 @@ const TABLES: readonly (readonly [TableName, string, string])[] = [
   ],
 ];
 
-function summaryMarkup({ comparison: { summary, epoch }, lines }: Page): Markup {
-  const figures: readonly (readonly [string, number])[] = [
-    ['packets', summary.packets],
-    ['predicted lines', summary.predicted],
-    ['lines of the host', summary.observed],
-    ['alike', summary.matched],
-    ['fields differ', summary.fieldMismatch],
-    ['only simulated', summary.onlySimulated],
-    ['only on the host', summary.onlyHost],
-    ['lost by the log', summary.suppressed],
-  ];
+function summaryMarkup({ figures, epoch, lines }: Page): Markup {
   const from = lines.length > 0 ? isoTime(epoch, 0) : '';
   return markup`<dl class="figures">
       ${figures.map(
@@ -219,15 +233,15 @@ function linePieces(lines: readonly StandingLine[], room: number): PieceTable {
     room,
   );
   // What is not alike must find room.
-  const wrong = lines.filter((l) => l.standing !== 'alike').slice(0, 2000);
+  const wrong = lines.filter((l) => !isAlike(l.standing)).slice(0, 2000);
   const kept = new Set(wrong);
   if (lines.length > 20_000) for (const line of wrong) writer.push(line);
   for (const line of lines) if (lines.length <= 20_000 || !kept.has(line)) writer.push(line);
   return writer.finish();
 }
 
-function differencePieces({ differences }: Comparison, room: number): PieceTable {
-  const writer = writePieces<Comparison['differences'][number]>(
+function differencePieces(differences: readonly Difference[], room: number): PieceTable {
+  const writer = writePieces<Difference>(
     (d) => [
       Math.round(d.time / 1000),
       d.frame || null,

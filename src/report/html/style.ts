@@ -42,13 +42,13 @@ tr.dead td{color:var(--soft)}tr.dead td:first-child::after{content:" never match
 .differs{color:var(--bad)}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .badge{display:inline-block;padding:0 .45rem;border-radius:.7rem;font-size:.8rem;white-space:nowrap;background:var(--dim-back);color:var(--ink)}
-.badge.alike{background:var(--good-back);color:var(--good)}
+.badge.alike,.badge.predicted{background:var(--good-back);color:var(--good)}
 .badge.only-simulated,.badge.only-on-the-host{background:var(--bad-back);color:var(--bad)}
 .badge.field-differs{background:var(--warn-back);color:var(--warn)}
 .timeline{display:block;width:100%;height:auto}
 .timeline text{fill:var(--soft);font-size:11px}.timeline .axis{stroke:var(--line)}
 .timeline a:hover rect,.timeline a:focus-visible rect{stroke:var(--ink);stroke-width:1}
-rect.alike{fill:var(--soft)}rect.field-differs{fill:var(--warn)}rect.only-simulated{fill:var(--bad)}rect.only-on-the-host{fill:var(--lit)}rect.lost,rect.undecidable{fill:none;stroke:var(--soft);stroke-dasharray:2 2}
+rect.alike,rect.predicted{fill:var(--soft)}rect.field-differs{fill:var(--warn)}rect.only-simulated{fill:var(--bad)}rect.only-on-the-host{fill:var(--lit)}rect.lost,rect.undecidable,rect.doubtful{fill:none;stroke:var(--soft);stroke-dasharray:2 2}
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;margin:.5rem 0 0;padding:0;font-size:.875rem}
 .swatch{display:inline-block;width:.8rem;height:.8rem;margin-right:.4rem;border-radius:2px;vertical-align:-1px}
 .swatch.alike{background:var(--soft)}.swatch.field-differs{background:var(--warn)}.swatch.only-simulated{background:var(--bad)}.swatch.only-on-the-host{background:var(--lit)}.swatch.lost{border:1px dashed var(--soft)}

@@ -1,6 +1,6 @@
 import { span } from '../time.js';
 import type { LineStanding } from './data.js';
-import type { StandingLine } from './lines.js';
+import { isAlike, type StandingLine } from './lines.js';
 import { markup, type Markup } from './markup.js';
 
 const BINS = 120;
@@ -10,6 +10,8 @@ const AXIS = 16;
 
 /** Which side of the time line a line is drawn on. */
 const SIDES: Readonly<Record<LineStanding, { readonly above: boolean; readonly below: boolean }>> = {
+  predicted: { above: true, below: false },
+  doubtful: { above: true, below: false },
   alike: { above: true, below: true },
   'field differs': { above: true, below: true },
   'only simulated': { above: true, below: false },
@@ -40,11 +42,16 @@ export function timeline(lines: readonly StandingLine[], end: number): Markup {
     counts.set(standing, (counts.get(standing) ?? 0) + 1);
   }
   const highest = Math.max(1, ...bins.flatMap((bin) => [height(bin, 'above'), height(bin, 'below')]));
-  const wrong = lines.filter((line) => line.standing !== 'alike').length;
-  const label = `Log lines over ${span(last - first)}: ${lines.length}, ${wrong} of them not alike. Predicted above, logged by the host below.`;
+  const wrong = lines.filter((line) => !isAlike(line.standing)).length;
+  const isHeld = lines.some((line) => line.standing !== 'predicted' && line.standing !== 'doubtful');
+  const sides = isHeld
+    ? `, ${wrong} of them not alike. Predicted above, logged by the host below.`
+    : ', as predicted.';
+  const label = `Log lines over ${span(last - first)}: ${lines.length}${sides}`;
+  const foot = isHeld ? 2 * HALF + AXIS : HALF + AXIS;
   return markup`<svg
     class="timeline"
-    viewBox="0 0 ${WIDTH} ${2 * HALF + AXIS}"
+    viewBox="0 0 ${WIDTH} ${foot}"
     role="group"
     aria-label="${label}"
   >
@@ -52,7 +59,7 @@ export function timeline(lines: readonly StandingLine[], end: number): Markup {
     <text x="0" y="${HALF + 12}">${stamp(first)}</text>
     <text x="${WIDTH}" y="${HALF + 12}" text-anchor="end">${stamp(last)}</text>
     <text class="side" x="0" y="10">predicted</text>
-    <text class="side" x="0" y="${2 * HALF + AXIS - 3}">host</text>
+    ${isHeld ? markup`<text class="side" x="0" y="${foot - 3}">host</text>` : null}
     ${bins.map((bin, i) => binMarkup(bin, i, highest, [first + i * width, first + (i + 1) * width]))}
   </svg>`;
 }
@@ -88,7 +95,7 @@ function binMarkup(
     });
   });
   const title = `${stamp(from)} to ${stamp(to)}: ${[...bin.counts].map(([s, n]) => `${n} ${s}`).join(', ')}`;
-  const isWrong = [...bin.counts.keys()].some((standing) => standing !== 'alike');
+  const isWrong = [...bin.counts.keys()].some((standing) => !isAlike(standing));
   return markup`<a
     href="#time=${Math.floor(from / 1000)}-${Math.ceil(to / 1000)}"
     tabindex="${isWrong ? 0 : -1}"

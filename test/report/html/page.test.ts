@@ -138,6 +138,24 @@ describe.skipIf(!hasChromium)('report.html in Chromium (needs chromium)', () => 
     await page.close();
   });
 
+  it('is the page of a replay where no log was given', async () => {
+    await run(`replay ${CAPTURE} --host ${HOST} --out ${join(dir, 'replay')}`);
+    const { page, complaints } = await open(browser, join(dir, 'replay/report.html'), '#packet=1');
+    expect(await page.textContent('h1')).toBe('22 packets: 22 ACCEPT; 31 log lines predicted.');
+    await shows(page, '#way .status', 'The way of packet 1.');
+    const routing = page.locator('#way .picture .box.lit', { hasText: /^routing/ });
+    expect(await routing.locator('.change').allTextContents()).toEqual([
+      expect.stringContaining('ip.ttl: 64 → 63'),
+    ]);
+    expect(await page.locator('#findings, #differences').count()).toBe(0);
+    await shows(page, '#lines .status', '31 lines');
+    expect(new Set(await page.locator('#lines tbody .badge').allTextContents())).toEqual(
+      new Set(['predicted']),
+    );
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
   it('prints the report without its controls', async () => {
     const { page } = await open(browser, file);
     await page.emulateMedia({ media: 'print' });

@@ -36,7 +36,7 @@ function decoded(text: string): string {
 async function start(): Promise<void> {
   const packets = openTable('packets');
   showTable(packets, PACKETS);
-  showTable(openTable('differences'), DIFFERENCES);
+  if (HEAD.isHeld) showTable(openTable('differences'), DIFFERENCES);
   const lines = showTable(openTable('lines'), LINES);
   const rules = showTable(openTable('rules'), RULES);
   const way = await showWay(openTable('walks'), packets);

@@ -54,13 +54,13 @@ function layOut({ stations }: TripMap): Map<string, Box> {
     boxes.set(name, { x: BOX.columns[column], y, height: tall });
     return y + tall + BOX.gap;
   };
-  let left = place('in', 0, 4, BOX.head);
+  let left = place('in', 0, 4, height('in'));
   left = place('PREROUTING', 0, left, height('PREROUTING'));
   const routeAt = left;
-  left = place('route', 0, left, BOX.head);
+  left = place('route', 0, left, height('route'));
   left = place('FORWARD', 0, left, height('FORWARD'));
   let right = place('INPUT', 1, routeAt, height('INPUT'));
-  right = place('host', 1, right, BOX.head);
+  right = place('host', 1, right, height('host'));
   right = place('OUTPUT', 1, right, height('OUTPUT'));
   left = place('POSTROUTING', 0, Math.max(left, right), height('POSTROUTING'));
   place('out', 0, left, BOX.head);

@@ -16,7 +16,7 @@ interface ChainRow {
   verdict: string;
 }
 
-/** A hook on the packet's way. */
+/** A hook on the packet's way, or the routing between two. */
 interface Station {
   readonly hook: string;
   readonly rows: ChainRow[];
@@ -41,49 +41,54 @@ function mapTrip({ title, events }: PageTrip): TripMap {
   const stations = new Map<string, Station>();
   const stops: string[] = [/, (made by|the answer of) the host: /.test(title) ? 'host' : 'in'];
   const routes: string[] = [];
-  let station: Station | null = null;
+  // Chains before the first hook are those of an interface or a bridge.
+  let station: Station = { hook: stops[0], rows: [], changes: [] };
+  stations.set(stops[0], station);
   let came = '';
+  const arriveAt = (stop: string): void => {
+    station = stations.get(stop) ?? { hook: stop, rows: [], changes: [] };
+    stations.set(stop, station);
+    if (stops.at(-1) !== stop) stops.push(stop);
+  };
   let last = { end: '', reason: '', packet: '' };
   for (const event of events) {
     switch (event.kind) {
       case 'hook':
-        station = stations.get(event.hook) ?? { hook: event.hook, rows: [], changes: [] };
-        stations.set(event.hook, station);
-        stops.push(event.hook);
+        arriveAt(event.hook);
         came ||= event.packet;
         break;
       case 'chain':
-        station?.rows.push({ chain: event.chain, depth: event.depth, skipped: null, marks: [], verdict: '' });
+        station.rows.push({ chain: event.chain, depth: event.depth, skipped: null, marks: [], verdict: '' });
         break;
       case 'skip':
-        station?.rows.push({ chain: event.chain, depth: 0, skipped: event.reason, marks: [], verdict: '' });
+        station.rows.push({ chain: event.chain, depth: 0, skipped: event.reason, marks: [], verdict: '' });
         break;
       case 'rule': {
         const { outcome, rule, text } = event;
         const chain = rule.slice(0, rule.lastIndexOf(':'));
-        station?.rows
+        station.rows
           .findLast((r) => r.chain === chain)
           ?.marks.push({ outcome, title: `${outcome}: ${rule} ${text}`, count: 1 });
         break;
       }
       case 'missed': {
-        const row = station?.rows.findLast((r) => r.depth === event.depth);
+        const row = station.rows.findLast((r) => r.depth === event.depth);
         row?.marks.push({ outcome: 'miss', title: `${event.count} rules missed`, count: event.count });
         break;
       }
       case 'verdict': {
-        const row = station?.rows.findLast((r) => r.chain === event.chain);
+        const row = station.rows.findLast((r) => r.chain === event.chain);
         if (row) row.verdict = event.verdict;
         break;
       }
       case 'change':
-        station?.changes.push(
+        station.changes.push(
           `${event.field}: ${event.from} → ${event.to}${event.rule === null ? '' : ` by ${event.rule}`}`,
         );
         break;
       case 'route':
         routes.push(event.decision);
-        if (stops.at(-1) === 'PREROUTING') stops.push('route');
+        if (stops.at(-1) === 'PREROUTING') arriveAt('route');
         break;
       case 'end':
         last = event;

@@ -68,15 +68,14 @@ const PACKETS: TableView = {
 const LINES: TableView = {
   name: 'lines',
   noun: ['line', 'lines'],
-  csv: 'logs.csv and differences.csv',
+  csv: HEAD.isHeld ? 'logs.csv and differences.csv' : 'logs.csv',
   rowClass: (row) => standingClass(String(row[3])),
-  choices: [
-    { title: 'not alike', test: (row) => row[3] !== 'alike' },
-    ...['alike', ...Object.values(DIFFERENCE_KINDS)].map((title) => ({
-      title,
-      test: (row: Row) => row[3] === title,
-    })),
-  ],
+  choices: HEAD.isHeld
+    ? [
+        { title: 'not alike', test: (row) => row[3] !== 'alike' },
+        ...['alike', ...Object.values(DIFFERENCE_KINDS)].map(withStanding),
+      ]
+    : ['predicted', 'doubtful'].map(withStanding),
   columns: [
     { title: 'time', isNumber: true, show: (row) => timeCell(row[0]) },
     { title: 'packet', isNumber: true, show: (row) => frameCell(row[1]) },
@@ -106,6 +105,10 @@ const RULES: TableView = {
     { title: 'text', show: (row) => codeCell(row[5]) },
   ],
 };
+
+function withStanding(title: string): Choice {
+  return { title, test: (row) => row[3] === title };
+}
 
 function frameCell(frame: Cell): Child {
   return frame === null ? null : packetLink(Number(frame));

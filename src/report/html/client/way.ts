@@ -26,7 +26,7 @@ async function showWay(walks: TableData, packets: TableData): Promise<WayControl
   );
   const said = el('p', { class: 'status', role: 'status' });
   const shown = el('div', { class: 'shown' });
-  const note = `${countText(sorted.length)} ${sorted.length === 1 ? 'packet has its' : 'packets have their'} way recorded: those with differences first, then some of every kind.`;
+  const note = `${countText(sorted.length)} ${sorted.length === 1 ? 'packet has its' : 'packets have their'} way recorded.`;
   byId('way-body').replaceChildren(el('p', { class: 'note' }, note), form, said, shown);
 
   const go = (frame: number | undefined): void => {
