@@ -2,6 +2,7 @@ import { restoreWords } from '../frontend/iptables/words.js';
 import { type Chain, type Family, type Rule, ruleAddress, type Ruleset, type Table } from '../rules/model.js';
 import { canonicalText } from './change.js';
 import type { Target } from './collect.js';
+import { referenceTo } from './describe.js';
 import { nearest } from './nearest.js';
 
 /** An address that names no rule, or several: what is wrong, and what might have been meant. */
@@ -63,9 +64,11 @@ function split(parts: readonly string[]): Split | null {
 
 function tablesOf(ruleset: Ruleset, { family, table }: Split): Table[] {
   const named = ruleset.tables.filter((t) => t.name === table && (family === null || t.family === family));
-  // Without a family iptables is meant; other families where it has no such table.
-  const ip = named.filter((t) => t.family === 'ip');
-  return family === null && ip.length > 0 ? ip : named;
+  // Rules of iptables have no `ip:` before them, so that is nft's; otherwise iptables is meant where it has the table.
+  const first = named.filter((t) =>
+    family === 'ip' ? t.nft !== undefined : !t.nft && t.family === (family ?? 'ip'),
+  );
+  return [...first, ...named.filter((t) => !first.includes(t))];
 }
 
 function chainOf(parts: readonly string[], ruleset: Ruleset): Chain | AddressProblem {
@@ -89,7 +92,7 @@ function chainOf(parts: readonly string[], ruleset: Ruleset): Chain | AddressPro
 }
 
 function prefixed(table: Table, text: string): string {
-  return table.family === 'ip' ? text : `${table.family}:${text}`;
+  return table.family === 'ip' && !table.nft ? text : `${table.family}:${text}`;
 }
 
 function byPlace(parts: readonly string[], number: string, ruleset: Ruleset): Target | AddressProblem {
@@ -188,7 +191,7 @@ function byText(text: string, ruleset: Ruleset): Target | AddressProblem {
   });
   if (found.length > 0) return onlyOne(found, 'say that', ruleset);
   const all = allRules(ruleset);
-  const byOwnText = new Map(all.map((rule) => [`-A ${rule.chain.name} ${rule.text}`, rule]));
+  const byOwnText = new Map(all.map((rule) => [referenceTo(rule).text, rule]));
   const near = nearest(chain === null ? words.join(' ') : `-A ${chain} ${words.join(' ')}`, [
     ...byOwnText.keys(),
   ]);
@@ -211,8 +214,6 @@ function problem(message: string, ruleset: Ruleset, rules: readonly Rule[]): Add
   const from = rules.length > 0 ? rules : allRules(ruleset);
   return {
     message,
-    suggestions: from
-      .slice(0, MOST_SUGGESTIONS)
-      .map((r) => `${ruleAddress(r)}  -A ${r.chain.name} ${r.text}`.trimEnd()),
+    suggestions: from.slice(0, MOST_SUGGESTIONS).map((r) => `${ruleAddress(r)}  ${referenceTo(r).text}`),
   };
 }

@@ -1,7 +1,7 @@
 import type { Observer } from '../engine/observer.js';
 import type { Admission } from '../engine/replay.js';
 import type { Rule, Ruleset } from '../rules/model.js';
-import { type Candidate, candidates, oneDirection } from './candidates.js';
+import { type Candidate, candidates, keyOf, oneDirection } from './candidates.js';
 import { isIptablesRule, withChange } from './change.js';
 import { collect, type Collector } from './collect.js';
 import { referenceTo } from './describe.js';
@@ -52,8 +52,11 @@ export async function advise(
   let tried = 0;
   if (!isIptablesRule(target)) return { advice, tried };
 
+  const known = new Set<string>();
+
   async function attempt(base: Ruleset, candidate: Candidate): Promise<Trial | null> {
-    if (tried >= limits.tries) return null;
+    if (tried >= limits.tries || known.has(keyOf(candidate))) return null;
+    known.add(keyOf(candidate));
     const changed = withChange(base, candidate.change);
     // Where it acts already, the packets come as they do only where it goes on acting.
     const counting = withChange(base, candidate.change, evidence.matched === 0 ? 'counting' : 'acting');

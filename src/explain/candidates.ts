@@ -39,11 +39,17 @@ export function candidates(rule: Rule, ruleset: Ruleset, evidence: RuleEvidence)
 
 function distinct(all: readonly Candidate[]): Candidate[] {
   const seen = new Set<string>();
-  return all.filter(({ change: { text, place } }) => {
-    const before = place?.before ? ruleAddress(place.before) : '';
-    const key = place ? `${place.table} ${place.chain} ${before} ${text}` : text;
+  return all.filter((candidate) => {
+    const key = keyOf(candidate);
     return !seen.has(key) && seen.add(key);
   });
+}
+
+/** The same for candidates that make the same ruleset. */
+export function keyOf({ change: { rule, text, place } }: Candidate): string {
+  const { name, table } = rule.chain;
+  if (!place) return `${table.name} ${name} ${text}`;
+  return `${place.table} ${place.chain} ${place.before ? ruleAddress(place.before) : ''} ${text}`;
 }
 
 /** -m conntrack finds what the packet had before a translation, or what its answer has. */

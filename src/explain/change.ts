@@ -1,4 +1,6 @@
+import { kernelRefusesTable } from '../frontend/iptables/kernelChecks.js';
 import { parseSave } from '../frontend/iptables/save.js';
+import { stateOf } from '../frontend/iptables/tables.js';
 import { quoteWord, restoreWords } from '../frontend/iptables/words.js';
 import type { Chain, Rule, Ruleset, Table } from '../rules/model.js';
 import { Diagnostics } from '../source/diagnostic.js';
@@ -33,6 +35,7 @@ export function withChange(
   const { rule: old, text, place } = change;
   const { table } = old.chain;
   const target = place ?? { table: table.name, chain: old.chain.name, before: old };
+  if (asksInterfaceInVain(wordsOf(text), target.chain)) return null;
   const read = readRule(target, text, old);
   if (!read) return null;
   const wanted = ruleset.tables.find((t) => t.family === table.family && t.name === target.table);
@@ -54,6 +57,7 @@ export function withChange(
   const rule: Rule = { ...read.rule, steps, chain, position: old.position };
   if (wanted) chain.rules.splice(placeIn(wanted, target, old), 0, rule);
   else chain.rules.splice(0, chain.rules.length, rule);
+  if (kernelRefusesTable(stateOf(home))) return null;
   const tables = ruleset.tables.map((t) => copies.get(t) ?? t);
   return { ruleset: { ...ruleset, tables: wanted ? tables : [...tables, home] }, rule };
 }
@@ -92,9 +96,14 @@ function readRule(
   const [read] = parseSave(lines.join('\n'), '', version, diagnostics);
   const rule = read?.chains.get(chain)?.rules[0];
   if (!rule || diagnostics.hasErrors) return null;
-  for (const step of rule.steps)
-    if (step.kind === 'target' && (step.definition.tables?.includes(table) ?? true) === false) return null;
   return { rule, table: read };
+}
+
+/** The interfaces that iptables lets a rule of a chain ask for (`checkCommand`). */
+function asksInterfaceInVain(words: readonly string[], chain: string): boolean {
+  const into = chain === 'POSTROUTING' || chain === 'OUTPUT';
+  const out = chain === 'PREROUTING' || chain === 'INPUT';
+  return (into && words.includes('-i')) || (out && words.includes('-o'));
 }
 
 /** The words of a rule, as iptables-restore parts them. */

@@ -47,16 +47,16 @@ function reference({ chain, text, position }: Rule, address: string): RuleRefere
   return { address, text: said, file: position?.file ?? null, line: position?.line ?? null };
 }
 
-/** `filter:FORWARD`, `ip6:nat:DOCKER`. */
+/** `filter:FORWARD`, `ip6:nat:DOCKER`; of nft `ip:nat:postrouting`. */
 export function chainAddress({ table, name }: Chain): string {
-  return `${table.family === 'ip' ? '' : `${table.family}:`}${table.name}:${name}`;
+  return `${table.family === 'ip' && !table.nft ? '' : `${table.family}:`}${table.name}:${name}`;
 }
 
 export function policyReference(chain: Chain): RuleReference {
-  const policy = chain.base?.policy === 'drop' ? 'DROP' : 'ACCEPT';
+  const policy = chain.base?.policy ?? 'accept';
   return {
     address: `${chainAddress(chain)}:policy`,
-    text: `-P ${chain.name} ${policy}`,
+    text: chain.table.nft ? `policy ${policy}` : `-P ${chain.name} ${policy.toUpperCase()}`,
     file: null,
     line: null,
   };

@@ -64,7 +64,11 @@ export function whyText(result: WhyResult): string {
   if (advice.length > 0) {
     lines.push('', 'What would match (each tried by replaying the capture with it):');
     for (const one of advice) lines.push(...adviceLines(one));
-  } else if (tried > 0) lines.push('', `${tried} changes were tried by replaying; none makes it match more.`);
+  } else if (tried > 0)
+    lines.push(
+      '',
+      `${counted(tried, 'change')} ${tried === 1 ? 'was' : 'were'} tried by replaying; none makes it match more.`,
+    );
   return `${lines.map(escapeControls).join('\n')}\n`;
 }
 
@@ -145,8 +149,7 @@ function valueOrigin({ changed, count, since }: SawValue): string {
 }
 
 function mainReason(away: Away): string {
-  const words = awayWords(away);
-  return `${away.kind === 'other-hook' || away.kind === 'lost' ? sentence(words) : words} (${packets(away.count)}).`;
+  return `${sentence(awayWords(away))} (${packets(away.count)}).`;
 }
 
 const SKIPS: Readonly<Record<string, string>> = {
@@ -273,5 +276,6 @@ function times(count: number): string {
 }
 
 function sentence(text: string): string {
+  if (/^[^ ]*:/.test(text)) return text;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -53,6 +53,8 @@ describe('what the kernel did in each recording is what is predicted', () => {
     expect(status).toBe(0);
     const after = `rulesets/${name}/after`;
     expect(rules(join(temporary.dir, 'iptables-save.txt'))).toEqual(rules(join(after, 'iptables-save.txt')));
+    if (name.startsWith('nft-'))
+      expect(rules(join(temporary.dir, 'nft-ruleset.nft'))).toEqual(rules(join(after, 'nft-ruleset.nft')));
     expect(connections(join(temporary.dir, 'conntrack.txt'))).toEqual(
       connections(join(after, 'conntrack.txt')),
     );
@@ -61,6 +63,7 @@ describe('what the kernel did in each recording is what is predicted', () => {
     const [head, ...rows] = readFileSync(join(temporary.dir, 'rules.csv'), 'utf8').trimEnd().split('\r\n');
     expect(head).toBe('rule,family,table,chain,number,packets,bytes,host_packets,host_bytes,text');
     for (const row of rows) {
+      if (name.startsWith('nft-')) continue;
       const [, , , , , packets, bytes, hostPackets, hostBytes] = row.split(',');
       expect([packets, bytes], row).toEqual([hostPackets, hostBytes]);
     }

@@ -66,6 +66,11 @@ export function newTable(name: string, version: 4 | 6): TableState {
       rules: [],
     });
   }
+  return stateOf(table);
+}
+
+/** A table at the beginning of being changed, or looked through. */
+export function stateOf(table: Table): TableState {
   return { table, references: new Map(), walks: new Map(), reached: null, byText: new Map(), refused: false };
 }
 
