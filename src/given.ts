@@ -6,16 +6,14 @@ import { parseSave } from './frontend/iptables/save.js';
 import { runScript, type ScriptHost } from './frontend/iptables/script.js';
 import { parseNftJson } from './frontend/nft/json.js';
 import { parseNft } from './frontend/nft/parse.js';
-import { modelValues, printRule } from './frontend/nft/print.js';
-import { printStatement } from './frontend/nft/printStatement.js';
+import { nftPrinter } from './frontend/nft/print.js';
 import { recogniseRules } from './frontend/recognise.js';
 import { type AssumedHost, assumeHost } from './host/assume.js';
 import type { Host } from './host/host.js';
 import { readHost } from './host/snapshot.js';
 import { HOOK_NAMES } from './rules/hook.js';
-import type { Family, Ruleset, Table } from './rules/model.js';
+import type { Ruleset, Table } from './rules/model.js';
 import { tablesOfNft } from './rules/nft/eval/load.js';
-import type { NftRule, Statement } from './rules/nft/model.js';
 import type { IpSets } from './rules/sets/set.js';
 import type { Diagnostics } from './source/diagnostic.js';
 
@@ -157,11 +155,7 @@ function readNft(text: string, file: string, diagnostics: Diagnostics, listed: b
   const parsed = /^\ufeff?\s*\{/.test(text)
     ? parseNftJson(text, file, diagnostics)
     : parseNft(text, file, diagnostics, undefined, listed);
-  const printer = {
-    rule: (rule: NftRule, family: Family) => printRule(rule, family),
-    statement: (statement: Statement, family: Family) => printStatement(statement, family, modelValues),
-  };
-  return tablesOfNft(parsed, printer, diagnostics);
+  return tablesOfNft(parsed, nftPrinter, diagnostics);
 }
 
 /**

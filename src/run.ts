@@ -17,12 +17,11 @@ import type { Trial, World } from './explain/hypotheses/hypothesis.js';
 import type { Given } from './given.js';
 import type { ObservedEntry } from './observed/entry.js';
 import { readLog, type LogSource } from './observed/readLog.js';
-import type { LogOptions } from './rules/context.js';
+import { logPrefixes } from './rules/logPrefix.js';
 import { unknownMatch } from './rules/matches/unknown.js';
 import { type Rule, ruleAddress, type Ruleset } from './rules/model.js';
 import type { IpSets } from './rules/sets/set.js';
 import { setView } from './rules/sets/view.js';
-import { log } from './rules/targets/log.js';
 import { Diagnostics } from './source/diagnostic.js';
 
 /** A finished replay: the predicted lines, and the simulated kernel as it is at the last packet. */
@@ -188,15 +187,17 @@ export function rulesByPrefix(ruleset: Ruleset): (prefix: string) => readonly Wr
   for (const { chains } of ruleset.tables)
     for (const { rules } of chains.values())
       for (const rule of rules)
-        for (const step of rule.steps) {
-          if (step.kind !== 'target' || step.definition !== log) continue;
-          const { prefix } = step.data as LogOptions;
+        for (const prefix of logPrefixes(rule)) {
           const others = byPrefix.get(prefix);
           if (others) others.push(rule);
           else byPrefix.set(prefix, [rule]);
         }
   const isOpen = (rule: Rule): boolean =>
-    rule.steps.some((step) => step.kind === 'match' && step.definition === unknownMatch);
+    rule.steps.some((step) =>
+      step.kind === 'match'
+        ? step.definition === unknownMatch
+        : step.kind === 'statement' && step.statement.kind === 'unknown',
+    );
   return (prefix) =>
     (byPrefix.get(prefix) ?? []).map((rule) => ({
       address: ruleAddress(rule),

@@ -1,6 +1,7 @@
 /** Who is to blame: what the host must have otherwise than the inputs say. */
 export type Suspect =
   | {
+      readonly backend: 'iptables' | 'nft';
       readonly family: string;
       readonly table: string;
       readonly chain: string;
@@ -8,7 +9,8 @@ export type Suspect =
       readonly rule: number | null;
       readonly text: string;
     }
-  | { readonly set: string; readonly element: string }
+  /** `table` (`inet filter`) where the set is one of nft. */
+  | { readonly set: string; readonly element: string; readonly table?: string }
   | { readonly sysctl: string }
   | { readonly route: string }
   | { readonly conntrack: string };
@@ -30,7 +32,13 @@ export interface FindingFacts {
     readonly host: string | null;
   };
   policy: { readonly chain: string; readonly given: string; readonly host: string };
-  setElement: { readonly set: string; readonly element: string; readonly onHost: boolean };
+  setElement: {
+    readonly set: string;
+    /** `inet filter`; null for an ipset. */
+    readonly table: string | null;
+    readonly element: string;
+    readonly onHost: boolean;
+  };
   route: { readonly given: string | null; readonly host: string | null };
   address: { readonly interface: string; readonly given: string | null; readonly host: string | null };
   sysctl: { readonly name: string; readonly given: string; readonly host: string };

@@ -1,6 +1,6 @@
 import type { Comparison } from '../compare/result.js';
-import { ruleAddress, type Rule } from '../rules/model.js';
-import { log } from '../rules/targets/log.js';
+import { logPrefixes } from '../rules/logPrefix.js';
+import { ruleAddress } from '../rules/model.js';
 import type { Finding } from './finding.js';
 import { type Clues, findClues } from './hypotheses/clues.js';
 import type { Hypothesis, Trial, Tried, TryWorld, World } from './hypotheses/hypothesis.js';
@@ -171,18 +171,13 @@ function hypotheses(clues: Clues): Waiting[] {
     const some = someCondition(clues, met);
     const gate = { hypothesis: some, name: ruleAddress(met.what) };
     for (const { hypothesis, isMatch } of ruleChanges(clues, met))
-      add(hypothesis, isMatch ? { gate } : {}, isLogRule(met.what));
-    add(some, { gate }, isLogRule(met.what));
+      add(hypothesis, isMatch ? { gate } : {}, logPrefixes(met.what).length > 0);
+    add(some, { gate }, logPrefixes(met.what).length > 0);
   }
   for (const gap of clues.gaps.slice(0, MOST_SUSPECTS))
     for (const addition of additions(clues, gap)) {
       const gate = { hypothesis: forFrames(clues, addition), name: `${gap.reach} ${addition.target}` };
-      add(forAll(clues, addition), { gate, addition }, addition.target.startsWith('-j LOG'));
+      add(forAll(clues, addition), { gate, addition }, addition.logs);
     }
   return out;
-}
-
-function isLogRule({ steps }: Rule): boolean {
-  const last = steps[steps.length - 1];
-  return last.kind === 'target' && last.definition === log;
 }

@@ -7,7 +7,7 @@ export function suspectAddress(suspect: Suspect | null): string {
   if ('sysctl' in suspect) return suspect.sysctl;
   if ('route' in suspect) return suspect.route;
   if ('conntrack' in suspect) return suspect.conntrack;
-  const { family, table, chain, rule } = suspect;
-  const head = family === 'ip' || family === '' ? '' : `${family}:`;
+  const { backend, family, table, chain, rule } = suspect;
+  const head = family === '' || (family === 'ip' && backend === 'iptables') ? '' : `${family}:`;
   return `${head}${table}:${chain}${rule === null ? '' : `:${rule}`}`;
 }

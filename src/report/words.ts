@@ -45,10 +45,12 @@ const WORDS = {
   },
   setElement: {
     title: 'Set that differs',
-    statement: ({ set, element, onHost }) =>
-      onHost
-        ? `The host's set ${set} holds ${element}; the given one does not.`
-        : `The host's set ${set} does not hold ${element}; the given one does.`,
+    statement: ({ set, table, element, onHost }) => {
+      const name = table === null ? set : `${set} of table ${table}`;
+      return onHost
+        ? `The host's set ${name} holds ${element}; the given one does not.`
+        : `The host's set ${name} does not hold ${element}; the given one does.`;
+    },
     advice: ({ set }) => `List ${set} on the host; its elements may have timed out or been added since.`,
   },
   route: {

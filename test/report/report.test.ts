@@ -29,7 +29,14 @@ const finding: Finding = {
   confidence: 0.9,
   explains: 2,
   left: 1,
-  suspect: { family: 'ip', table: 'filter', chain: 'FORWARD', rule: 3, text: `-j LOG ${evil}` },
+  suspect: {
+    backend: 'iptables',
+    family: 'ip',
+    table: 'filter',
+    chain: 'FORWARD',
+    rule: 3,
+    text: `-j LOG ${evil}`,
+  },
   evidence: [{ frame: 2, text: 'packet 2 is not logged' }],
 };
 

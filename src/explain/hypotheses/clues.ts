@@ -1,9 +1,8 @@
 import type { Difference } from '../../compare/result.js';
 import { fields } from '../../klog/fields.js';
 import { parse } from '../../klog/parse.js';
-import type { LogOptions } from '../../rules/context.js';
+import { logPrefixes } from '../../rules/logPrefix.js';
 import type { Chain, Rule, Ruleset } from '../../rules/model.js';
-import { log } from '../../rules/targets/log.js';
 import { chainAddress } from '../describe.js';
 import type { Trial, World } from './hypothesis.js';
 import { isOpen } from './score.js';
@@ -183,10 +182,7 @@ function prefixesOf({ tables }: Ruleset): Set<string> {
   const out = new Set<string>();
   for (const { chains } of tables)
     for (const { rules } of chains.values())
-      for (const { steps } of rules) {
-        const last = steps[steps.length - 1];
-        if (last.kind === 'target' && last.definition === log) out.add((last.data as LogOptions).prefix);
-      }
+      for (const rule of rules) for (const prefix of logPrefixes(rule)) out.add(prefix);
   return out;
 }
 
@@ -200,35 +196,25 @@ export function traitsIn(clues: Clues, chain: Chain): string[] {
 }
 
 /**
- * The shortest words that hold for what passed a place by `frames` and for nothing that passed it by `others`;
- * '' where nothing needs to be told apart, null where no two words do it.
+ * The fewest traits that all have that passed a place by `frames`, and nothing that passed it by `others`: none where
+ * nothing needs to be told apart, null where no two traits do it.
  */
-export function wordsApart(
+export function traitsApart(
   visits: readonly Visit[],
   gap: Pick<Gap, 'chain' | 'at'>,
   frames: ReadonlySet<number>,
   others: ReadonlySet<number>,
-): string | null {
+): string[] | null {
   const here = visits.filter((v) => v.chain === gap.chain && v.reached >= gap.at);
   const ours = here.filter((v) => frames.has(v.frame));
   const theirs = here.filter((v) => others.has(v.frame) && !frames.has(v.frame));
   if (ours.length === 0) return null;
-  if (theirs.length === 0) return '';
+  if (theirs.length === 0) return [];
   const shared = ours[0].traits.filter((t) => ours.every((v) => v.traits.includes(t)));
   const lets = (traits: readonly string[]): boolean =>
     theirs.some((v) => traits.every((t) => v.traits.includes(t)));
-  for (const one of shared) if (!lets([one])) return one;
+  for (const one of shared) if (!lets([one])) return [one];
   for (const [i, one] of shared.entries())
-    for (const two of shared.slice(i + 1)) if (!lets([one, two])) return joined(one, two);
+    for (const two of shared.slice(i + 1)) if (!lets([one, two])) return [one, two];
   return null;
-}
-
-/** `-p udp` is said once. */
-function joined(one: string, two: string): string {
-  const protocol = /^-p \S+/.exec(two)?.[0];
-  return protocol && one.startsWith(protocol)
-    ? two === protocol
-      ? one
-      : `${one}${two.slice(protocol.length)}`
-    : `${one} ${two}`;
 }

@@ -3,8 +3,9 @@ import { textOf, wordsOf } from '../change.js';
 import { chainAddress } from '../describe.js';
 import type { Suspect } from '../finding.js';
 import { type Clues, type MetRule, traitsIn } from './clues.js';
-import { edited, type Edit } from './edit.js';
+import { edited, type Edit, type Words } from './edit.js';
 import type { Claim, Hypothesis, World } from './hypothesis.js';
+import { otherStatements } from './nftChanges.js';
 
 /** Bits that a change of any kind costs beside saying where: a rule too many, one moved, one with another value… */
 export const KIND_BITS = 3;
@@ -12,6 +13,7 @@ export const KIND_BITS = 3;
 export function suspectRule(rule: Rule): Suspect {
   const { table, name, rules } = rule.chain;
   return {
+    backend: table.nft ? 'nft' : 'iptables',
     family: table.family,
     table: table.name,
     chain: name,
@@ -60,12 +62,8 @@ export function ruleChanges(clues: Clues, met: MetRule): RuleChange[] {
     const edit: Edit = { kind: 'move', rule, to: distance > 0 ? to + 1 : to };
     add({ kind: 'ruleMoved', facts: { rule: address, to: place } }, bits, edit, frames);
   }
-  for (const { field, given, host, text, bits } of otherWords(clues, rule)) {
-    const isMatch =
-      field !== '-j' &&
-      !field.startsWith('--to-') &&
-      !field.startsWith('--log-') &&
-      !field.startsWith('--set-');
+  const rewordings = rule.chain.table.nft ? otherStatements(clues, rule) : otherWords(clues, rule);
+  for (const { field, given, host, text, bits, isMatch } of rewordings) {
     if (!isMatch && !isHit) continue;
     const edit: Edit = { kind: 'replace', rule, text };
     add(
@@ -100,7 +98,12 @@ export function someCondition(clues: Clues, { what: rule, frames }: MetRule): Hy
     bits: KIND_BITS + Math.log2(clues.places) + ANY_CONDITION,
     frames,
     change: () => {
-      const ruleset = edited(clues.world.ruleset, { kind: 'invert', rule, frames: clues.frames });
+      const ruleset = edited(clues.world.ruleset, {
+        kind: 'invert',
+        rule,
+        frames: clues.frames,
+        hits: clues.walks.hits.get(rule) ?? new Set(),
+      });
       return ruleset && { ruleset };
     },
   };
@@ -108,12 +111,24 @@ export function someCondition(clues: Clues, { what: rule, frames }: MetRule): Hy
 
 const ANY_CONDITION = 14;
 
-interface Rewording {
+/** A part of a rule otherwise; null: the host does not have it. */
+export interface Rewording {
   readonly field: string;
   readonly given: string;
   readonly host: string | null;
-  readonly text: string;
+  readonly text: Words;
   readonly bits: number;
+  /** It is a test, not what is done. */
+  readonly isMatch: boolean;
+}
+
+function rewording(field: string, given: string, host: string | null, text: string, bits: number): Rewording {
+  const isMatch =
+    field !== '-j' &&
+    !field.startsWith('--to-') &&
+    !field.startsWith('--log-') &&
+    !field.startsWith('--set-');
+  return { field, given, host, text, bits, isMatch };
 }
 
 const ADDRESSES = new Set(['-s', '-d']);
@@ -137,26 +152,20 @@ function* otherWords(clues: Clues, rule: Rule): Generator<Rewording> {
     const put = (host: string, bits: number): Rewording => {
       const next = [...words];
       next[i + 1] = host;
-      return { field: word, given: value, host, text: textOf(next), bits };
+      return rewording(word, value, host, textOf(next), bits);
     };
     if (word === '-j' || word === '-g') {
       for (const [host, bits] of otherTargets(clues, rule, words, i)) {
         const text = textOf([...words.slice(0, i), '-j', host]);
-        yield { field: '-j', given: words.slice(i + 1).join(' '), host, text, bits };
+        yield rewording('-j', words.slice(i + 1).join(' '), host, text, bits);
       }
       yield* otherTargetOptions(clues, words, i);
       break;
     }
     if (word === '-m' || word === '!' || !/^--?[a-z]/.test(word)) continue;
-    yield {
-      field: word,
-      given: negated ? `not ${value}` : value,
-      host: negated ? value : `not ${value}`,
-      text: textOf(
-        negated ? words.filter((_, k) => k !== i - 1) : [...words.slice(0, i), '!', ...words.slice(i)],
-      ),
-      bits: 2,
-    };
+    const other = negated ? words.filter((_, k) => k !== i - 1) : words.toSpliced(i, 0, '!');
+    const [given, host] = negated ? [`not ${value}`, value] : [value, `not ${value}`];
+    yield rewording(word, given, host, textOf(other), 2);
     const others = new Map<string, number>();
     const suggest = (text: string, bits: number): void => {
       const before = others.get(text);
@@ -185,13 +194,7 @@ function* otherWords(clues: Clues, rule: Rule): Generator<Rewording> {
     }
     for (const [other, bits] of others) yield put(other, bits);
     const without = withoutOption(words, i, negated);
-    yield {
-      field: word,
-      given: negated ? `not ${value}` : value,
-      host: null,
-      text: textOf(without),
-      bits: 6,
-    };
+    yield rewording(word, given, null, textOf(without), 6);
   }
 }
 
@@ -275,27 +278,15 @@ function* otherTargetOptions(clues: Clues, words: readonly string[], j: number):
     for (const host of [...hosts].slice(0, 8)) {
       const next = [...words];
       next[i + 1] = host;
-      yield { field: option, given: value, host, text: textOf(next), bits: 4 };
+      yield rewording(option, value, host, textOf(next), 4);
     }
     if (/^--log-(tcp-sequence|tcp-options|ip-options|uid|macdecode)$/.test(option))
-      yield {
-        field: option,
-        given: option,
-        host: null,
-        text: textOf(words.filter((_, k) => k !== i)),
-        bits: 3,
-      };
+      yield rewording(option, option, null, textOf(words.filter((_, k) => k !== i)), 3);
   }
   if (words[j + 1] !== 'LOG') return;
   for (const flag of ['tcp-sequence', 'tcp-options', 'ip-options', 'uid', 'macdecode'])
     if (!words.includes(`--log-${flag}`))
-      yield {
-        field: `--log-${flag}`,
-        given: 'not set',
-        host: 'set',
-        text: textOf([...words, `--log-${flag}`]),
-        bits: 4,
-      };
+      yield rewording(`--log-${flag}`, 'not set', 'set', textOf([...words, `--log-${flag}`]), 4);
 }
 
 function valuesFor(option: string, value: string, { hostLines, fields }: Clues): string[] {

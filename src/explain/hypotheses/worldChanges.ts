@@ -9,11 +9,18 @@ import { Protocol } from '../../packet/numbers.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { Clues } from './clues.js';
 import type { Hypothesis } from './hypothesis.js';
+import { nftElementChanges } from './nftSets.js';
 import { KIND_BITS } from './ruleChanges.js';
 
 /** What may be otherwise beside the rules. */
 export function worldChanges(clues: Clues): Hypothesis[] {
-  return [...settings(clues), ...routeChanges(clues), ...elementChanges(clues), ...olderConnections(clues)];
+  return [
+    ...settings(clues),
+    ...routeChanges(clues),
+    ...elementChanges(clues),
+    ...nftElementChanges(clues),
+    ...olderConnections(clues),
+  ];
 }
 
 function otherwise(host: Host, change: Partial<HostParts>): Host {
@@ -101,7 +108,7 @@ function* elementChanges(clues: Clues): Generator<Hypothesis> {
     for (const line of own.slice(0, MOST_ELEMENTS)) {
       const element = line.split(' ')[2];
       yield {
-        claim: { kind: 'setElement', facts: { set: name, element, onHost: false } },
+        claim: { kind: 'setElement', facts: { set: name, table: null, element, onHost: false } },
         suspect: { set: name, element },
         bits,
         frames: null,
@@ -111,7 +118,7 @@ function* elementChanges(clues: Clues): Generator<Hypothesis> {
     if (type.name !== 'hash:ip' && type.name !== 'hash:net' && type.name !== 'bitmap:ip') continue;
     for (const element of addressesOf(clues).slice(0, MOST_ADDRESSES))
       yield {
-        claim: { kind: 'setElement', facts: { set: name, element, onHost: true } },
+        claim: { kind: 'setElement', facts: { set: name, table: null, element, onHost: true } },
         suspect: { set: name, element },
         bits: bits + 1,
         frames: null,

@@ -12,6 +12,7 @@ import type {
   SetElement,
   Statement,
 } from '../../rules/nft/model.js';
+import type { NftPrinter } from '../../rules/nft/eval/load.js';
 import { protocolName } from '../../rules/protocols.js';
 import { priorityText } from './priorities.js';
 import { printElement, printExpression, showsHexadecimal } from './printExpression.js';
@@ -211,6 +212,12 @@ export function printRule(rule: NftRule, family: Family, values: StatementValues
   const text = rule.statements.map((s) => printStatement(s, family, values)).join(' ');
   return rule.comment === null ? text : `${text}${text === '' ? '' : ' '}comment "${rule.comment}"`;
 }
+
+/** How rules and statements are listed while nothing has passed them. */
+export const nftPrinter: NftPrinter = {
+  rule: (rule, family) => printRule(rule, family),
+  statement: (statement, family) => printStatement(statement, family, modelValues),
+};
 
 const NO_STATEMENTS = (): string => '';
 

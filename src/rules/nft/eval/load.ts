@@ -54,7 +54,8 @@ function baseOf({ name, base }: NftChain, table: Table, diagnostics: Diagnostics
   return { type, hook, priority, policy, packets: 0, bytes: 0 };
 }
 
-function loadRule(nft: NftRule, chain: Chain, printer: NftPrinter): Rule {
+/** A rule as the engine takes it, to stand in `chain`. */
+export function loadRule(nft: NftRule, chain: Chain, printer: NftPrinter): Rule {
   const first = nft.statements.find((s) => s.kind === 'counter');
   const steps = nft.statements.map((statement): Step =>
     statement === first
