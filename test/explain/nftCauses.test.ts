@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareOtherwise, diagnose, nameOf, recordingIn, recordingsIn } from './diagnosis.js';
+import { compareOtherwise, diagnose, type Diagnosis, nameOf, recordingIn, recordingsIn } from './diagnosis.js';
 import { mutateNft } from './mutateNft.js';
 
 /** Another directory of recordings may be measured: CORPUS=DIR SEED=2 COUNT=4 npx vitest run … nftCauses */
@@ -15,7 +15,7 @@ describe('one thing in the given nft ruleset is not as on the host', () => {
   });
 
   it('is named', { timeout: 3_600_000 }, async () => {
-    const all = [];
+    const all: Diagnosis[] = [];
     for (const dir of recordings)
       all.push(
         ...(await diagnose(recordingIn(dir), nameOf(dir), 'nft-ruleset.nft', mutateNft, {
