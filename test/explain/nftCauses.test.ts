@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { compareOtherwise, diagnose, type Diagnosis, nameOf, recordingIn, recordingsIn } from './diagnosis.js';
+import {
+  compareOtherwise,
+  diagnose,
+  type Diagnosis,
+  nameOf,
+  recordingIn,
+  recordingsIn,
+} from './diagnosis.js';
 import { mutateNft } from './mutateNft.js';
 
 /** Another directory of recordings may be measured: CORPUS=DIR SEED=2 COUNT=4 npx vitest run … nftCauses */
