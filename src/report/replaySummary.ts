@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { cut, table, wrap } from '../source/columns.js';
 import { escapeControls } from '../source/text.js';
 import type { RuleRow } from './tables.js';
 
@@ -55,7 +56,7 @@ export function replayText(
   lines.push('', ...chainTable(rules, bold), '', ...busiestRules(rules, bold));
   const shown = lines.map((line) => fit(line, width, options.color === true));
   if (assumptions.length > 0)
-    shown.push('', ...assumptions.flatMap((a) => wrap(`assumed: ${escapeControls(a)}`, width)));
+    shown.push('', ...assumptions.flatMap((a) => wrap(escapeControls(a), 'assumed: ', width, 2)));
   return `${shown.join('\n')}\n`;
 }
 
@@ -119,7 +120,7 @@ function chainTable(rules: readonly RuleRow[], bold: (text: string) => string): 
   const cells = shown
     .slice(0, MOST_CHAINS)
     .map((c) => [c.table, c.chain, String(c.rules), String(c.matched), c.policy]);
-  const lines = table(['table', 'chain', 'rules', 'matched', 'policy'], cells, bold, '<<>><');
+  const lines = tableText(['table', 'chain', 'rules', 'matched', 'policy'], cells, bold, '<<>><');
   if (shown.length > MOST_CHAINS) lines.push(`and ${count(shown.length - MOST_CHAINS, 'more chain')}`);
   return lines;
 }
@@ -129,45 +130,24 @@ function busiestRules(rules: readonly RuleRow[], bold: (text: string) => string)
   const cells = hit
     .slice(0, MOST_RULES)
     .map((r) => [r.address, String(r.packets), String(r.bytes), r.text].map(escapeControls));
-  const lines = table(['rule', 'packets', 'bytes', ''], cells, bold, '<>><');
+  const lines = tableText(['rule', 'packets', 'bytes', ''], cells, bold, '<>><');
   if (hit.length > MOST_RULES) lines.push(`and ${count(hit.length - MOST_RULES, 'more rule')} that matched`);
   return lines;
 }
 
-/** Columns, each as wide as its widest cell; `align` has `<` or `>` for each. */
-function table(
+/** The table of these rows, its head painted; where there are none, it says so. */
+function tableText(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   bold: (text: string) => string,
   align: string,
 ): string[] {
   if (rows.length === 0) return ['no rule matched a packet'];
-  const widths = head.map((name, i) =>
-    rows.reduce((most, row) => Math.max(most, row[i].length), name.length),
-  );
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => (align[i] === '>' ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
-      .join('  ')
-      .trimEnd();
-  return [bold(line(head)), ...rows.map(line)];
-}
-
-/** Cut into lines at blanks, the later ones indented. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = `  ${word}`;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+  const [first, ...rest] = table([head, ...rows], align);
+  return [bold(first), ...rest];
 }
 
 function fit(text: string, width: number, colored: boolean): string {
   // What is painted is short.
-  if (text.length <= width || (colored && text.startsWith('\u001b'))) return text;
-  return `${text.slice(0, width - 1)}…`;
+  return colored && text.startsWith('\u001b') ? text : cut(text, width);
 }

@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import { partsPerMillion } from '../compare/clock.js';
 import { isDisagreement, type Comparison, type Difference } from '../compare/result.js';
 import type { Finding } from '../explain/finding.js';
+import { cut, wrap } from '../source/columns.js';
 import { escapeControls } from '../source/text.js';
 import { span } from './time.js';
 import { plural, verdictSentence } from './verdict.js';
@@ -154,26 +155,4 @@ function totals({ summary, aside, clocks }: Comparison): string[] {
     );
   }
   return lines;
-}
-
-/** Cut into lines at spaces; the first begins with `lead`, the others are indented as far. */
-function wrap(text: string, lead: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = lead;
-  for (const word of text.split(' ')) {
-    const fresh = line.length <= lead.length;
-    if (!fresh && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = ' '.repeat(lead.length) + word;
-    } else line += fresh ? word : ` ${word}`;
-    if (line.length > width) line = cut(line, width);
-  }
-  return [...lines, line];
-}
-
-function cut(text: string, width: number): string {
-  if (text.length <= width) return text;
-  const end = width - 1;
-  // Never half of a surrogate pair.
-  return `${text.slice(0, /[\ud800-\udbff]/.test(text[end - 1]) ? end - 1 : end)}…`;
 }

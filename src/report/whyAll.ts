@@ -1,4 +1,5 @@
 import type { RuleSummary } from '../explain/whyAll.js';
+import { table } from '../source/columns.js';
 import { escapeControls } from '../source/text.js';
 import { JSON_VERSION, printJson } from './json.js';
 
@@ -19,16 +20,7 @@ export function whyAllText(rows: readonly RuleSummary[]): string {
       row.rule.text,
     ]),
   ].map((row) => row.map(escapeControls));
-  const widths = [0, 1, 2, 3].map((i) => Math.min(60, Math.max(...cells.map((row) => row[i].length))));
-  return cells
-    .map((row) =>
-      row
-        .map((cell, i) =>
-          i === 1 || i === 2 ? cell.padStart(widths[i]) : i < 4 ? cell.padEnd(widths[i]) : cell,
-        )
-        .join('  ')
-        .trimEnd(),
-    )
+  return table(cells, '<>><<', 60)
     .map((line) => `${line}\n`)
     .join('');
 }

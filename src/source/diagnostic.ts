@@ -1,3 +1,4 @@
+import { columnsOf } from './columns.js';
 import { escapeControls, type Position } from './text.js';
 
 export type Severity = 'error' | 'warning' | 'note';
@@ -55,8 +56,9 @@ export function formatDiagnostic(d: Diagnostic): string {
     );
     const lead = from > 0 ? '…' : '';
     lines.push(`    ${lead}${before}${rest}`);
-    const carets = Math.max(1, Math.min(marked.length, SHOWN - before.length));
-    lines.push(`    ${' '.repeat(lead.length + before.length)}^${'~'.repeat(carets - 1)}`);
+    const indent = columnsOf(lead + before);
+    const carets = Math.max(1, Math.min(columnsOf(marked), SHOWN - indent));
+    lines.push(`    ${' '.repeat(indent)}^${'~'.repeat(carets - 1)}`);
   }
   if (d.advice) lines.push(`    ${escapeControls(d.advice)}`);
   return lines.join('\n');

@@ -46,7 +46,9 @@ describe('the examples of help', () => {
       .filter((line) => !line.includes('--run'));
     expect(examples.length).toBeGreaterThan(0);
     for (const example of examples) {
-      const command = example.replace(/ > \S+$/, '').replace(/--out (\S+)/, `--out ${temporary.dir}/$1`);
+      const command = example
+        .replace(/ > \S+$/, '')
+        .replace(/--(out|annotate) (\S+)/, `--$1 ${temporary.dir}/$2`);
       const ran = await run(command);
       expect(ran.status, example).toBe(0);
       expect(ran.stdout, example).not.toBe('');

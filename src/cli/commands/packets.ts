@@ -1,6 +1,7 @@
 import { PACKET_COLUMNS, packetRow, type PacketRow } from '../../capture/list.js';
 import { readHost } from '../../host/snapshot.js';
 import type { Column } from '../../report/csv.js';
+import { padEnd, padStart } from '../../source/columns.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import { escapeControls } from '../../source/text.js';
 import { readCaptures } from '../inputs.js';
@@ -43,7 +44,7 @@ export async function packets(
   const line = (cell: (name: keyof PacketRow) => string): string =>
     `${PACKET_COLUMNS.map((name) => {
       const text = cell(name);
-      return RIGHT.has(name) ? text.padStart(WIDTHS[name]) : text.padEnd(WIDTHS[name]);
+      return RIGHT.has(name) ? padStart(text, WIDTHS[name]) : padEnd(text, WIDTHS[name]);
     })
       .join(' ')
       .trimEnd()}\n`;
