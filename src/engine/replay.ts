@@ -177,6 +177,7 @@ export class Replay {
         this.step(ahead.shift() as Arrival);
     }
     for (const arrival of ahead) this.step(arrival);
+    if (this.counts.frames > 0) this.unseen.tellOfCounting();
   }
 
   private isPort(device: Device): boolean {
@@ -200,17 +201,16 @@ export class Replay {
       packet.physIn = device;
       this.bridges.learn(device, packet);
     } else if (filtersBridge && this.bridgesWithPorts.has(device)) return this.copy();
-    else {
-      packet.in = device;
-      if (filtersBridge && device.isBridge) this.unseen.beforeBridge(packet);
-    }
+    else packet.in = device;
+    const onBridge = filtersBridge && device.isBridge;
+    const doubt = onBridge ? this.unseen.beforeBridge(packet) : null;
     if (packet.version === 6 && !this.options.host.acceptsIpv6(packet.in)) return this.copy();
     if (this.options.admits?.(packet, 'received') === false) return;
-    if (this.unseen.isAnswerToUnknown(packet, filtersBridge && device.isBridge))
-      return this.undecided(packet, ANSWER_TO_UNKNOWN);
+    if (this.unseen.isAnswerToUnknown(packet, onBridge)) return this.undecided(packet, ANSWER_TO_UNKNOWN);
     this.counts.received++;
     const passage = new Passage(packet);
-    if (filtersBridge && device.isBridge) this.throughPort(passage, device);
+    passage.doubt = doubt;
+    if (onBridge) this.throughPort(passage, device);
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.receive(passage);
   }

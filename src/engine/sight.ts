@@ -46,8 +46,14 @@ export class Sight {
   /** Whether a packet that crossed the device is in the capture, there or at a port of its bridge. */
   has(device: Device): boolean {
     if (this.everything || this.seen.has(device.name)) return true;
-    for (const { master } of this.seen.values()) if (master?.name === device.name) return true;
+    if (this.hasPort(device.name)) return true;
     return device.master !== null && this.seen.has(device.master.name);
+  }
+
+  /** Whether a port of the bridge was captured. */
+  hasPort(bridge: string): boolean {
+    for (const { master } of this.seen.values()) if (master?.name === bridge) return true;
+    return false;
   }
 
   /** A packet of the capture was not run. */
@@ -69,12 +75,12 @@ export class Sight {
     if (!record || (this.everything && this.leftOut.size === 0)) return null;
     const { out = '', physIn = '' } = record;
     const name = record.in || out;
-    const lacks = (device: string): boolean => {
-      const known = this.seen.get(device);
-      return known === undefined && ![...this.seen.values()].some((d) => d.master?.name === device);
-    };
+    const lacks = (device: string): boolean => !this.seen.has(device) && !this.hasPort(device);
     if (!this.everything && this.seen.size > 0 && name !== '' && lacks(name) && lacks(physIn || name))
       return `${name} was not captured`;
+    // br_netfilter runs PREROUTING at the port: the bridge shows only what came through it.
+    if (!this.everything && physIn !== '' && lacks(physIn) && !this.hasPort(record.in))
+      return `${physIn} was not captured, and ${record.in} shows only what PREROUTING let through`;
     if (this.leftOut.size === 0) return null;
     const of = fields(record);
     const key = keyOf(Number(of.get('LEN')), Number(of.get('ID') ?? of.get('FLOWLBL')));

@@ -49,11 +49,15 @@ export class UnseenArrivals {
   /** Connections whose answers get another destination in PREROUTING, by how those look behind it. */
   private readonly translated = new Map<string, ConnectionEntry>();
 
+  private readonly translatesDestinations: boolean;
+
   constructor(
     private readonly host: Host,
     private readonly kernel: Kernel,
     private readonly sight: Sight,
-  ) {}
+  ) {
+    this.translatesDestinations = translates(kernel.program, DESTINATIONS);
+  }
 
   originOf(packet: Packet, device: Device): Origin {
     if (this.sight.isWhole || isGroup(packet)) return HOST;
@@ -108,15 +112,42 @@ export class UnseenArrivals {
   /**
    * A packet as it came in, by its copy on a bridge: where br_netfilter runs PREROUTING at the port, that copy is
    * addressed to whom the host passes it on to.
+   * @returns why it may be otherwise; null: it is not
    */
-  beforeBridge(packet: Packet): void {
-    if (this.translated.size === 0) return;
+  beforeBridge(packet: Packet): string | null {
     const tuple = tupleOf(packet);
-    if (!tuple) return;
+    if (!tuple || this.kernel.tracker.find(tuple, DEFAULT_ZONE, packet.time)) return null;
     const answered = new Tuple();
-    if (!invertTuple(answered, tuple)) return;
+    if (!invertTuple(answered, tuple)) return null;
     const entry = this.translated.get(keyAcross(tuple, answered));
-    if (entry && !this.kernel.tracker.find(tuple, DEFAULT_ZONE, packet.time)) undo(packet, entry.reply);
+    if (entry) undo(packet, entry.reply);
+    else if (this.translatesDestinations)
+      return `it was seen on ${packet.in?.name ?? 'a bridge'} alone, where PREROUTING may have changed its destination`;
+    return null;
+  }
+
+  /** Says which rules went without packets that they would have counted: what they did may differ from the host's. */
+  tellOfCounting(): void {
+    if (this.sight.isWhole) return;
+    const names = new Set<string>();
+    for (const { rules } of this.kernel.program.chains)
+      for (const { steps } of rules)
+        for (const step of steps) {
+          if (step.kind === StepKind.match && COUNTING.has(step.definition.name))
+            names.add(step.definition.name);
+          else if (step.kind === StepKind.statement && COUNTING.has(step.statement.statement.kind))
+            names.add(step.statement.statement.kind);
+        }
+    if (names.size === 0) return;
+    const lacking = this.host.links
+      .filter(({ up, device }) => up && !device.isLoopback && !this.sight.has(device))
+      .map(({ device }) => device.name);
+    if (lacking.length > 0)
+      this.host.assumptions.record(
+        'counting rules',
+        `${lacking.slice(0, 3).join(', ')}${lacking.length > 3 ? ' and others were' : ' was'} not captured: rules that count or remember packets (${[...names].join(', ')}) went without those.`,
+        true,
+      );
   }
 
   /** The host's addresses, those of the interface that a packet came in by first. */
@@ -191,14 +222,19 @@ export function undo(packet: Packet, tuple: Tuple): void {
 }
 
 const TRANSLATING: ReadonlySet<string> = new Set(['SNAT', 'MASQUERADE', 'NETMAP', 'DNAT', 'REDIRECT']);
+/** Matches of iptables and statements of nft whose answer hangs on the packets before. */
+const COUNTING: ReadonlySet<string> = new Set([
+  ...['limit', 'hashlimit', 'connlimit', 'connbytes', 'quota', 'recent', 'statistic', 'setUpdate'],
+]);
+const DESTINATIONS: ReadonlySet<string> = new Set(['NETMAP', 'DNAT', 'REDIRECT']);
 
-/** Whether any rule gives packets another address. */
-function translates({ chains }: Program): boolean {
+/** Whether any rule gives packets another address by one of these targets. */
+function translates({ chains }: Program, targets = TRANSLATING): boolean {
   return chains.some((chain) =>
     chain.rules.some((rule) =>
       rule.steps.some((step) =>
         'definition' in step
-          ? TRANSLATING.has(step.definition.name)
+          ? targets.has(step.definition.name)
           : step.kind === StepKind.statement && step.statement.statement.kind === 'nat',
       ),
     ),
