@@ -39,6 +39,14 @@ export interface CompareOptions extends ReplayOptions {
   readonly search: number;
 }
 
+export interface LabOptions extends ReplayOptions {
+  /** So many times the capture's own pace. */
+  readonly speed: number;
+  readonly most?: number;
+  /** Seconds that may be spent on looking for causes. */
+  readonly search: number;
+}
+
 export interface WhyOptions extends TerminalOptions, HostOptions, CaptureOptions {
   readonly format: 'text' | 'json';
   readonly seed?: number;

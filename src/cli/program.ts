@@ -192,7 +192,22 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     .option('--seed <n>', 'seeds the choices that nothing tells', wholeNumber, 1);
   act(live, async () => (await import('./commands/live.js')).live);
 
-  later(program, 'lab', "the same on this machine's own kernel (in a later version)", 'Use replay.');
+  const lab = add(
+    'lab',
+    "give the same to this machine's own kernel, and hold the simulation against it (root)",
+    [
+      `lab ${DEMO_CAPTURE} --host ${DEMO_HOST}`,
+      `lab ${DEMO_CAPTURE} --host ${DEMO_HOST} --speed 10 --format json`,
+      `lab ${DEMO_CAPTURE} --rules ${DEMO_HOST}/iptables-save.txt --addr 198.51.100.2/24@eth0 --out report`,
+    ],
+  );
+  withHost(lab.addArgument(captures()))
+    .option('--speed <n>', "so many times the capture's own pace", factor, 1)
+    .option('--most <n>', 'differences that the text shows', wholeNumber, 12)
+    .option('--search <seconds>', 'time to look for what explains differences; 0: do not', wholeNumber, 6);
+  withReplay(lab);
+  act(lab, async () => (await import('./commands/lab.js')).lab);
+
   const completion = add('completion', 'print what makes a shell complete the command line', [
     'completion bash > nfreplay.bash',
   ]);
@@ -216,18 +231,6 @@ function captures(): Argument {
     '[capture...]',
     'pcap or pcapng, plain, gzip or zstd; several are merged by time; - is standard input',
   );
-}
-
-/** A command that the contract has and this version does not. */
-function later(program: Command, name: string, description: string, advice: string): void {
-  program
-    .command(name)
-    .description(description)
-    .argument('[anything...]')
-    .allowUnknownOption()
-    .action(() => {
-      throw new Unusable(`${name} comes with a later version of nfreplay`, advice);
-    });
 }
 
 function withTerminal(command: Command): Command {
@@ -293,6 +296,13 @@ function formatOption(formats: readonly string[] = FORMATS): Option {
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
+}
+
+function factor(text: string): number {
+  const value = Number(text);
+  if (!/^\d{0,6}(\.\d{1,6})?$/.test(text) || !(value > 0))
+    throw new Unusable(`not a number above 0: ${text}`);
+  return value;
 }
 
 function wholeNumber(text: string): number {

@@ -1,12 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCaptures } from '../capture/open.js';
-import { conntrackText, saveText } from '../engine/state.js';
+import { conntrackText, nftText, saveText } from '../engine/state.js';
 import type { PredictedLine } from '../engine/events.js';
-import type { Packet } from '../packet/packet.js';
 import { parseConntrack, printConntrack } from '../host/conntrackText.js';
 import { loadGiven } from '../given.js';
-import { runReplay } from '../run.js';
+import { type ReplayResult, runReplay } from '../run.js';
 import { Diagnostics, formatDiagnostic } from '../source/diagnostic.js';
 
 /** What differs between the simulated host and the real one; empty lists where they agree. `-` is the kernel, `+` the simulation. */
@@ -29,35 +28,69 @@ export function agreementText(agreement: Agreement): string {
     .join('\n');
 }
 
-/** Replays a recording and holds the simulated host against what was recorded. */
-export async function compareRecording(directory: string): Promise<Agreement> {
+/**
+ * Replays a recording and holds the simulated host against what was recorded.
+ * @param knowsNeighbours so that no packet waits for its neighbour's address, and all that were to leave did
+ */
+export async function compareRecording(directory: string, knowsNeighbours = false): Promise<Agreement> {
   const diagnostics = new Diagnostics();
   const given = loadGiven({ hostDir: join(directory, 'host') }, diagnostics);
   const errors = diagnostics.list.filter((d) => d.severity === 'error').map(formatDiagnostic);
   const source = openCaptures([join(directory, 'any.pcap')]);
   await source.open();
-  const sent: Packet[] = [];
-  const { lines, replay } = await runReplay(source, given, {
-    sinks: { sent: (passage) => void sent.push(passage.packet) },
-  });
-  const text = (name: string): string =>
-    existsSync(join(directory, name)) ? readFileSync(join(directory, name), 'utf8') : '';
-  const taken = Number(text('after/time.txt')) * 1e9 - Number(source.epoch);
-  const real = listing(text('after/conntrack.txt'));
-  const simulated = listing(conntrackText(replay.kernel.tracker, taken));
+  let sent = 0;
+  const result = await runReplay(source, given, { sinks: { sent: () => sent++ } });
   return {
-    log: [...errors, ...compareLog(text('kernel.log'), lines)],
-    counters: difference(
-      withoutComments(text('after/iptables-save.txt')),
-      withoutComments(saveText(replay.kernel.program, 4)),
+    log: [...errors, ...compareLog(read(directory, 'kernel.log'), result.lines)],
+    ...compareState(directory, result, source.epoch, knowsNeighbours ? sent : 0),
+  };
+}
+
+/** The simulated host, as it is after a recording's capture, against the recorded one; not its log. */
+function compareState(
+  directory: string,
+  { replay }: ReplayResult,
+  epoch: bigint,
+  sent: number,
+): Omit<Agreement, 'log'> {
+  const taken = Number(read(directory, 'after/time.txt')) * 1e9 - Number(epoch);
+  const real = listing(read(directory, 'after/conntrack.txt'));
+  const simulated = listing(conntrackText(replay.kernel.tracker, taken));
+  const { program } = replay.kernel;
+  const counters = ([4, 6] as const).flatMap((version) =>
+    difference(
+      withoutComments(read(directory, `after/${version === 4 ? 'iptables' : 'ip6tables'}-save.txt`)),
+      withoutComments(saveText(program, version)),
     ),
+  );
+  const nft = program.running.size > 0 ? nftText(program, taken) : '';
+  return {
+    counters: [...counters, ...difference(listed(read(directory, 'after/nft-ruleset.nft')), listed(nft))],
     conntrack: difference([...real.keys()].sort(), [...simulated.keys()].sort()),
     timeouts: compareTimeouts(real, simulated),
-    egress:
-      replay.counts.unexplained > 0
-        ? [`${replay.counts.unexplained} captured frames were not predicted`]
-        : [],
+    egress: [
+      ...some('-', replay.counts.unexplained, 'captured leaving that was not predicted'),
+      ...some('+', sent - replay.counts.accounted, 'predicted to leave that was not captured'),
+    ],
   };
+}
+
+function some(sign: string, n: number, what: string): string[] {
+  return n > 0 ? [`${sign}${n} ${n === 1 ? 'packet' : 'packets'} ${what}`] : [];
+}
+
+/** '' where there is no such file. */
+function read(directory: string, name: string): string {
+  const path = join(directory, name);
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+/** A listing of nft without what runs on between two looks at it. */
+function listed(text: string): string[] {
+  return text
+    .split('\n')
+    .map((l) => l.replace(/ expires [0-9a-z]+/g, '').trimEnd())
+    .filter((l) => l !== '');
 }
 
 /** What the host made and no capture saw has no known identification. */

@@ -9,9 +9,12 @@ interface CapModule {
   };
 }
 
+/** Least time between two frames, ms, also where the machine was too slow for their pace. */
+const LEAST = 0.5;
+
 /**
  * The program that sends frames, run inside the peers' namespace: `inject.js HOST_NAMESPACE DEVICE…`. Standard input
- * holds frames one after the other: device (1 byte), wait before it (4 bytes, µs), length (2 bytes), the bytes.
+ * holds frames one after the other: device (2 bytes), wait before it (4 bytes, µs), length (2 bytes), the bytes.
  */
 function main(): void {
   const [hostNamespace, ...devices] = process.argv.slice(2);
@@ -26,18 +29,23 @@ function main(): void {
     return end;
   });
   const pause = new Int32Array(new SharedArrayBuffer(4));
+  const sleep = (ms: number): void => void (ms > 0 && Atomics.wait(pause, 0, 0, ms));
+  let due = performance.now();
+  let last = due;
   let pending = Buffer.alloc(0);
-  process.stdout.write('ready\n');
+  process.stderr.write('ready\n');
   process.stdin.on('data', (chunk: Buffer) => {
     pending = Buffer.concat([pending, chunk]);
     let at = 0;
-    while (pending.length - at >= 7) {
-      const length = pending.readUInt16BE(at + 5);
-      if (pending.length - at - 7 < length) break;
-      Atomics.wait(pause, 0, 0, pending.readUInt32BE(at + 1) / 1000);
+    while (pending.length - at >= 8) {
+      const length = pending.readUInt16BE(at + 6);
+      if (pending.length - at - 8 < length) break;
+      due += pending.readUInt32BE(at + 2) / 1000;
+      sleep(Math.max(due, last + LEAST) - performance.now());
       // The binding sends from the buffer's start, so a view of a larger one is copied out first.
-      ends[pending[at]].send(Buffer.from(pending.subarray(at + 7, at + 7 + length)), length);
-      at += 7 + length;
+      ends[pending.readUInt16BE(at)].send(Buffer.from(pending.subarray(at + 8, at + 8 + length)), length);
+      last = performance.now();
+      at += 8 + length;
     }
     pending = pending.subarray(at);
   });

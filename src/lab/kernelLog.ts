@@ -1,5 +1,5 @@
-import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
-import { LabError, start, until } from './children.js';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { ended, LabError, start, until } from './children.js';
 
 /** A record of /dev/kmsg. */
 export interface KernelMessage {
@@ -16,7 +16,7 @@ export interface KernelLog {
 }
 
 export function followKernelLog(): KernelLog {
-  const file = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
+  const file = openKmsg();
   const record = Buffer.alloc(8192);
   const read = (overrunMatters: boolean): KernelMessage[] => {
     const messages: KernelMessage[] = [];
@@ -45,29 +45,57 @@ export function followKernelLog(): KernelLog {
   return { read: () => read(true), close: () => closeSync(file) };
 }
 
+function openKmsg(): number {
+  try {
+    return openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw new LabError(`the kernel's log cannot be read: ${(error as Error).message}`);
+  }
+}
+
 const LOCK_FILE = '/tmp/lab.lock';
 const ALL_NAMESPACES = '/proc/sys/net/netfilter/nf_log_all_netns';
 
+/** Outlives us by a moment: puts the setting back when its standard input ends, by whatever cause. */
+const GUARD = `trap '' INT TERM HUP
+before=$(cat ${ALL_NAMESPACES}) || exit 1
+[ "$before" != 0 ] || echo 1 > ${ALL_NAMESPACES} || exit 1
+echo locked; cat > /dev/null
+[ "$before" != 0 ] || echo 0 > ${ALL_NAMESPACES}`;
+
 /**
  * Runs with the kernel log to itself, as far as others hold the same lock, and with namespaces allowed to write to it;
- * the lock goes when this process does.
+ * the lock and the permission go when this process does.
  * @param wanted false: runs without it, with null for a log
+ * @throws LabError where this machine does not allow it
  */
 export async function withKernelLog<Result>(
   wanted: boolean,
   run: (log: KernelLog | null) => Promise<Result>,
 ): Promise<Result> {
   if (!wanted) return run(null);
-  const lock = start('flock', LOCK_FILE, 'sh', '-c', 'echo locked; exec cat');
-  await until(lock, lock.stdout, 'locked');
-  const before = readFileSync(ALL_NAMESPACES, 'utf8');
-  if (before.trim() === '0') writeFileSync(ALL_NAMESPACES, '1');
-  const log = followKernelLog();
+  const guard = start('setsid', 'flock', LOCK_FILE, 'sh', '-c', GUARD);
+  let said = '';
+  guard.stderr.on('data', (words: Buffer) => (said += words.toString()));
+  await until(guard, guard.stdout, 'locked').catch(() => {
+    throw new LabError(
+      `namespaces cannot be let write to the kernel's log (${ALL_NAMESPACES}): ${reason(said)}`,
+    );
+  });
   try {
-    return await run(log);
+    const log = followKernelLog();
+    try {
+      return await run(log);
+    } finally {
+      log.close();
+    }
   } finally {
-    log.close();
-    if (before.trim() === '0') writeFileSync(ALL_NAMESPACES, before);
-    lock.stdin.end();
+    guard.stdin.end();
+    await ended(guard);
   }
+}
+
+/** What the shell complained of, without its own name and the file's. */
+function reason(said: string): string {
+  return said.trim().split('\n')[0].split(': ').pop() || 'it is not there';
 }

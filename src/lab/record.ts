@@ -2,84 +2,92 @@ import { mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseMac } from '../address/mac.js';
-import { type Child, ended, shell, start, until } from './children.js';
+import { type MacAddress, parseMac } from '../address/mac.js';
+import { type Child, ended, LabError, shell, startInside, until } from './children.js';
 import { ethernetFrame } from './craft.js';
 import { withKernelLog, type KernelMessage } from './kernelLog.js';
-import { buildLab, type Lab, type LabHost } from './namespaces.js';
+import { buildLab, type LabHost, peerEnd, wiredTo } from './namespaces.js';
 
 /** A packet that a peer sends to the host under test. */
 export interface LabPacket {
-  /** Wait before it, µs. */
+  /** Time since the one before it, µs; 700 at least, so that each is done with before the next comes. */
   readonly wait: number;
-  /** The host's interface that it comes in by. */
+  /** The host's interface that it comes in by; a bridge's first port where it is a bridge. */
   readonly interface: string;
   /** From the IP header on. */
   readonly bytes: Uint8Array;
-  /** Where it is not sent to the host's own MAC: `ff:ff:ff:ff:ff:ff`. */
-  readonly to?: string;
+  /** Where it is not sent to the host's own MAC. */
+  readonly to?: MacAddress;
+  /** Where it is not the peer's own. */
+  readonly from?: MacAddress;
 }
 
 /** The same inputs for the real kernel and for the simulated one. */
 export interface LabRun {
   readonly host: LabHost;
   readonly packets: readonly LabPacket[];
-  /** LOG lines that are ours begin so, or are TRACE lines; null: no rule logs, so the kernel's log is left alone. */
-  readonly logPrefix: string | null;
+  /** Whether a line of the kernel's log is of this run; null: no rule logs, so the kernel's log is left alone. */
+  readonly isOurs: ((line: string) => boolean) | null;
   /** Takes time for timers to fire and listeners to be told, ms. */
   readonly settle?: number;
 }
 
-/** Least time between two frames, µs: each is done with before the next comes. */
-const SPACING = 700;
+/** Least time between two frames, µs. */
+export const SPACING = 700;
+
+/** What is told of a run while it goes on. */
+export interface RunVoice {
+  /** The host is built; what `ip` and the kernel refused of it. */
+  built?(refused: readonly string[]): void;
+}
 
 /**
  * Gives a run to this machine's own kernel and writes what it did to `out`: `host/`, `any.pcap`, `kernel.log`,
  * `conntrack-events.txt`, `clock.json`, `after/`. @throws LabError where the lab itself fails
  */
-export async function record(run: LabRun, out: string): Promise<void> {
+export async function record(run: LabRun, out: string, voice: RunVoice = {}): Promise<void> {
   mkdirSync(join(out, 'host'), { recursive: true });
   mkdirSync(join(out, 'after'), { recursive: true });
   const lab = await buildLab(run.host);
   const children: Child[] = [];
+  const inside = async (...args: Parameters<typeof startInside>) => {
+    const inmate = await startInside(...args);
+    children.push(inmate.child);
+    return inmate;
+  };
   try {
+    voice.built?.(lab.refused);
     shell(SNAPSHOT, lab.host, join(out, 'host'));
-    await withKernelLog(run.logPrefix !== null, async (log) => {
-      const capture = start('ip', ...inside(lab.host), 'tcpdump', '-i', 'any', '-n', '-U', '--immediate-mode', '-B', '32768', '-s', '4096', '--time-stamp-precision=nano', '-w', join(out, 'any.pcap'), 'not arp'); // prettier-ignore
-      const events = start('ip', ...inside(lab.host), 'sh', '-c', `exec stdbuf -oL conntrack -E -o timestamp > ${join(out, 'conntrack-events.txt')}`); // prettier-ignore
-      const injector = start('ip', ...inside(lab.peer), process.execPath, injectorPath(), readlinkSync('/proc/self/ns/net'), ...run.host.interfaces.map((_, n) => `p${n}`)); // prettier-ignore
-      children.push(capture, events, injector);
+    await withKernelLog(run.isOurs !== null, async (log) => {
+      const { devices, frames } = framesOf(run);
+      const capture = await inside(lab.host, 'tcpdump', '-i', 'any', '-n', '-U', '-Z', 'root', '--immediate-mode', '-B', '32768', '-s', '0', '--time-stamp-precision=nano', '-w', join(out, 'any.pcap'), 'not arp'); // prettier-ignore
+      const events = await inside(lab.host, 'sh', '-c', 'exec stdbuf -oL conntrack -E -o timestamp > "$1"', 'sh', join(out, 'conntrack-events.txt')); // prettier-ignore
+      const injector = await inside(lab.peer, process.execPath, injectorPath(), readlinkSync('/proc/self/ns/net'), ...devices); // prettier-ignore
       await Promise.all([
-        until(capture, capture.stderr, 'listening'),
-        until(injector, injector.stdout, 'ready'),
+        until(capture.child, capture.child.stderr, 'listening'),
+        until(injector.child, injector.child.stderr, 'ready'),
       ]);
       const messages: KernelMessage[] = [];
       const read = (): void => void messages.push(...(log?.read() ?? []));
       const reading = setInterval(read, 20);
-      injector.stdin.end(framesOf(run));
-      await ended(injector);
+      injector.child.stdin.end(frames);
+      const status = await ended(injector.child);
       await delay(run.settle ?? 100);
       clearInterval(reading);
+      if (status !== 0) throw new LabError(`the frames were not sent: status ${status}`);
       read();
       shell(AFTER, lab.host, join(out, 'after'));
-      capture.kill('SIGINT');
-      events.kill('SIGKILL');
-      await Promise.all([ended(capture), ended(events)]);
-      const ours = messages.filter(
-        (m) => m.text.startsWith(run.logPrefix ?? '') || m.text.startsWith('TRACE: '),
-      );
+      capture.interrupt();
+      events.interrupt();
+      await Promise.all([ended(capture.child), ended(events.child)]);
+      const ours = messages.filter((m) => run.isOurs?.(m.text));
       writeFileSync(join(out, 'kernel.log'), ours.map(dmesgLine).join(''));
     });
     writeFileSync(join(out, 'clock.json'), JSON.stringify({ boot_epoch_s: bootTime() }));
-    writeFileSync(join(out, 'setup.sh'), run.host.setup);
   } finally {
     for (const child of children) child.kill('SIGKILL');
     await lab.close();
   }
-}
-
-function inside(namespace: string): string[] {
-  return ['netns', 'exec', namespace];
 }
 
 /** Beside this file once it is built; the tests run from the sources and use the built one. */
@@ -87,20 +95,30 @@ function injectorPath(): string {
   return fileURLToPath(new URL('inject.js', import.meta.url)).replace(/\/src\/lab\//, '/dist/lab/');
 }
 
-function framesOf({ host, packets }: LabRun): Buffer {
-  const parts = packets.map((packet) => {
-    const index = host.interfaces.findIndex((i) => i.name === packet.interface);
-    const { mac, peerMac } = host.interfaces[index];
-    const to = parseMac(packet.to ?? mac) as Uint8Array;
-    const frame = ethernetFrame(to, parseMac(peerMac) as Uint8Array, packet.bytes);
-    const head = Buffer.alloc(7);
-    head[0] = index;
-    head.writeUInt32BE(packet.wait + SPACING, 1);
-    head.writeUInt16BE(frame.length, 5);
-    return Buffer.concat([head, frame]);
-  });
-  return Buffer.concat(parts);
+/** What the injector is told: the peer's devices, and the frames in the order of their sending. */
+function framesOf({ host, packets }: LabRun): { devices: string[]; frames: Buffer } {
+  const devices: string[] = [];
+  const parts: Buffer[] = [];
+  for (const packet of packets) {
+    const wire = wiredTo(host, packet.interface);
+    const mac = host.interfaces.find((i) => i.name === packet.interface)?.mac;
+    if (!wire || !mac) throw new LabError(`nothing can be sent to ${packet.interface}`);
+    const end = peerEnd(host, wire);
+    if (!devices.includes(end)) devices.push(end);
+    const from = packet.from ?? parseMac(wire.peerMac ?? PEER);
+    const to = packet.to ?? parseMac(mac);
+    const frame = ethernetFrame(to as MacAddress, from as MacAddress, packet.bytes);
+    const head = Buffer.alloc(8);
+    head.writeUInt16BE(devices.indexOf(end));
+    head.writeUInt32BE(Math.min(0xffffffff, Math.max(SPACING, packet.wait)), 2);
+    head.writeUInt16BE(frame.length, 6);
+    parts.push(head, Buffer.from(frame));
+  }
+  return { devices, frames: Buffer.concat(parts) };
 }
+
+/** A peer's address where nothing tells it. */
+export const PEER = '02:00:5e:00:00:01';
 
 function dmesgLine({ time, text }: KernelMessage): string {
   const seconds = String(Math.floor(time / 1e6)).padStart(5);
@@ -115,12 +133,13 @@ function bootTime(): number {
 /** The directory is read from standard input. What is written is what `nfreplay collect` gathers. */
 const SAVES = `iptables-legacy-save -c > iptables-save.txt
 ip6tables-legacy-save -c > ip6tables-save.txt
+nft list ruleset > nft-ruleset.nft 2>/dev/null && [ -s nft-ruleset.nft ] || rm -f nft-ruleset.nft
 ipset save > ipset-save.txt 2>/dev/null
 conntrack -L -o extended > conntrack.txt 2>/dev/null
 `;
 const SNAPSHOT = `cd "$(cat)"
 ${SAVES}
-ip -j addr > ip-addr.json; ip -j -d link > ip-link.json; ip -j rule > ip-rule.json; ip -j neigh > ip-neigh.json
+ip -j addr > ip-addr.json; ip -j -d link > ip-link.json; ip -j rule > ip-rule.json; ip -6 -j rule > ip-6-rule.json; ip -j neigh > ip-neigh.json; ip -j maddr > ip-maddr.json
 ip -j route show table all > ip-route.json; ip -6 -j route show table all > ip-6-route.json
 ss -Hlntup > ss-listen.txt
 sysctl -a 2>/dev/null | grep -E '^net\\.(ipv4|ipv6|netfilter|bridge)\\.' | grep -vE 'neigh|tcp_.*mem|udp_mem' > sysctl.txt
@@ -129,5 +148,3 @@ const AFTER = `cd "$(cat)"
 conntrack -L -o extended > conntrack.txt 2>/dev/null
 date +%s.%N > time.txt
 ${SAVES.replace(/^conntrack.*$/m, '')}true`;
-
-export type { Lab };

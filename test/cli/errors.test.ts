@@ -49,7 +49,8 @@ const COMMANDS: readonly (readonly [title: string, command: string])[] = [
   ['an address that is none', `replay ${CAPTURE} --rules ${HOST}/iptables-save.txt --addr 192.0.2.1`],
   ['a seed that is no number', `replay ${CAPTURE} --host ${HOST} --seed x`],
   ['an interface for no capture', `replay ${CAPTURE} --host ${HOST} -i other.pcap=eth0`],
-  ['a command to come', `lab ${CAPTURE} --host ${HOST}`],
+  ['a speed of nothing', `lab ${CAPTURE} --host ${HOST} --speed 0`],
+  ['a lab without a host', `lab ${CAPTURE}`],
   // Files that are not there.
   ['a capture that is not there', `replay TMP/missing.pcap --host ${HOST}`],
   ['one of two captures that is not there', `replay ${CAPTURE} TMP/missing.pcap --host ${HOST}`],

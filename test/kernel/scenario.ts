@@ -4,7 +4,7 @@ import * as others from './otherConversations.js';
 import { makeRules, restoreText, type RuleLine, type Translation } from './rules.js';
 import { Random } from './random.js';
 import { TcpConversation } from './tcpConversation.js';
-import { INTERFACES, OWN, PEERS, POLICY, ROUTES, type Side, SIDES, SYSCTLS } from './topology.js';
+import { INTERFACES, NEIGHBOURS, OWN, PEERS, POLICY, ROUTES, type Side, SIDES, SYSCTLS } from './topology.js';
 
 /** What a seed stands for. */
 export interface Scenario {
@@ -34,22 +34,19 @@ export function makeScenario(seed: number, level: number): Scenario {
 
 /** The run that gives a scenario to the kernel. */
 export function runOf(scenario: Scenario): LabRun {
+  const tag = `${scenario.name.replace('-', '.')}:`;
   return {
     host: {
       interfaces: INTERFACES,
+      neighbours: NEIGHBOURS,
       routes: ROUTES,
       rules: POLICY,
-      sysctls: SYSCTLS,
-      // Conntrack's own sysctls are there once the module is; rules may be what loads it.
-      setup: `iptables-legacy-restore <<'X'\n${restoreText(scenario.rules, scenario.policies)}X\n${Object.entries(
-        scenario.sysctls,
-      )
-        .map(([name, value]) => `sysctl -qw ${name}=${value}\n`)
-        .join('')}`,
+      sysctls: { ...SYSCTLS, ...scenario.sysctls },
+      setups: [{ command: 'iptables-legacy-restore', input: restoreText(scenario.rules, scenario.policies) }],
     },
     packets: scenario.packets,
-    logPrefix: scenario.rules.some((r) => r.text.includes('-j LOG') || r.text.includes('-j TRACE'))
-      ? `${scenario.name.replace('-', '.')}:`
+    isOurs: scenario.rules.some((r) => r.text.includes('-j LOG') || r.text.includes('-j TRACE'))
+      ? (line) => line.startsWith(tag) || line.startsWith('TRACE: ')
       : null,
   };
 }

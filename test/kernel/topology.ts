@@ -7,31 +7,37 @@ export const INTERFACES: LabHost['interfaces'] = [
     mac: '02:00:00:00:01:01',
     addresses: ['198.51.100.2/24', '198.51.100.3/24'],
     peerMac: '02:00:00:00:01:02',
-    neighbours: ['198.51.100.1', '198.51.100.9', '198.51.100.10'],
   },
   {
     name: 'eth1',
     mac: '02:00:00:00:02:01',
     addresses: ['192.168.1.1/24'],
     peerMac: '02:00:00:00:02:02',
-    neighbours: ['192.168.1.10', '192.168.1.11', '192.168.1.12', '192.168.1.254'],
   },
   {
     name: 'docker0',
     mac: '02:00:00:00:03:01',
+    kind: 'bridge',
     addresses: ['172.17.0.1/16'],
-    peerMac: '02:00:00:00:03:02',
-    neighbours: ['172.17.0.2', '172.17.0.3', '172.17.0.4'],
-    port: 'vethc0',
   },
+  { name: 'vethc0', master: 'docker0', addresses: [], peerMac: '02:00:00:00:03:02' },
 ];
+
+const NEIGHBOURS_OF = {
+  eth0: ['198.51.100.1', '198.51.100.9', '198.51.100.10'],
+  eth1: ['192.168.1.10', '192.168.1.11', '192.168.1.12', '192.168.1.254'],
+  docker0: ['172.17.0.2', '172.17.0.3', '172.17.0.4'],
+};
+export const NEIGHBOURS: LabHost['neighbours'] = Object.entries(NEIGHBOURS_OF).flatMap(([name, list], n) =>
+  list.map((address) => ({ interface: name, address, mac: `02:00:00:00:0${n + 1}:02` })),
+);
 
 export const ROUTES = [
   'default via 198.51.100.1',
   '10.9.0.0/16 via 192.168.1.254',
   'default via 192.168.1.254 table 100',
 ];
-export const POLICY = ['fwmark 0x64 table 100 pref 1000'];
+export const POLICY = ['add fwmark 0x64 table 100 pref 1000'];
 
 /** Who is behind an interface. */
 export const PEERS = {

@@ -1,7 +1,7 @@
 import type { Comparison } from '../../compare/result.js';
 import { agrees } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
-import { comparisonJson, comparisonNdjson } from '../../report/json.js';
+import { comparisonJson, comparisonNdjson, printJson } from '../../report/json.js';
 import { comparisonContents } from '../../report/html/contents.js';
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText } from '../../report/text.js';
@@ -11,7 +11,7 @@ import type { IpSets } from '../../rules/sets/set.js';
 import { causes, compareWithLog, keepSets, readLogs } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { ObservedEntry } from '../../observed/entry.js';
-import { logSource, readInputs } from '../inputs.js';
+import { type Inputs, logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
 import { aboutInputs, printReport } from '../output.js';
@@ -30,6 +30,38 @@ export async function compare(
   if (log.includes('-') && paths.includes('-')) throw new Unusable('standard input can be read only once');
   const observed = await readObserved(log, terminal);
   const inputs = await readInputs(paths, options, terminal);
+  return compareWith({ inputs, observed, about: aboutInputs(paths, options) }, options, terminal);
+}
+
+/** What is held against each other. */
+export interface Sides {
+  readonly inputs: Inputs;
+  readonly observed: Observed;
+  /** What the report rests on. */
+  readonly about: readonly string[];
+  /** What else is known of the host. */
+  readonly beside?: Beside;
+}
+
+interface Observed {
+  readonly entries: readonly ObservedEntry[];
+  readonly isEmpty: boolean;
+}
+
+/** A further comparison, shown behind that of the log lines. */
+export interface Beside {
+  readonly agrees: boolean;
+  /** Members of the JSON object; in NDJSON, an object with its type each. */
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+/** Simulates, holds the log against the host's, and reports; the exit status. */
+export async function compareWith(
+  { inputs, observed, about, beside }: Sides,
+  options: Omit<CompareOptions, 'log' | 'rules'>,
+  terminal: Terminal,
+): Promise<number> {
   const source = remember(inputs.captures.source);
   const sets = keepSets(inputs.given.sets);
   const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
@@ -67,7 +99,6 @@ export async function compare(
     });
     const { given } = inputs;
     const { seed } = options;
-    const about = aboutInputs(paths, options);
     const html = await page!.finish({
       simulated,
       contents: comparisonContents(comparison, findings, result.lines.map(logRow)),
@@ -89,21 +120,25 @@ export async function compare(
     {
       columns: differenceColumns(comparison.epoch),
       rows: () => comparison.differences,
-      json: () => comparisonJson(comparison, findings),
-      ndjson: () => comparisonNdjson(comparison, findings),
+      json: () => ({ ...comparisonJson(comparison, findings), ...beside?.json }),
+      ndjson: function* () {
+        yield* comparisonNdjson(comparison, findings);
+        for (const [type, value] of Object.entries(beside?.json ?? {}))
+          yield `${printJson({ type, ...(value as object) })}\n`;
+      },
       text: () =>
         comparisonText(comparison, findings, {
           color: terminal.color,
           width: terminal.width,
           most: options.most,
-        }),
+        }) + (beside?.text ?? ''),
     },
     options,
     terminal,
   );
   if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
   if (simulated.isCut) return Status.unusable;
-  return agrees(comparison) ? Status.done : Status.different;
+  return agrees(comparison) && beside?.agrees !== false ? Status.done : Status.different;
 }
 
 function explain(
@@ -112,17 +147,14 @@ function explain(
   given: Given,
   sets: () => IpSets,
   comparison: Comparison,
-  { seed, search }: CompareOptions,
+  { seed, search }: Pick<CompareOptions, 'seed' | 'search'>,
 ): Promise<readonly Finding[]> {
   const end = performance.now() + search * 1000;
   const limits = { trials: 4000, isOver: () => performance.now() > end };
   return causes({ frames, given, sets, observed, comparison, limits, seed });
 }
 
-async function readObserved(
-  files: readonly string[],
-  terminal: Terminal,
-): Promise<{ entries: ObservedEntry[]; isEmpty: boolean }> {
+async function readObserved(files: readonly string[], terminal: Terminal): Promise<Observed> {
   const diagnostics = new Diagnostics();
   const entries = await readLogs(
     files.map((file) => logSource(file, terminal)),
