@@ -149,9 +149,9 @@ function ownMac(i: number): string {
 
 function addressWords(own: HostAddress): string {
   const words = own.peer
-    ? [`${own.address} peer ${own.peer}/${own.prefixLength}`]
-    : [`${own.address}/${own.prefixLength}`];
-  if (own.broadcast) words.push(`broadcast ${own.broadcast}`);
+    ? [`${String(own.address)} peer ${String(own.peer)}/${own.prefixLength}`]
+    : [`${String(own.address)}/${own.prefixLength}`];
+  if (own.broadcast) words.push(`broadcast ${String(own.broadcast)}`);
   words.push(`scope ${own.scope}`);
   if (own.address.version === 6) words.push('nodad');
   if (own.noPrefixRoute) words.push('noprefixroute');
@@ -178,15 +178,15 @@ function tableNumber(table: number): number {
 }
 
 function routeWords(route: RouteEntry): string {
-  const words = [route.type, `${route.destination}`, `table ${tableNumber(route.table)}`];
-  if (route.source) words.push(`from ${route.source}`);
+  const words = [route.type, `${String(route.destination)}`, `table ${tableNumber(route.table)}`];
+  if (route.source) words.push(`from ${String(route.source)}`);
   if (route.version === 4) {
     if (route.tos) words.push(`tos ${route.tos}`);
     words.push(`scope ${route.scope}`);
     if (route.realm) words.push(`realms ${route.realm}`);
   }
   if (route.metric) words.push(`metric ${route.metric}`);
-  if (route.preferredSource) words.push(`src ${route.preferredSource}`);
+  if (route.preferredSource) words.push(`src ${String(route.preferredSource)}`);
   if (route.mtu) words.push(`mtu ${route.mtu}`);
   if (route.byKernel) words.push('proto kernel');
   const [first] = route.nexthops;
@@ -198,7 +198,9 @@ function routeWords(route: RouteEntry): string {
 
 function nexthopWords({ gateway, device }: Nexthop): string {
   const family = gateway?.version === 6 ? 'inet6 ' : '';
-  return [gateway && `via ${family}${gateway}`, device && `dev ${device.name}`].filter(Boolean).join(' ');
+  return [gateway && `via ${family}${String(gateway)}`, device && `dev ${device.name}`]
+    .filter(Boolean)
+    .join(' ');
 }
 
 /** What makes the standard rules into these. */
@@ -222,8 +224,8 @@ function ruleWords(
 function ruleText(rule: RoutingRule): string {
   const words = [`pref ${rule.priority}`];
   if (rule.not) words.unshift('not');
-  if (rule.source) words.push(`from ${rule.source}`);
-  if (rule.destination) words.push(`to ${rule.destination}`);
+  if (rule.source) words.push(`from ${String(rule.source)}`);
+  if (rule.destination) words.push(`to ${String(rule.destination)}`);
   if (rule.iif !== null) words.push(`iif ${rule.iif}`);
   if (rule.oif !== null) words.push(`oif ${rule.oif}`);
   if (rule.markMask !== 0) words.push(`fwmark ${rule.mark >>> 0}/${rule.markMask >>> 0}`);

@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Passage } from '../../engine/passage.js';
 import { loadGiven } from '../../given.js';
 import { type Agreement, compareRecording } from '../../lab/agreement.js';
 import { LabError, removeWithUs } from '../../lab/children.js';
@@ -92,7 +93,7 @@ async function gather(
   { seed }: LabOptions,
 ): Promise<{ feed: Feed; isCut: boolean }> {
   const feed = createFeed();
-  const sinks = { sent: feed.sent };
+  const sinks = { sent: (passage: Passage) => feed.sent(passage) };
   await runReplay(captures.source, given, { admits: feed.admits, sinks, keepsLines: false, seed });
   return { feed, isCut: captures.tell() };
 }
