@@ -2,7 +2,7 @@ import type { Observer } from '../engine/observer.js';
 import type { Admission } from '../engine/replay.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import { type Candidate, candidates, keyOf, oneDirection } from './candidates.js';
-import { isIptablesRule, withChange } from './change.js';
+import { isChangeable, withChange } from './change.js';
 import { collect, type Collector } from './collect.js';
 import { referenceTo } from './describe.js';
 import { Consequences } from './consequences.js';
@@ -50,7 +50,7 @@ export async function advise(
 ): Promise<{ advice: Advice[]; tried: number }> {
   const advice: Advice[] = [];
   let tried = 0;
-  if (!isIptablesRule(target)) return { advice, tried };
+  if (!isChangeable(target)) return { advice, tried };
 
   const known = new Set<string>();
 

@@ -1,8 +1,10 @@
 import { manipulatesNat } from './natTargets.js';
-import { type Change, optionOf, type Place, textOf, withMatch, withOption, wordsOf } from './change.js';
+import type { Field } from '../rules/definition.js';
+import { Hook, HOOK_NAMES, Priority } from '../rules/hook.js';
+import { type Chain, type Rule, ruleAddress, type Ruleset, type Table } from '../rules/model.js';
+import type { Change, Place } from './change.js';
 import type { AdviceKind, AwayReason, FailedCondition, RuleEvidence, RuleReference } from './result.js';
-import type { Rule, Ruleset } from '../rules/model.js';
-import { ruleAddress } from '../rules/model.js';
+import { inDirection, wordingOf } from './wording.js';
 
 /** A change that might make the rule fire; whether it does, a replay must tell. */
 export interface Candidate {
@@ -25,7 +27,7 @@ const MOST_REASONS = 4;
 export function candidates(rule: Rule, ruleset: Ruleset, evidence: RuleEvidence): Candidate[] {
   const out: Candidate[] = [];
   for (const failed of evidence.failed.slice(0, MOST_CONDITIONS)) {
-    if (failed.undecided || failed.wanted.startsWith('not ')) continue;
+    if (failed.undecided || /^(not |!)/.test(failed.wanted)) continue;
     out.push(...inConnection(rule, failed), ...asSeen(rule, failed), ...whereItWas(rule, failed));
   }
   for (const away of evidence.away.slice(0, MOST_REASONS)) {
@@ -52,77 +54,62 @@ export function keyOf({ change: { rule, text, place } }: Candidate): string {
   return `${place.table} ${place.chain} ${place.before ? ruleAddress(place.before) : ''} ${text}`;
 }
 
-/** -m conntrack finds what the packet had before a translation, or what its answer has. */
+/** The connection remembers what the packet had before a translation, and what its answer has. */
 function inConnection(rule: Rule, failed: FailedCondition): Candidate[] {
-  const words = wordsOf(rule.text);
-  const without = withOption(words, optionOf(failed.name), null);
-  const value = tupleValue(failed);
-  if (!without || value === null) return [];
-  return failed.inConnection.slice(0, 2).map(({ option, direction }): Candidate => {
-    const given = [`--${option}`, value];
-    const text = textOf(withMatch(without, 'conntrack', given));
-    return {
-      kind: 'connection-tuple',
-      change: { rule, text, place: null },
-      words: textOf(['-m', 'conntrack', ...given]),
-      direction,
-    };
+  return failed.inConnection.slice(0, 2).flatMap(({ option, direction }): Candidate[] => {
+    const found = wordingOf(rule).withTuple(failed, option);
+    if (!found) return [];
+    const { text, words } = found;
+    return [{ kind: 'connection-tuple', change: { rule, text, place: null }, words, direction }];
   });
-}
-
-/** What -m conntrack takes: one port, range or network. */
-function tupleValue({ wanted }: FailedCondition): string | null {
-  return /^[0-9a-fA-F:./]+$/.test(wanted) ? wanted : null;
 }
 
 /** The same change, for packets of one direction only. */
 export function oneDirection(candidate: Candidate): Candidate | null {
-  const { change, direction } = candidate;
-  if (candidate.kind !== 'connection-tuple' || !direction || change.text.includes('--ctdir')) return null;
-  const text = textOf(withMatch(wordsOf(change.text), 'conntrack', ['--ctdir', direction]));
-  return { ...candidate, change: { ...change, text }, words: `${candidate.words} --ctdir ${direction}` };
+  const { change, direction, words } = candidate;
+  if (candidate.kind !== 'connection-tuple' || !direction) return null;
+  const found = inDirection(change.rule, change.text, direction);
+  return found && { ...candidate, change: { ...change, text: found.text }, words: `${words} ${found.words}` };
 }
 
-const INTERFACES: readonly string[] = ['in-interface', 'out-interface'];
+const INTERFACES: ReadonlySet<Field> = new Set<Field>(['in', 'out']);
 
 /** The value as it is where the rule stands: of a translated one, and of interfaces. */
 function asSeen(rule: Rule, failed: FailedCondition): Candidate[] {
-  const option = optionOf(failed.name);
-  const isInterface = INTERFACES.includes(failed.name);
+  const isInterface = INTERFACES.has(failed.field);
   return failed.values
     .filter(({ saw, changed }) => saw !== '(none)' && (isInterface || changed.some((c) => c.wanted)))
     .slice(0, 2)
     .flatMap(({ saw }): Candidate[] => {
-      const words = withOption(wordsOf(rule.text), option, saw);
-      if (!words) return [];
-      return [
-        {
-          kind: isInterface ? 'interface' : 'value-seen',
-          change: { rule, text: textOf(words), place: null },
-          words: textOf([option, saw]),
-        },
-      ];
+      const found = wordingOf(rule).withValue(failed, saw);
+      if (!found) return [];
+      const kind = isInterface ? 'interface' : 'value-seen';
+      return [{ kind, change: { rule, text: found.text, place: null }, words: found.words }];
     });
 }
 
-/** A place at which the value has not been changed yet: mangle PREROUTING comes before nat PREROUTING. */
+/** A place at which the value has not been changed yet: before the translation of destinations. */
 function whereItWas(rule: Rule, failed: FailedCondition): Candidate[] {
-  const translated = failed.values.some((v) =>
-    v.changed.some((c) => c.wanted && c.rule !== null && /(^|:)nat:/.test(c.rule.address)),
-  );
+  const translated = failed.values.some((v) => v.changed.some((c) => c.wanted && c.byNat));
   if (!translated) return [];
-  return elsewhere(rule, { table: 'mangle', chain: 'PREROUTING', before: null }, 'value-before');
+  const { table } = rule.chain;
+  if (!table.nft)
+    return elsewhere(rule, { table: 'mangle', chain: 'PREROUTING', before: null }, 'value-before');
+  const early = baseChainAt(table, Hook.prerouting, (priority) => priority < Priority.dstnat);
+  return early ? elsewhere(rule, { table: table.name, chain: early.name, before: null }, 'value-before') : [];
+}
+
+/** A chain of the table that sees all packets of a hook. */
+function baseChainAt(table: Table, hook: Hook, fits: (priority: number) => boolean): Chain | undefined {
+  return [...table.chains.values()].find(
+    ({ base }) => base?.hook === hook && base.type !== 'nat' && fits(base.priority),
+  );
 }
 
 function elsewhere(rule: Rule, place: Place, kind: AdviceKind): Candidate[] {
-  let words: string[] = wordsOf(rule.text);
-  // What routing has not decided yet cannot be asked for.
-  if (place.chain === 'PREROUTING' || place.chain === 'INPUT') {
-    const at = words.indexOf('-o');
-    if (at >= 0)
-      words = words.filter((_, i) => i !== at && i !== at + 1 && !(i === at - 1 && words[i] === '!'));
-  }
-  return [{ kind, change: { rule, text: textOf(words), place }, words: '' }];
+  const base = rule.chain.table.chains.get(place.chain)?.base;
+  const hook = rule.chain.table.nft ? base && HOOK_NAMES[base.hook] : place.chain;
+  return [{ kind, change: { rule, text: wordingOf(rule).atHook(hook ?? ''), place }, words: '' }];
 }
 
 /** A better place for a rule to which packets do not come. */
@@ -135,18 +122,30 @@ function placeFor(rule: Rule, ruleset: Ruleset, away: AwayReason): { place: Plac
       const before = findRule(ruleset, away.rule);
       if (!before || before === rule || before.chain.table.family !== rule.chain.table.family) return null;
       const { table, name } = before.chain;
+      // Rules of nft stay in their table, which has their sets.
+      if (table !== rule.chain.table && (table.nft ?? rule.chain.table.nft)) return null;
       const kind = table === rule.chain.table ? 'earlier' : 'table';
       return { place: { table: table.name, chain: name, before }, kind };
     }
     case 'other-hook': {
-      const chain = away.path.findLast((hook) => rule.chain.table.chains.get(hook)?.base);
-      if (!chain || chain === rule.chain.name) return null;
-      return { place: { table: rule.chain.table.name, chain, before: null }, kind: 'hook' };
+      const { table } = rule.chain;
+      const chains = away.path.map((name) => {
+        if (!table.nft) return table.chains.get(name);
+        const hook = (HOOK_NAMES as readonly string[]).indexOf(name) as Hook;
+        return baseChainAt(table, hook, () => true);
+      });
+      const chain = chains.findLast((c) => c?.base);
+      if (!chain || chain === rule.chain) return null;
+      return { place: { table: table.name, chain: chain.name, before: null }, kind: 'hook' };
     }
     case 'skipped': {
       const chain = away.chain.split(':').pop() ?? '';
       if (manipulatesNat(rule)) return null;
-      return { place: { table: 'mangle', chain, before: null }, kind: 'table' };
+      const { table } = rule.chain;
+      if (!table.nft) return { place: { table: 'mangle', chain, before: null }, kind: 'table' };
+      const hook = table.chains.get(chain)?.base?.hook;
+      const other = hook === undefined ? undefined : baseChainAt(table, hook, () => true);
+      return other ? { place: { table: table.name, chain: other.name, before: null }, kind: 'table' } : null;
     }
     case 'lost':
       return null;

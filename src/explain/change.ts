@@ -4,12 +4,13 @@ import { stateOf } from '../frontend/iptables/tables.js';
 import { quoteWord, restoreWords } from '../frontend/iptables/words.js';
 import type { Chain, Rule, Ruleset, Table } from '../rules/model.js';
 import { Diagnostics } from '../source/diagnostic.js';
+import { withNftChange } from './nftChange.js';
 import { waysTo } from './reach.js';
 
 /** One rule with other words, or in another place. */
 export interface Change {
   readonly rule: Rule;
-  /** As in iptables-save, without `-A CHAIN`. */
+  /** As in iptables-save, without `-A CHAIN`; of nft as it is listed. */
   readonly text: string;
   /** Where it is to stand; null: where it stands now. */
   readonly place: Place | null;
@@ -34,6 +35,7 @@ export function withChange(
 ): { ruleset: Ruleset; rule: Rule } | null {
   const { rule: old, text, place } = change;
   const { table } = old.chain;
+  if (table.nft) return withNftChange(ruleset, change, as);
   const target = place ?? { table: table.name, chain: old.chain.name, before: old };
   if (asksInterfaceInVain(wordsOf(text), target.chain)) return null;
   const read = readRule(target, text, old);
@@ -116,9 +118,9 @@ export function textOf(words: readonly string[]): string {
 }
 
 /** Whether the rule's text, read again, is the rule: only then can its words be changed. */
-export function isIptablesRule(rule: Rule): boolean {
+export function isChangeable(rule: Rule): boolean {
   const { table, name } = rule.chain;
-  if (rule.handle !== undefined || (table.family !== 'ip' && table.family !== 'ip6')) return false;
+  if (table.nft) return true;
   return readRule({ table: table.name, chain: name }, rule.text, rule)?.rule.text === rule.text;
 }
 

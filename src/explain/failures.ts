@@ -4,6 +4,7 @@ import type { Condition, Field } from '../rules/definition.js';
 import type { Rule } from '../rules/model.js';
 import { Outcome } from '../rules/verdict.js';
 import { referenceTo } from './describe.js';
+import { manipulatesNat } from './natTargets.js';
 import type { FailedCondition, SawValue, TupleFinding } from './result.js';
 import { Histogram, Tally } from './tally.js';
 import { lastChange, type Trip } from './trip.js';
@@ -205,6 +206,10 @@ function shownValue({ saw, tally, origins, since }: Value): SawValue {
     changed: origins
       .values()
       .sort((a, b) => b.count - a.count)
-      .map(({ rule, ...origin }) => ({ ...origin, rule: rule && referenceTo(rule) })),
+      .map(({ rule, ...origin }) => ({
+        ...origin,
+        rule: rule && referenceTo(rule),
+        byNat: rule !== null && manipulatesNat(rule),
+      })),
   };
 }

@@ -36,6 +36,8 @@ export interface Provenance {
   readonly count: number;
   /** The value before is one that the condition wants. */
   readonly wanted: boolean;
+  /** A translation of addresses and ports, of this packet or of the one that opened its connection. */
+  readonly byNat: boolean;
 }
 
 /** One value that a condition saw where it failed. */

@@ -8,8 +8,8 @@ type Asked = Pick<Condition, 'field' | 'wanted'>;
  * say more than a list of values it says no; what is advised is tried anyway.
  */
 export function wouldFulfil({ field, wanted }: Asked, value: string): boolean {
-  const negated = wanted.startsWith('not ');
-  const list = negated ? wanted.slice(4) : wanted;
+  const [, sign, list] = /^(not |!= ?)?(?:\{ )?(.*?)(?: \})?$/s.exec(wanted) ?? [];
+  const negated = sign !== undefined;
   const inside = list.split(',').some((item) => holds(field, item.trim(), value));
   return inside !== negated;
 }
@@ -28,15 +28,17 @@ function holds(field: Condition['field'], item: string, value: string): boolean 
       return (address && parseNetwork(item)?.includes(address)) ?? false;
     }
     case 'in':
-    case 'out':
-      return item.endsWith('+') ? value.startsWith(item.slice(0, -1)) : item === value;
+    case 'out': {
+      const name = item.replace(/^"(.*)"$/, '$1');
+      return /[+*]$/.test(name) ? value.startsWith(name.slice(0, -1)) : name === value;
+    }
     default:
       return item === value;
   }
 }
 
-/** `80`, `80:90`; undefined for anything else. */
+/** `80`, `80:90`, of nft `80-90`; undefined for anything else. */
 export function portRange(text: string): readonly [number, number] | undefined {
-  const found = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text);
+  const found = /^(\d{1,5})(?:[:-](\d{1,5}))?$/.exec(text);
   return found ? [Number(found[1]), Number(found[2] ?? found[1])] : undefined;
 }

@@ -123,7 +123,7 @@ function failedSentence({ name, field, wanted, values, undecided, count }: Faile
   const saw = `It wanted ${name} ${wanted} and saw ${first.saw} (${times(first.count)})`;
   const [origin] = first.changed;
   if (origin?.wanted)
-    return `${saw}: ${FIELDS.get(field) ?? name} was ${origin.from} until ${whose(origin)} made it ${origin.made}.`;
+    return `${saw}: ${FIELDS.get(field) ?? name} was ${origin.from} until ${whose(origin)}, which comes before this rule, made it ${origin.made}.`;
   return `${saw}.`;
 }
 

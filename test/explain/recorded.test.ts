@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { openCaptures } from '../../src/capture/open.js';
+import { scratch } from '../cli/examples.js';
+import type { Passage } from '../../src/engine/passage.js';
 import { findTarget, isProblem } from '../../src/explain/address.js';
 import { wordsOf } from '../../src/explain/change.js';
 import type { Advice } from '../../src/explain/result.js';
@@ -99,34 +101,77 @@ function withAdvice(save: string, { rule, changed }: Advice, isActing: boolean):
   return lines.join('\n');
 }
 
+/** Where the first statement that does something begins; what stands in braces is no statement. */
+function firstAction(text: string): number {
+  const flat = text.replace(/\{[^}]*\}|"[^"]*"/g, (inside) => '.'.repeat(inside.length));
+  const acts =
+    /(^| )(log|accept|drop|reject|jump|goto|return|masquerade|notrack|(dnat|snat|redirect)( ip6?)? to|redirect|(meta|ct|ip|ip6|tcp) [a-z]+ set) ?/;
+  return acts.exec(flat)?.index ?? text.length;
+}
+
+/** The same for `nft list ruleset`, whose rules stand on a line each. */
+function withNftAdvice(list: string, { rule, changed }: Advice, isActing: boolean): string {
+  const lines = list.split('\n');
+  const linesOf = (address: string): { rules: number[]; number: number } => {
+    const [, table, chain, number] = /^(.*):([^:]+):(\d+)$/.exec(address) ?? [];
+    const from = lines.indexOf(`\tchain ${chain} {`, lines.indexOf(`table ${table.replace(':', ' ')} {`));
+    const to = lines.indexOf('\t}', from);
+    const inside = [...lines.keys()].filter((i) => i > from && i < to);
+    const head = inside.filter((i) => /^\t\t(type|comment) /.test(lines[i]));
+    // Behind the last rule there is room for one more.
+    return { rules: [...inside.slice(head.length), to], number: Number(number) };
+  };
+  const text = isActing ? changed.text : changed.text.slice(0, firstAction(changed.text));
+  const from = linesOf(rule.address);
+  lines.splice(from.rules[from.number - 1], 1);
+  const { rules, number } = linesOf(changed.address);
+  lines.splice(rules[number - 1], 0, `\t\t${text === '' ? 'counter' : text}`);
+  return lines.join('\n');
+}
+
 describe('what is advised does in a replay what it says', () => {
   it.each(RECORDINGS)('$name', async ({ name, host, given, replay }) => {
-    const save = saved(`${host}/iptables-save.txt`);
+    const iptables = saved(`${host}/iptables-save.txt`);
+    const nft = given.ruleset.tables.some((t) => t.nft) ? saved(`${host}/nft-ruleset.nft`) : '';
     const rows = await rowsOf(replay, given.ruleset);
     let advised = 0;
     for (const [address, { matched: before }] of rows) {
       const target = findTarget(address, given.ruleset);
       if (isProblem(target)) throw new Error(target.message);
-      if (target.chain.table.nft || before > 0) continue;
+      if (before > 0) continue;
       const { advice } = await why({ ruleset: given.ruleset, target, replay });
       for (const one of advice) {
         advised++;
         const changed = (isActing: boolean): Ruleset => {
+          using temporary = scratch();
+          const text = target.chain.table.nft
+            ? withNftAdvice(nft, one, isActing)
+            : withAdvice(iptables, one, isActing);
           const diagnostics = new Diagnostics();
-          const tables = parseSave(withAdvice(save, one, isActing), name, 4, diagnostics);
+          const rules = [temporary.file('rules', text)];
+          const { ruleset } = loadGiven({ rulesFiles: rules }, diagnostics);
           expect(diagnostics.list.filter((d) => d.severity === 'error')).toEqual([]);
-          return { tables };
+          return ruleset;
         };
-        const counting = (await rowsOf(replay, changed(false))).get(one.changed.address);
-        expect(counting?.matched, `${address}: ${one.changed.text}`).toBe(one.matched);
+        if (!one.changed.text.includes('vmap')) {
+          const counting = (await rowsOf(replay, changed(false))).get(one.changed.address);
+          expect(counting?.matched, `${address}: ${one.changed.text}`).toBe(one.matched);
+        }
         expect(one.matched).toBeGreaterThan(before);
         const acting = changed(true);
+        // An answer of the host has the frame's number, too, and may end before it.
         const ends = new Map<number, string>();
+        const first = new Map<number, Passage>();
         const collector = collectAll(acting);
         await replay(acting, {
           ...collector,
+          packet: (passage) => {
+            const { frame } = passage.packet;
+            if (!first.has(frame)) first.set(frame, passage);
+          },
           end: (passage, how) => {
-            if (!ends.has(passage.packet.frame)) ends.set(passage.packet.frame, how.kind);
+            const { frame } = passage.packet;
+            if (first.get(frame) === passage) ends.set(frame, how.kind);
           },
         });
         expect(collector.rows().find((row) => row.rule.address === one.changed.address)?.rule.text).toBe(
@@ -136,6 +181,7 @@ describe('what is advised does in a replay what it says', () => {
           for (const frame of frames) expect(ends.get(frame), `${one.changed.text}: ${frame}`).toBe(after);
       }
     }
-    if (name === 'random' || name.startsWith('docker')) expect(advised).toBeGreaterThan(5);
+    if (name === 'random') expect(advised).toBeGreaterThan(5);
+    if (name.endsWith('published-port')) expect(advised).toBeGreaterThan(2);
   });
 });

@@ -29,7 +29,7 @@ describe('the DROP in DOCKER-USER that does nothing', () => {
     const [answer] = text.split('\n\n').slice(1);
     expect(answer).toBe(
       'It did not fire: it was reached by 22 packets and matched none.\n' +
-        'It wanted dport 10000 and saw 6379 (12 times): the port was 10000 until nat:DOCKER:2 made it 172.17.0.2:6379.\n' +
+        'It wanted dport 10000 and saw 6379 (12 times): the port was 10000 until nat:DOCKER:2, which comes before this rule, made it 172.17.0.2:6379.\n' +
         '`-m conntrack --ctorigdstport 10000 --ctdir ORIGINAL` would match 12 packets of 2 connections; replayed with it, ' +
         '2 packets are dropped that were sent (packets 1, 31); 18 packets after them would then not have been there.',
     );
