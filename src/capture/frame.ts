@@ -58,7 +58,7 @@ export interface FrameSource {
   readonly warnings: readonly string[];
   /** Of a capture that is being made: until when all frames have been given, ns since capture start. */
   readonly reached?: number;
-  /** Interfaces that are known to be captured, frames or not: told by the user. */
+  /** Interfaces that are known to be captured, frames or not: told by the user, or by the heads of the files. */
   readonly interfaces?: readonly string[];
   /** Opens every file and reads to its first frame, so that errors and the epoch are known early; `frames` does it too. */
   open(): Promise<void>;

@@ -41,7 +41,9 @@ export class MergedFrames implements FrameSource {
   }
 
   get interfaces(): readonly string[] {
-    return this.files.flatMap(({ told }) => (told?.interface === undefined ? [] : [told.interface]));
+    return this.files.flatMap(({ told, reader }) =>
+      told?.interface === undefined ? (reader?.interfaces ?? []) : [told.interface],
+    );
   }
 
   open(): Promise<void> {

@@ -34,7 +34,7 @@ const utf8 = new TextDecoder();
 export class PcapngReader implements FrameReader {
   readonly frame = new CurrentFrame();
   private littleEndian = true;
-  private interfaces: Interface[] = [];
+  private described: Interface[] = [];
   private damaged = false;
   private inSection = false;
   private unknownBlocks = 0;
@@ -46,6 +46,10 @@ export class PcapngReader implements FrameReader {
     private readonly window: ByteWindow,
     private readonly complaints: Complaints,
   ) {}
+
+  get interfaces(): readonly string[] {
+    return this.described.map(({ name }) => name).filter((name) => name !== '');
+  }
 
   next(): boolean {
     while (!this.damaged) {
@@ -107,8 +111,8 @@ export class PcapngReader implements FrameReader {
   }
 
   private endSection(): void {
-    for (const one of this.interfaces) this.lost += one.lost;
-    this.interfaces = [];
+    for (const one of this.described) this.lost += one.lost;
+    this.described = [];
   }
 
   /** The byte order of the section that begins here. */
@@ -159,7 +163,7 @@ export class PcapngReader implements FrameReader {
 
   private describeInterface(from: number, to: number): false {
     if (to - from < 8) return this.damage(`the interface block at byte ${this.window.offset} is too short`);
-    if (this.interfaces.length === INTERFACE_LIMIT)
+    if (this.described.length === INTERFACE_LIMIT)
       return this.damage(`more than ${INTERFACE_LIMIT} interfaces in one section`);
     const { view, bytes } = this.window;
     let name = '';
@@ -171,7 +175,7 @@ export class PcapngReader implements FrameReader {
       else if (code === Option.timeOffset && length >= 8)
         offset = Number(view.getBigInt64(at, this.littleEndian));
     });
-    this.interfaces.push({
+    this.described.push({
       name,
       linkType: view.getUint16(from, this.littleEndian),
       snaplen: view.getUint32(from + 4, this.littleEndian),
@@ -184,7 +188,7 @@ export class PcapngReader implements FrameReader {
   /** Counts are totals of the interface, so a later block replaces an earlier one. */
   private statistics(from: number, to: number): false {
     const { view } = this.window;
-    const one = to - from >= 12 ? this.interfaces[view.getUint32(from, this.littleEndian)] : undefined;
+    const one = to - from >= 12 ? this.described[view.getUint32(from, this.littleEndian)] : undefined;
     if (!one) return false;
     let lost = 0;
     this.options(from + 12, to, (code, at, length) => {
@@ -207,7 +211,7 @@ export class PcapngReader implements FrameReader {
       frame,
       view.getUint32(from + 4, littleEndian),
       view.getUint32(from + 8, littleEndian),
-      this.interfaces[number].scale,
+      this.described[number].scale,
     );
     frame.originalLength = view.getUint32(from + 16, littleEndian);
     const options = from + 20 + ((captured + 3) & ~3);
@@ -219,7 +223,7 @@ export class PcapngReader implements FrameReader {
     if (to - from < 4) return this.damage(`the packet block at byte ${this.window.offset} is too short`);
     const { frame } = this;
     const original = this.window.view.getUint32(from, this.littleEndian);
-    const snaplen = this.interfaces[0]?.snaplen || 0xffffffff;
+    const snaplen = this.described[0]?.snaplen || 0xffffffff;
     if (!this.takeData(0, from + 4, to, Math.min(original, snaplen, to - from - 4))) return false;
     frame.originalLength = original;
     this.untimed++;
@@ -234,11 +238,11 @@ export class PcapngReader implements FrameReader {
       return this.damage(
         `the packet at byte ${window.offset} says it is ${captured} bytes long, its block is shorter`,
       );
-    if (number >= this.interfaces.length)
+    if (number >= this.described.length)
       return this.damage(
         `the packet at byte ${window.offset} is of interface ${number}, which the file does not describe`,
       );
-    const one = this.interfaces[number];
+    const one = this.described[number];
     frame.linkType = one.linkType;
     frame.interface = one.name;
     frame.direction = '';

@@ -20,6 +20,8 @@ export class CurrentFrame implements Frame {
 /** Steps through one capture. What is wrong with it goes to the `Complaints` that it was made with. */
 export interface FrameReader {
   readonly frame: CurrentFrame;
+  /** The interfaces that the file names so far. */
+  readonly interfaces?: readonly string[];
   /** Goes to the next frame of what is in memory; false: `fill` first. */
   next(): boolean;
   /** Reads more; false at the end of the capture, or where nothing after this place can be trusted. */

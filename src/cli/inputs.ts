@@ -19,7 +19,7 @@ export async function readInputs(
   options: HostOptions & CaptureOptions,
   terminal: Terminal,
 ): Promise<Inputs> {
-  if (paths.length === 0)
+  if (capturesOf(paths, options).length === 0)
     throw new Unusable(
       'no capture is given',
       'Name the captures before --rules and --log, which take all that follows.',
@@ -84,16 +84,23 @@ export async function readCaptures(
   return captures;
 }
 
+/** The captures that are named, by `--in` and `--egress` too. */
+function capturesOf(paths: readonly string[], options: CaptureOptions): readonly string[] {
+  const directed = [...(options.in ?? []), ...(options.egress ?? [])].map((text) => directedOf(text).file);
+  return [...new Set([...paths, ...directed])];
+}
+
 /** null: unusable, and why was said. */
 async function openAll(
-  paths: readonly string[],
+  named: readonly string[],
   options: CaptureOptions,
   terminal: Terminal,
 ): Promise<Captures | null> {
+  const paths = capturesOf(named, options);
   if (paths.length === 0) throw new Unusable('no capture is given');
   if (paths.filter((path) => path === '-').length > 1)
     throw new Unusable('standard input can be read only once');
-  const told = interfacesOf(paths, options.interface ?? []);
+  const told = interfacesOf(paths, options);
   const again = (): FrameSource => openCaptures(paths, { told, stdin: terminal.io.stdin });
   const source = again();
   await source.open();
@@ -134,12 +141,14 @@ function sentence(text: string): string {
 
 type Told = Map<string, { interface: string; direction?: FrameDirection }>;
 
-function interfacesOf(paths: readonly string[], texts: readonly string[]): Told {
+const INTERFACE = /^[^\s/]{1,15}$/;
+
+function interfacesOf(paths: readonly string[], options: CaptureOptions): Told {
   const told: Told = new Map();
-  for (const text of texts) {
+  for (const text of options.interface ?? []) {
     const equals = text.lastIndexOf('=');
     const name = text.slice(equals + 1);
-    if (!/^[^\s/]{1,15}$/.test(name))
+    if (!INTERFACE.test(name))
       throw new Unusable(
         `not an interface: ${text}`,
         'Write -i eth0, or -i eth0.pcap=eth0 for one of several captures.',
@@ -149,5 +158,23 @@ function interfacesOf(paths: readonly string[], texts: readonly string[]): Told 
       throw new Unusable(`-i names ${path}, which is none of the captures`);
     for (const each of path === '' ? paths : [path]) told.set(each, { interface: name });
   }
+  for (const direction of ['in', 'out'] as const)
+    for (const text of (direction === 'in' ? options.in : options.egress) ?? []) {
+      const { name, file } = directedOf(text);
+      if (told.get(file)?.direction) throw new Unusable(`${file} is told twice where its packets went`);
+      told.set(file, { interface: name, direction });
+    }
   return told;
+}
+
+/** `eth0=file`, as --in and --egress take it. */
+function directedOf(text: string): { readonly name: string; readonly file: string } {
+  const equals = text.indexOf('=');
+  const [name, file] = [text.slice(0, Math.max(0, equals)), text.slice(equals + 1)];
+  if (!INTERFACE.test(name) || file === '')
+    throw new Unusable(
+      `not an interface and a capture: ${text}`,
+      'Write --in eth0=in.pcap --egress eth0=out.pcap.',
+    );
+  return { name, file };
 }

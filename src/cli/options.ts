@@ -17,6 +17,9 @@ export interface HostOptions {
 export interface CaptureOptions {
   /** `eth0` for all captures, `eth0.pcap=eth0` for one. */
   readonly interface?: readonly string[];
+  /** `eth0=file`: a capture whose frames all came in, or all left, by that interface. */
+  readonly in?: readonly string[];
+  readonly egress?: readonly string[];
 }
 
 export interface ReportOptions {

@@ -271,11 +271,18 @@ function withHostOnly(command: Command): Command {
 }
 
 function withInterface(command: Command): Command {
-  return command.option(
-    '-i, --interface <name>',
-    'the interface that the captures were made on, where they do not tell; FILE=NAME for one of them (repeatable)',
-    collect,
-  );
+  return command
+    .option(
+      '-i, --interface <name>',
+      'the interface that the captures were made on, where they do not tell; FILE=NAME for one of them (repeatable)',
+      collect,
+    )
+    .option(
+      '--in <name=file>',
+      'a capture of what came in by an interface, as eth0=in.pcap; it need not be named again (repeatable)',
+      collect,
+    )
+    .option('--egress <name=file>', 'a capture of what left by an interface (repeatable)', collect);
 }
 
 function withReplay(command: Command): Command {

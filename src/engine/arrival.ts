@@ -4,12 +4,13 @@ import { addressOf } from '../packet/addresses.js';
 import { verifyIpv4Header } from '../packet/checksum.js';
 import type { Device } from '../packet/device.js';
 import { decodeLink, LinkLayer } from '../packet/link.js';
-import { EtherType, PacketType } from '../packet/numbers.js';
+import { EtherType, LinkKind, PacketType } from '../packet/numbers.js';
 import { decodePacket, type Packet } from '../packet/packet.js';
 import type { Frame } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
 import { LinkAddresses } from './linkAddresses.js';
 import type { Sight } from './sight.js';
+import { UpperDevices } from './upperDevices.js';
 
 /** A frame as the host met it. */
 export interface Arrival {
@@ -27,6 +28,7 @@ export type Skipped = string;
 export class Arrivals {
   private readonly link = new LinkLayer();
   private readonly addresses: LinkAddresses;
+  private readonly upper: UpperDevices;
 
   constructor(
     private readonly host: Host,
@@ -34,6 +36,7 @@ export class Arrivals {
     private readonly fallback: Device | null,
     private readonly sight: Sight,
   ) {
+    this.upper = new UpperDevices(host, sight);
     this.addresses = new LinkAddresses((address) => this.isOwn(address));
   }
 
@@ -47,20 +50,22 @@ export class Arrivals {
     if (typeof link === 'string') return link;
     if (link.etherType !== EtherType.ipv4 && link.etherType !== EtherType.ipv6)
       return `EtherType 0x${link.etherType.toString(16).padStart(4, '0')}`;
-    const device = this.deviceOf(frame, link);
-    if (!device) return 'no interface known';
+    const below = this.deviceOf(frame, link);
+    if (!below) return 'no interface known';
     const packet = decodePacket(frame.bytes.slice(link.network));
     if (typeof packet === 'string') return packet;
     if ((packet.version === 4) !== (link.etherType === EtherType.ipv4))
       return 'IP version and EtherType differ';
     packet.time = frame.time;
     packet.frame = frame.number;
-    const direction = this.directionOf(frame, link, device, packet);
+    const direction = this.directionOf(frame, link, below, packet);
     if (!direction) return 'direction not known';
-    this.sight.note(frame, device);
+    this.sight.note(frame, below);
+    const device = this.upper.of(below, link, packet);
+    if (typeof device === 'string') return device;
     if (direction === 'in') {
       if (packet.version === 4 && verifyIpv4Header(packet) === 'bad') return 'bad IPv4 header checksum';
-      packet.packetType = this.packetTypeOf(link, device);
+      packet.packetType = this.packetTypeOf(link, below);
       packet.link = this.linkHeader(link, device, packet);
     }
     return { packet, direction, device, claimed: false };
@@ -107,6 +112,7 @@ export class Arrivals {
 
   /** The Ethernet header as received; what a cooked capture left out follows from the packet type. */
   private linkHeader(link: LinkLayer, device: Device, packet: Packet): Uint8Array {
+    if (device.kind === LinkKind.ppp) return NO_LINK;
     const source = link.source;
     const stack = device.master?.isBridge ? device.master : device;
     const destination = link.destination ?? destinationOf(packet, stack);

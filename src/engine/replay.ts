@@ -116,7 +116,10 @@ export class Replay {
     this.callIp6tables = host.sysctlNumber('net.bridge.bridge-nf-call-ip6tables', 0) !== 0;
     this.bridges = new BridgeTables(host);
     this.sight = options.sight ?? new Sight();
-    for (const name of source.interfaces ?? []) if (name !== 'any') this.sight.add(host.deviceFor(name));
+    for (const name of source.interfaces ?? []) {
+      const device = host.deviceByName(name);
+      if (device) this.sight.add(device);
+    }
     this.arrivals = new Arrivals(host, options.device ? host.deviceFor(options.device) : null, this.sight);
     const { sinks } = options;
     this.kernel = new Kernel({

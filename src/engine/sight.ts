@@ -21,6 +21,8 @@ interface LeftOut {
 /** What the capture shows of the host's traffic, and so which of its log lines nothing can be said of. */
 export class Sight {
   private readonly seen = new Map<string, Device>();
+  /** Those that were captured themselves, not by what carries their packets. */
+  private readonly own = new Set<string>();
   private everything = false;
   private readonly leftOut = new Map<string, LeftOut[]>();
   private leftOutCount = 0;
@@ -33,11 +35,22 @@ export class Sight {
   /** An interface that was captured, whether packets crossed it or not. */
   add(device: Device): void {
     this.seen.set(device.name, device);
+    this.own.add(device.name);
+  }
+
+  /** The packets of a device are seen on the one below it, within their tags. */
+  addWithin(device: Device): void {
+    this.seen.set(device.name, device);
+  }
+
+  /** Whether the device's packets are in the capture as it has them itself. */
+  hasOwn(device: Device): boolean {
+    return this.everything || this.own.has(device.name);
   }
 
   /** A frame with a packet that crossed this interface. */
   note({ linkType, interface: name }: Frame, device: Device): void {
-    this.seen.set(device.name, device);
+    if (!this.own.has(device.name)) this.add(device);
     // Cooked headers are those of `any`, and of links that have no header of their own (PPP), which are then named.
     if (linkType === LinkType.linuxSll2 || linkType === LinkType.nflog) this.everything = true;
     else if (linkType === LinkType.linuxSll && (name === '' || name === 'any')) this.everything = true;

@@ -145,7 +145,7 @@ export class UnseenArrivals {
     if (lacking.length > 0)
       this.host.assumptions.record(
         'counting rules',
-        `${lacking.slice(0, 3).join(', ')}${lacking.length > 3 ? ' and others were' : ' was'} not captured: rules that count or remember packets (${[...names].join(', ')}) went without those.`,
+        `${lacking.slice(0, 3).join(', ')}${lacking.length > 3 ? ' and others' : ''} ${lacking.length > 1 ? 'were' : 'was'} not captured: rules that count or remember packets (${[...names].join(', ')}) went without those.`,
         true,
       );
   }

@@ -13,6 +13,8 @@ export interface Link {
   readonly master: string | null;
   /** `info_kind` of `ip -d link`: veth, bridge, vlan, vrf…; '' where not shown. */
   readonly kind: string;
+  /** An interface of a VLAN: the one below it, and the id (IEEE 802.1Q, 12 bits). */
+  readonly vlan?: { readonly below: string; readonly id: number };
 }
 
 /** ARPHRD_* by the name that iproute2 prints (lib/ll_types.c); an unknown one is printed as `[number]`. */
@@ -91,6 +93,9 @@ function parseLink(row: JsonObject): Link | undefined {
   const info = objectIn(row, 'linkinfo');
   const kind = (info && stringIn(info, 'info_kind')) ?? '';
   const group = stringIn(row, 'group') ?? DEFAULT_GROUP;
+  const below = stringIn(row, 'link');
+  const data = info && objectIn(info, 'info_data');
+  const id = kind === 'vlan' && data ? integerIn(data, 'id') : undefined;
   return {
     device: {
       index,
@@ -108,5 +113,6 @@ function parseLink(row: JsonObject): Link | undefined {
     broadcast: flags.includes('BROADCAST'),
     master: stringIn(row, 'master') ?? null,
     kind,
+    ...(below !== undefined && id !== undefined && { vlan: { below, id } }),
   };
 }

@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseMac } from '../../src/address/mac.js';
+import { hasProgram } from '../capture/reading.js';
 import { CAPTURE, HOST, LOG, scratch } from '../cli/examples.js';
 import { run } from '../cli/run.js';
 import { type EthernetFrame, ethernetFrames, pcapngOf, pcapOf } from './interfaces.js';
@@ -75,6 +77,12 @@ describe('the docker recording gives the same result', () => {
     const files = ['eth0', 'docker0'].map((name) => pcapOf(on(name)));
     const packets = on('eth0', 'docker0').length;
     expect(await outcome(files)).toMatchObject({ status: 0, summary: { packets, matched: 31 } });
+  });
+
+  it.skipIf(!hasProgram('zstd'))('compressed by zstd', async () => {
+    const compressed = execFileSync('zstd', ['-qc'], { input: readFileSync(CAPTURE) });
+    expect(await outcome([compressed])).toEqual(expected);
+    expect(await outcome(['-'], [], compressed)).toEqual(expected);
   });
 
   it('gzipped, and through a pipe', async () => {
