@@ -153,7 +153,7 @@ function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
 /** The tables of an nft ruleset, as text or as JSON; `listed` where a host's ruleset was listed as that text. */
 function readNft(text: string, file: string, diagnostics: Diagnostics, listed: boolean): Table[] {
   const parsed = /^\ufeff?\s*\{/.test(text)
-    ? parseNftJson(text, file, diagnostics)
+    ? parseNftJson(text, file, diagnostics, listed)
     : parseNft(text, file, diagnostics, undefined, listed);
   return tablesOfNft(parsed, nftPrinter, diagnostics);
 }

@@ -1,11 +1,21 @@
 import type { Family } from '../../rules/model.js';
-import type { Expression, Match, Payload, Reject, Statement } from '../../rules/nft/model.js';
+import type { Expression, IntegerValue, Match, Payload, Reject, Statement } from '../../rules/nft/model.js';
+import { messageTypes } from '../../rules/nft/eval/payload.js';
+import { isProtocol, joinAdjacent, joinBounds } from './adjacent.js';
 import { headersIn, protocolOf, TCP_OPTION } from './context.js';
 import { headerProtocol } from './headers.js';
+import { etherType, inWholeBytes } from './partialBytes.js';
 
 const TCP = 6;
 const IPV4 = 2;
 const IPV6 = 10;
+/** What `protocolOf` says of the packets that have these headers. */
+const VERSIONS = new Map([
+  ['ip', IPV4],
+  ['ip6', IPV6],
+  ['vlan', -0x8100],
+  ['arp', -0x806],
+]);
 
 /**
  * A rule's statements as nft lists them after they went through the kernel: matches that only say which protocol a later
@@ -17,9 +27,10 @@ export function canonical(
   family: Family,
   listed: boolean,
 ): readonly Statement[] {
-  const shown = withoutDependencies(withDependencies(statements, family), family);
-  // What nft listed stands in the order in which it lists it, also where it did not merge.
-  return listed ? shown : inHeaderOrder(shown);
+  // What nft listed stands as it lists it.
+  if (listed) return withoutDependencies(withDependencies(statements, family), family);
+  const joined = joinAdjacent(joinBounds(inWholeBytes(statements, family)));
+  return withoutDependencies(withDependencies(joined, family), family);
 }
 
 interface Pending {
@@ -31,7 +42,18 @@ function withoutDependencies(statements: readonly Statement[], family: Family): 
   const dropped = new Set<number>();
   let transport: Pending | null = null;
   let network: Pending | null = null;
+  let message: Pending | null = null;
   statements.forEach((statement, index) => {
+    // `icmp type redirect` before `icmp gateway`, which no other message has.
+    for (const field of payloadsOf(statement)) {
+      const types = messageTypes(field);
+      if (message && types?.length === 1 && types[0] === message.value) {
+        dropped.add(message.index);
+        message = null;
+      }
+    }
+    if (isMessageType(statement)) message = { index, value: statement.right.value };
+    else if (statement.kind !== 'match') message = null;
     for (const header of statementHeaders(statement)) {
       const protocol = headerProtocol(header);
       // Whatever protocol was compared: `exthdr_dependency_kill()`, src/exthdr.c, looks at its layer only.
@@ -39,8 +61,8 @@ function withoutDependencies(statements: readonly Statement[], family: Family): 
         dropped.add(transport.index);
         transport = null;
       }
-      const version = header === 'ip' ? IPV4 : header === 'ip6' ? IPV6 : null;
-      if (network && version !== null && version === network.value) {
+      const version = VERSIONS.get(header) ?? null;
+      if (network && version !== null && version === network.value && !isVlanType(statement)) {
         dropped.add(network.index);
         network = null;
       }
@@ -70,7 +92,19 @@ function isDependency(statement: Statement, family: Family): boolean {
   if (left.kind !== 'payload') return false;
   if (left.protocol === 'ip') return family === 'ip';
   if (left.protocol === 'ip6') return family === 'ip6';
-  return left.protocol === 'ether' && left.field === 'type' && (family === 'bridge' || family === 'netdev');
+  const link = left.protocol === 'ether' || left.protocol === 'vlan';
+  return link && left.field === 'type' && (family === 'bridge' || family === 'netdev');
+}
+
+function isMessageType(statement: Statement): statement is Match & { right: IntegerValue } {
+  return (
+    statement.kind === 'match' &&
+    statement.operator === '==' &&
+    statement.left.kind === 'payload' &&
+    statement.left.field === 'type' &&
+    (statement.left.protocol === 'icmp' || statement.left.protocol === 'icmpv6') &&
+    statement.right.kind === 'integer'
+  );
 }
 
 function rejectVersion(reject: Reject): number | null {
@@ -104,28 +138,34 @@ function statementHeaders(statement: Statement): string[] {
   }
 }
 
-const ECHO_FIELDS = ['id', 'sequence'];
-const ECHO = {
-  icmp: { type: 'icmp_type', values: [0, 8] },
-  icmpv6: { type: 'icmpv6_type', values: [128, 129] },
-} as const;
+const ICMP_TYPE = { icmp: 'icmp_type', icmpv6: 'icmpv6_type' } as const;
 
-/** What nft adds to a rule: the echo types of `icmp id`, the protocol of `reject with tcp reset`. */
+/** What nft adds to a rule and lists: the echo types of `icmp id`, the protocol of `reject with tcp reset`. */
 function withDependencies(statements: readonly Statement[], family: Family): readonly Statement[] {
   const result: Statement[] = [];
   let hasType = false;
+  let hasVlan = false;
   let hasTransport = false;
   for (const statement of statements) {
+    for (const field of payloadsOf(statement)) {
+      const { protocol } = field;
+      if ((protocol === 'icmp' || protocol === 'icmpv6') && !hasType) {
+        const types = messageTypes(field);
+        if (types && types.length > 1) result.push(hasTypes(protocol, field, types));
+        hasType = types !== undefined && types.length > 1;
+      }
+      if (protocol === 'vlan' && !hasVlan) {
+        hasVlan = true;
+        const shown = (family === 'bridge' || family === 'netdev') && isVlanType(statement);
+        const tag = shown ? etherType(VLAN) : undefined;
+        if (tag && !result.some((s) => JSON.stringify(s) === JSON.stringify(tag))) result.push(tag);
+      }
+    }
     if (statement.kind === 'match') {
       const { left } = statement;
       const field = innerPayload(left);
-      if (field && (field.protocol === 'icmp' || field.protocol === 'icmpv6')) {
-        if (field.field === 'type') hasType = true;
-        else if (!hasType && ECHO_FIELDS.includes(field.field ?? '')) {
-          result.push(echoTypes(field.protocol, field));
-          hasType = true;
-        }
-      }
+      if ((field?.protocol === 'icmp' || field?.protocol === 'icmpv6') && field.field === 'type')
+        hasType = true;
       if (
         protocolOf(statement)?.layer === 'transport' ||
         headersIn(left).some((h) => headerProtocol(h) !== null)
@@ -139,15 +179,55 @@ function withDependencies(statements: readonly Statement[], family: Family): rea
       family !== 'ip' &&
       family !== 'ip6'
     )
-      result.unshift({
-        kind: 'match',
-        left: { kind: 'meta', key: 'l4proto', bits: 8, type: 'inet_proto' },
-        operator: '==',
-        right: { kind: 'integer', value: TCP, type: 'inet_proto' },
-      });
+      result.unshift(isProtocol(TCP));
     result.push(statement);
   }
   return result;
+}
+
+const VLAN = 0x8100;
+
+/** `vlan type ip`, after which nft lists the tag's own type. */
+function isVlanType(statement: Statement): boolean {
+  return (
+    statement.kind === 'match' &&
+    (statement.operator === '==' || statement.operator === '!=') &&
+    statement.right.kind === 'integer' &&
+    statement.left.kind === 'payload' &&
+    statement.left.protocol === 'vlan' &&
+    statement.left.field === 'type'
+  );
+}
+
+/** The header fields that a statement reads or writes. */
+function payloadsOf(statement: Statement): Payload[] {
+  switch (statement.kind) {
+    case 'match':
+      return payloadsIn(statement.left);
+    case 'vmap':
+      return payloadsIn(statement.key);
+    case 'mangle':
+      return [...payloadsIn(statement.target), ...payloadsIn(statement.value)];
+    case 'setUpdate':
+      return payloadsIn(statement.key);
+    default:
+      return [];
+  }
+}
+
+function payloadsIn(expression: Expression): Payload[] {
+  switch (expression.kind) {
+    case 'payload':
+      return [expression];
+    case 'binary':
+      return payloadsIn(expression.left);
+    case 'concat':
+      return expression.parts.flatMap(payloadsIn);
+    case 'map':
+      return payloadsIn(expression.key);
+    default:
+      return [];
+  }
 }
 
 function innerPayload(expression: Expression): Payload | undefined {
@@ -155,45 +235,24 @@ function innerPayload(expression: Expression): Payload | undefined {
   return expression.kind === 'payload' ? expression : undefined;
 }
 
-function echoTypes(protocol: 'icmp' | 'icmpv6', like: Payload): Match {
-  const { type, values } = ECHO[protocol];
+function hasTypes(protocol: 'icmp' | 'icmpv6', like: Payload, values: readonly number[]): Match {
+  const type = ICMP_TYPE[protocol];
   return {
     kind: 'match',
     left: { kind: 'payload', base: like.base, protocol, field: 'type', offset: 0, bits: 8, type },
     operator: '==',
     right: {
       kind: 'set',
-      elements: values.map((value) => ({
-        key: { kind: 'integer', value, type },
-        data: null,
-        timeout: null,
-        expires: null,
-        comment: null,
-        statements: [],
-      })),
+      elements: [...values]
+        .sort((a, b) => a - b)
+        .map((value) => ({
+          key: { kind: 'integer', value, type },
+          data: null,
+          timeout: null,
+          expires: null,
+          comment: null,
+          statements: [],
+        })),
     },
   };
-}
-
-/**
- * Two equality matches of fields that touch become one comparison in the kernel (`rule_postprocess` in reverse:
- * `payload_try_merge()`, src/evaluate.c), and are listed in the header's order.
- */
-function inHeaderOrder(statements: readonly Statement[]): readonly Statement[] {
-  const result = [...statements];
-  for (let i = 0; i + 1 < result.length; i++) {
-    const [a, b] = [mergeable(result[i]), mergeable(result[i + 1])];
-    if (!a || !b || a.protocol !== b.protocol || b.offset + b.bits !== a.offset || a.bits + b.bits > 128)
-      continue;
-    [result[i], result[i + 1]] = [result[i + 1], result[i]];
-  }
-  return result;
-}
-
-function mergeable(statement: Statement): Payload | undefined {
-  if (statement.kind !== 'match' || statement.operator !== '==' || statement.left.kind !== 'payload')
-    return undefined;
-  const { left, right } = statement;
-  const single = right.kind === 'integer' || right.kind === 'address' || right.kind === 'bytes';
-  return single && left.offset % 8 === 0 && left.bits % 8 === 0 && left.protocol !== null ? left : undefined;
 }

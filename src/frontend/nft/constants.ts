@@ -6,6 +6,8 @@ import { readNumber } from './stream.js';
 import { bitNames, isBitmask, symbolName, symbolValue } from './symbols.js';
 import { formatDate, formatHour, formatTime, parseDate, parseHour, parseTime } from './time.js';
 
+/** Names of helpers and of operating systems, in bytes. */
+const LONGEST_STRING = 16;
 /** Integers up to this width are numbers, wider ones bytes. */
 const WIDEST_NUMBER = 48;
 
@@ -56,6 +58,8 @@ export function readConstant(text: string, field: KeyField): Constant | string {
     }
     case 'string':
     case 'cgroupv2':
+      if (bits > 0 && type === 'string' && text.length > LONGEST_STRING)
+        return `String exceeds maximum length of ${LONGEST_STRING}`;
       return { kind: 'string', value: text, wildcard: false, type };
     case 'ct_label': {
       const bit = readNumber(text);
@@ -76,6 +80,7 @@ export function readConstant(text: string, field: KeyField): Constant | string {
   const value = readInteger(text, field);
   if (value === undefined)
     return TYPE_NAMES[type] === undefined ? 'Could not parse integer' : `Could not parse ${TYPE_NAMES[type]}`;
+  if (type === 'day' && value > 6) return `Value ${text} exceeds valid range 0-6`;
   if (bits > 0 && bits < 53 && type !== 'time' && value >= 2 ** bits)
     return type === 'inet_service'
       ? 'Service out of range'
@@ -97,6 +102,7 @@ function readAddress(text: string, version: 4 | 6): Constant | string {
 
 function readInterface(text: string): Constant | string {
   if (text === '*') return 'All-wildcard strings are not supported';
+  if (text === '') return 'Empty string is not allowed';
   const wildcard = text.endsWith('*') && !text.endsWith('\\*');
   const value = (wildcard ? text.slice(0, -1) : text).replace(/\\\*$/, '*');
   return value.length > 15
@@ -149,6 +155,8 @@ export interface Showing {
   readonly hexadecimal?: boolean;
   /** What joins the bits of a mask: `,` of flags, ` | ` in sets; null: a plain number. */
   readonly joiner?: ',' | ' | ' | null;
+  /** Numbers also where there are names for them. */
+  readonly numeric?: boolean;
 }
 
 /** A single value as nft prints it. */
@@ -180,10 +188,10 @@ export function printConstant(value: Constant, showing: Showing = {}): string {
   }
 }
 
-/** Times at the end of a range stand in seconds. */
+/** At the ends of a range times stand in seconds, and names as their numbers. */
 function printEnd(value: Constant, showing: Showing): string {
   if (value.kind === 'integer' && value.type === 'time') return `${Math.floor(value.value / 1000)}s`;
-  return printConstant(value, showing);
+  return printConstant(value, { ...showing, numeric: true });
 }
 
 function printBytes(bytes: Uint8Array, type: KeyField['type']): string {
@@ -203,7 +211,7 @@ function printInteger(value: number, type: KeyField['type'], showing: Showing): 
     if (names && (names.length === 1 || showing.joiner !== null)) return names.join(showing.joiner ?? ' | ');
     return hex(value);
   }
-  const name = symbolName(type, value);
+  const name = showing.numeric ? undefined : symbolName(type, value);
   if (name !== undefined)
     return type === 'day' || type === 'realm' || type === 'devgroup' ? `"${name}"` : name;
   switch (type) {

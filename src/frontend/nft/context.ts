@@ -3,7 +3,7 @@ import type { Expression, KeyField, Statement } from '../../rules/nft/model.js';
 import { headerOf, headerProtocol } from './headers.js';
 
 const NFPROTO = { ipv4: 2, ipv6: 10 };
-const ETHERTYPE = { ip: 0x800, ip6: 0x86dd };
+const ETHERTYPE = { ip: 0x800, arp: 0x806, ip6: 0x86dd };
 
 /**
  * Stands among headers for options of TCP: reading one demands no protocol (`expr_evaluate_exthdr()`, src/evaluate.c),
@@ -77,6 +77,8 @@ export function protocolOf(
   return undefined;
 }
 
+const LAYER_3 = new Set(['ip', 'ip6']);
+
 /** What is known about the packets that get to the statement being read. */
 export class RuleContext {
   private network: 'ip' | 'ip6' | null;
@@ -84,8 +86,12 @@ export class RuleContext {
   private transport: number | null = null;
   /** A set of transport protocols was compared before. */
   anyTransport = false;
-  /** An ICMP type was compared before. */
-  icmpType = false;
+  /** The only type of ICMP that the packets may have, where one was compared. */
+  icmpType: number | null = null;
+  /** The packets are of an Ethernet type that is neither version of IP. */
+  private otherEthertype = false;
+  /** A field of IP was read where the packets may be of anything, so that they have no tag. */
+  private readsNetwork = false;
 
   constructor(
     readonly family: Family,
@@ -105,6 +111,20 @@ export class RuleContext {
     return this.family === 'arp' ? 'arp' : (this.network ?? undefined);
   }
 
+  isOtherEthertype(): boolean {
+    return this.otherEthertype;
+  }
+
+  /** Whether the table is of the other version of IP. */
+  isOtherFamily(version: 'ip' | 'ip6'): boolean {
+    return (this.family === 'ip' || this.family === 'ip6') && this.family !== version;
+  }
+
+  /** Whether a rule has said which transport protocols its packets have. */
+  knowsTransport(): boolean {
+    return this.transport !== null || this.anyTransport;
+  }
+
   transportProtocol(): number | null {
     return this.transport;
   }
@@ -115,14 +135,21 @@ export class RuleContext {
 
   /** What stands against reading this header here, in nft's words; it is known from then on. */
   enter(header: string): string | undefined {
+    const { family } = this;
+    if (header === 'arp' && family !== 'arp' && family !== 'bridge' && family !== 'netdev')
+      return `conflicting protocols specified: ${family} vs. arp`;
+    if (family === 'arp' && LAYER_3.has(header)) return `conflicting protocols specified: arp vs. ${header}`;
+    if (header === 'vlan' && this.readsNetwork) return 'conflicting protocols specified: ether vs. vlan';
     if (header === 'ip' || header === 'ip6') {
       if (this.network !== null && this.network !== header)
         return `conflicting protocols specified: ${this.network} vs. ${header}`;
       this.network = header;
+      this.readsNetwork = family === 'bridge' || family === 'netdev';
       return undefined;
     }
     const protocol = headerProtocol(header);
     if (protocol === null) return undefined;
+    if (family === 'arp') return `conflicting protocols specified: arp vs. ${header}`;
     if (this.transport !== null && this.transport !== protocol)
       return `conflicting protocols specified: ${this.transportHeader() ?? String(this.transport)} vs. ${header}`;
     this.transport = protocol;
@@ -133,10 +160,13 @@ export class RuleContext {
   learn(statement: Statement): void {
     const said = protocolOf(statement);
     if (said?.layer === 'transport') this.transport = said.value;
+    if (said?.layer === 'network' && said.value === -ETHERTYPE.arp) this.otherEthertype = true;
     if (said?.layer === 'network' && this.network === null)
       this.network = said.value === NFPROTO.ipv4 ? 'ip' : said.value === NFPROTO.ipv6 ? 'ip6' : null;
     if (statement.kind !== 'match') return;
     const { left, right } = statement;
+    if (left.kind === 'ct' && left.key === 'protocol' && right.kind === 'integer')
+      this.transport = right.value;
     const namesTransport =
       (left.kind === 'meta' && left.key === 'l4proto') ||
       (left.kind === 'payload' && left.type === 'inet_proto');
@@ -144,8 +174,10 @@ export class RuleContext {
     if (
       left.kind === 'payload' &&
       (left.protocol === 'icmp' || left.protocol === 'icmpv6') &&
-      left.field === 'type'
+      left.field === 'type' &&
+      statement.operator === '==' &&
+      right.kind === 'integer'
     )
-      this.icmpType = true;
+      this.icmpType = right.value;
   }
 }

@@ -54,12 +54,11 @@ export function readConnectionLimit(stream: TokenStream): ConnectionLimit {
   return { kind: 'connlimit', count: stream.expectNumber(), over };
 }
 
-/** `packets N bytes M`, or nothing. */
+/** `packets N bytes M`, one of them, or nothing. */
 export function readCounterValues(stream: TokenStream): { packets: number; bytes: number } {
-  if (!stream.takeWord('packets')) return { packets: 0, bytes: 0 };
-  const packets = stream.expectNumber();
-  stream.expectWord('bytes');
-  return { packets, bytes: stream.expectNumber() };
+  const packets = stream.takeWord('packets') ? stream.expectNumber() : 0;
+  const bytes = stream.takeWord('bytes') ? stream.expectNumber() : 0;
+  return { packets, bytes };
 }
 
 function readCounter(stream: TokenStream): Counter {
@@ -74,6 +73,8 @@ function readLast(stream: TokenStream): Last {
   return { kind: 'last', used };
 }
 
+const SECONDS: Record<TimeUnit, number> = { second: 1, minute: 60, hour: 3600, day: 86_400, week: 604_800 };
+
 function isTimeUnit(text: string): text is TimeUnit {
   return text === 'second' || text === 'minute' || text === 'hour' || text === 'day' || text === 'week';
 }
@@ -82,7 +83,6 @@ function isTimeUnit(text: string): text is TimeUnit {
 export function readRate(stream: TokenStream): Rate {
   stream.expectWord('rate');
   const over = stream.takeWord('over');
-  if (!over) stream.takeWord('until');
   const number = stream.expectNumber();
   let factor: number | undefined;
   let unit: string;
@@ -97,7 +97,11 @@ export function readRate(stream: TokenStream): Rate {
   const of = factor === undefined ? 'packets' : 'bytes';
   if (number === 0) stream.refuse('limit rate must be > 0');
   const burst = readBurst(stream, of);
-  return { rate: number * (factor ?? 1), per: unit, burst, over, of };
+  const rate = number * (factor ?? 1);
+  // `nft_limit_init()`: the tokens of a byte limit are the nanoseconds of its unit times rate and burst, in 64 bits.
+  if (of === 'bytes' && (rate + burst) * SECONDS[unit] * 1e9 >= 2 ** 64)
+    stream.refuse('Value too large for defined data type');
+  return { rate, per: unit, burst, over, of };
 }
 
 function readBurst(stream: TokenStream, of: 'packets' | 'bytes'): number {
@@ -105,7 +109,7 @@ function readBurst(stream: TokenStream, of: 'packets' | 'bytes'): number {
   const at = stream.peek();
   const burst = stream.expectNumber();
   if (of === 'packets') {
-    stream.takeWord('packets');
+    stream.expectWord('packets');
     if (burst === 0) stream.refuse('packet limit burst must be > 0', at);
     return burst;
   }

@@ -1,30 +1,9 @@
-import type { BinaryOperator, Expression, Selector, Verdict } from '../../rules/nft/model.js';
+import type { BinaryOperator, Expression, Verdict } from '../../rules/nft/model.js';
 import type { RuleContext } from './context.js';
-import type { Token } from './lexer.js';
 import type { Raw, RawElement } from './raw.js';
+import { readSelector } from './readSelector.js';
 import { combine, fieldsOf, resolve } from './resolve.js';
-import {
-  conntrack,
-  extensionHeader,
-  fib,
-  hash,
-  ipOption,
-  ipsec,
-  isHeader,
-  isShortMeta,
-  metaKey,
-  numgen,
-  osf,
-  payloadField,
-  rawSelector,
-  rawTcpOption,
-  route,
-  sctpChunk,
-  socket,
-  tcpOption,
-} from './selectors.js';
 import { readElementStatements } from './elementStatements.js';
-import { EXTENSION_HEADERS } from './headers.js';
 import { DEEPEST, type TokenStream } from './stream.js';
 import { parseTime } from './time.js';
 
@@ -167,6 +146,8 @@ function readRawPrimary(stream: TokenStream, context: RuleContext | null): Raw {
     case 'word': {
       const verdict = readVerdict(stream);
       if (verdict) return { node: 'verdict', verdict, at };
+      // `primary_stmt_expr` of src/parser_bison.y of nftables has no fib.
+      if (at.text === 'fib' && context && !context.listed) stream.fail('a value');
       const selector = context && readSelector(stream, context);
       if (selector) return { node: 'selector', expression: selector, at };
       return { node: 'atom', text: stream.next().text, at };
@@ -190,7 +171,7 @@ function readRawPrimary(stream: TokenStream, context: RuleContext | null): Raw {
       return inner;
     }
     case '{':
-      return { node: 'set', elements: readElements(stream), at };
+      return { node: 'set', elements: readAnonymous(stream), listed: stream.listed, at };
     case '@':
       if (stream.peek(2).kind === 'sign' && stream.peek(2).text === ',' && context) {
         const selector = readSelector(stream, context);
@@ -229,6 +210,14 @@ export function readVerdict(stream: TokenStream): Verdict | undefined {
     default:
       return undefined;
   }
+}
+
+/** Elements of a set that has no name: there is one at least. */
+function readAnonymous(stream: TokenStream): RawElement[] {
+  const start = stream.peek();
+  const elements = readElements(stream);
+  if (elements.length === 0) stream.refuse("unexpected '}', expecting an element", start);
+  return elements;
 }
 
 /** `{ element, … }`. */
@@ -287,208 +276,4 @@ export function readTime(stream: TokenStream): number {
   if (time === undefined) return stream.fail('a time');
   stream.next();
   return time;
-}
-
-/** What begins here, where it is a selector; nothing is taken where it is none. */
-export function readSelector(stream: TokenStream, context: RuleContext): Selector | undefined {
-  const start = stream.peek();
-  if (start.kind === 'sign' && start.text === '@') return readRawPayload(stream, context);
-  if (start.kind !== 'word') return undefined;
-  const place = stream.place;
-  stream.next();
-  const found = readSelectorAfter(stream, start, context);
-  if (!found) {
-    stream.returnTo(place);
-    return undefined;
-  }
-  const header =
-    found.kind === 'payload'
-      ? found.protocol
-      : found.kind === 'sctpChunk'
-        ? 'sctp'
-        : found.kind === 'ipOption'
-          ? 'ip'
-          : found.kind === 'exthdr'
-            ? 'ip6'
-            : null;
-  const against = header === null ? undefined : context.enter(header);
-  if (against !== undefined)
-    stream.refuse(
-      found.kind === 'exthdr'
-        ? `cannot use exthdr with ${context.networkHeader() ?? 'this family'}`
-        : against,
-      start,
-    );
-  return found;
-}
-
-function readSelectorAfter(stream: TokenStream, start: Token, context: RuleContext): Selector | undefined {
-  const name = start.text;
-  switch (name) {
-    case 'meta': {
-      const key = stream.peek();
-      const found = key.kind === 'word' ? metaKey(key.text) : undefined;
-      if (!found)
-        return stream.refuse(`unexpected ${key.text.trim() || 'end of line'}, expecting a key of meta`, key);
-      if (found.key === 'nfproto' && (context.family === 'ip' || context.family === 'ip6'))
-        stream.refuse('meta nfproto is only useful in the inet family', start);
-      stream.next();
-      return found;
-    }
-    case 'ct':
-      return readConntrack(stream, context);
-    case 'fib':
-      return readFib(stream);
-    case 'socket': {
-      const key = stream.expectName('a key of socket');
-      const level = key === 'cgroupv2' && stream.takeWord('level') ? stream.expectNumber() : null;
-      return socket(key, level) ?? stream.refuse(`${key} is no key of socket`, start);
-    }
-    case 'osf': {
-      const ttl = stream.takeWord('ttl') ? stream.expectWord('loose', 'skip') : null;
-      return osf(stream.expectWord('name', 'version'), ttl);
-    }
-    case 'ipsec': {
-      const direction = stream.expectWord('in', 'out');
-      const spnum = stream.takeWord('spnum') ? stream.expectNumber() : 0;
-      const family = stream.takeWord('ip') ? 'ip' : stream.takeWord('ip6') ? 'ip6' : null;
-      return (
-        ipsec(direction, spnum, stream.expectName('a key of ipsec'), family) ??
-        stream.refuse('no such key of ipsec', start)
-      );
-    }
-    case 'numgen': {
-      const mode = stream.expectWord('inc', 'random');
-      const { modulus, offset } = readModulus(stream);
-      return numgen(mode, modulus, offset);
-    }
-    case 'jhash':
-    case 'symhash': {
-      const expression = name === 'jhash' ? stream.nested(() => readExpression(stream, context)) : null;
-      const { modulus, seed, offset } = readModulus(stream);
-      return hash(name, expression, modulus, seed, offset);
-    }
-    case 'exthdr': {
-      const header = stream.expectName('an extension header');
-      return extensionHeader(header, null) ?? stream.refuse(`${header} is no extension header`, start);
-    }
-    case 'rt': {
-      const family =
-        stream.isWord('ip') || stream.isWord('ip6') ? (stream.next().text as 'ip' | 'ip6') : null;
-      const key = stream.peek().text;
-      const found = route(key, family, context) ?? extensionHeader('rt', key);
-      if (!found) return stream.refuse(`${key.trim()} is no key of rt`);
-      stream.next();
-      return found;
-    }
-    default:
-      break;
-  }
-  if (EXTENSION_HEADERS.has(name)) {
-    const field = stream.expectName('a field');
-    const index = stream.takeSign('[') ? stream.expectNumber() : 0;
-    if (stream.isSign(']')) stream.next();
-    return extensionHeader(name, field, index) ?? stream.refuse(`${field} is no field of ${name}`, start);
-  }
-  if (isHeader(name)) return readHeaderField(stream, name, start, context);
-  if (isShortMeta(name) && !stream.isSign(':')) return metaKey(name);
-  return undefined;
-}
-
-function readHeaderField(
-  stream: TokenStream,
-  header: string,
-  start: Token,
-  context: RuleContext,
-): Selector | undefined {
-  const token = stream.peek();
-  const field = token.text;
-  if (token.kind !== 'word')
-    return header === 'ip' || header === 'tcp' || header === 'udp' ? undefined : stream.fail('a field');
-  if (field === 'option' && (header === 'tcp' || header === 'ip')) {
-    stream.next();
-    return readOption(stream, header);
-  }
-  if (header === 'sctp' && field === 'chunk') {
-    stream.next();
-    const name = stream.expectName('a chunk');
-    const part =
-      stream.isWord('exists') || stream.isWord('missing') ? null : stream.expectName('a field of a chunk');
-    return sctpChunk(name, part) ?? stream.refuse(`unknown chunk or field ${name} ${part ?? ''}`, start);
-  }
-  if (header === 'arp' && (field === 'saddr' || field === 'daddr')) {
-    stream.next();
-    const found = payloadField('arp', `${field}_${stream.peek().text}`);
-    if (!found) return stream.fail('ip or ether');
-    stream.next();
-    return found;
-  }
-  // Where the protocol is known from the rule, nft lists its name.
-  const known = header === 'th' ? (context.transportHeader() ?? header) : header;
-  const found = payloadField(known, field) ?? payloadField(header, field);
-  if (!found) return stream.refuse(`${field} is no field of ${header}`, token);
-  stream.next();
-  return found;
-}
-
-function readOption(stream: TokenStream, header: 'tcp' | 'ip'): Selector | undefined {
-  if (header === 'tcp' && stream.takeSign('@')) {
-    const numbers = [stream.expectNumber()];
-    while (stream.takeSign(',')) numbers.push(stream.expectNumber());
-    if (numbers.length !== 3) stream.fail('three numbers');
-    return rawTcpOption(numbers[0], numbers[1], numbers[2]);
-  }
-  const token = stream.peek();
-  const name = stream.expectName('an option');
-  const next = stream.peek();
-  const make = header === 'tcp' ? tcpOption : ipOption;
-  const withField = next.kind === 'word' ? make(name, next.text) : undefined;
-  if (withField) {
-    stream.next();
-    return withField;
-  }
-  return make(name, null) ?? stream.refuse(`${name} is no option of ${header}`, token);
-}
-
-function readRawPayload(stream: TokenStream, context: RuleContext): Selector | undefined {
-  const start = stream.peek();
-  const base = stream.peek(1);
-  if (base.kind !== 'word' || !stream.isSign(',', 2)) return undefined;
-  stream.next();
-  stream.next();
-  stream.expectSign(',');
-  const offset = stream.expectNumber('an offset');
-  stream.expectSign(',');
-  const bits = stream.expectNumber('a length');
-  return rawSelector(base.text, offset, bits, context) ?? stream.refuse('no such raw payload', start);
-}
-
-function readConntrack(stream: TokenStream, context: RuleContext): Selector | undefined {
-  const start = stream.peek();
-  const direction =
-    stream.isWord('original') || stream.isWord('reply') ? (stream.next().text as 'original' | 'reply') : null;
-  const family =
-    direction !== null && (stream.isWord('ip') || stream.isWord('ip6'))
-      ? (stream.next().text as 'ip' | 'ip6')
-      : null;
-  const key = stream.expectName('a key of ct');
-  return conntrack(key, direction, family, context) ?? stream.refuse(`${key} is no key of ct here`, start);
-}
-
-function readFib(stream: TokenStream): Selector | undefined {
-  const start = stream.peek();
-  const flags = [stream.expectName('saddr, daddr, mark, iif or oif')];
-  while (stream.takeSign('.')) flags.push(stream.expectName('saddr, daddr, mark, iif or oif'));
-  const result = stream.expectWord('oif', 'oifname', 'type');
-  const found = fib(flags, result) ?? stream.refuse('no such question to fib', start);
-  const present = stream.isWord('exists') || stream.isWord('missing');
-  return found.kind === 'fib' && present ? { ...found, present: true } : found;
-}
-
-function readModulus(stream: TokenStream): { modulus: number; seed: number | null; offset: number } {
-  stream.expectWord('mod');
-  const modulus = stream.expectNumber();
-  const seed = stream.takeWord('seed') ? stream.expectNumber() : null;
-  const offset = stream.takeWord('offset') ? stream.expectNumber() : 0;
-  return { modulus, seed, offset };
 }

@@ -102,7 +102,8 @@ interface FieldPlace {
 
 function readFields(text: string): Map<string, FieldPlace> {
   const fields = new Map<string, FieldPlace>();
-  for (const entry of text.trim().split(/\s+/)) {
+  for (const entry of text.split(/\s+/)) {
+    if (entry === '') continue;
     const [place, type = 'integer'] = entry.split(':');
     const [name, at] = place.split('@');
     const [offset, bits] = at.split('/').map(Number);
@@ -174,7 +175,9 @@ const SHORT = new Set([
   'cgroup',
   'ibrname',
   'obrname',
-  'priority',
+  'time',
+  'day',
+  'hour',
 ]);
 
 function readKeys(text: string): Map<string, { bits: number; type: DataType }> {
@@ -228,7 +231,7 @@ export const EXTENSION_HEADERS = new Map(
     hbh: { number: 0, fields: 'nexthdr@0/8:inet_proto hdrlength@8/8' },
     rt: { number: 43, fields: 'nexthdr@0/8:inet_proto hdrlength@8/8 type@16/8 seg-left@24/8' },
     rt0: { number: 43, fields: 'reserved@32/32 addr@64/128:ipv6_addr' },
-    rt2: { number: 43, fields: 'reserved@32/32 addr@64/128:ipv6_addr' },
+    rt2: { number: 43, fields: 'reserved@32/32' },
     srh: { number: 43, fields: 'last-entry@32/8 flags@40/8 tag@48/16 sid@64/128:ipv6_addr' },
     frag: {
       number: 44,
@@ -247,15 +250,15 @@ const KIND_LENGTH = 'kind@0/8 length@8/8';
 /** TCP options: kind byte and fields. `sack` blocks have fields `left` and `right`, 64 bits apart. */
 export const TCP_OPTIONS = new Map(
   Object.entries({
-    eol: { number: 0, fields: 'kind@0/8' },
-    nop: { number: 1, fields: 'kind@0/8' },
+    eol: { number: 0, fields: '' },
+    nop: { number: 1, fields: '' },
     maxseg: { number: 2, fields: `${KIND_LENGTH} size@16/16` },
     window: { number: 3, fields: `${KIND_LENGTH} count@16/8` },
     'sack-perm': { number: 4, fields: KIND_LENGTH },
-    sack: { number: 5, fields: `${KIND_LENGTH} left@16/32 right@48/32` },
-    sack1: { number: 5, fields: `${KIND_LENGTH} left@80/32 right@112/32` },
-    sack2: { number: 5, fields: `${KIND_LENGTH} left@144/32 right@176/32` },
-    sack3: { number: 5, fields: `${KIND_LENGTH} left@208/32 right@240/32` },
+    sack: { number: 5, fields: `length@8/8 left@16/32 right@48/32` },
+    sack1: { number: 5, fields: `length@8/8 left@80/32 right@112/32` },
+    sack2: { number: 5, fields: `length@8/8 left@144/32 right@176/32` },
+    sack3: { number: 5, fields: `length@8/8 left@208/32 right@240/32` },
     timestamp: { number: 8, fields: `${KIND_LENGTH} tsval@16/32 tsecr@48/32` },
     md5sig: { number: 19, fields: KIND_LENGTH },
     mptcp: { number: 30, fields: `${KIND_LENGTH} subtype@16/4` },
@@ -263,7 +266,7 @@ export const TCP_OPTIONS = new Map(
   }).map(([name, option]) => [name, { number: option.number, fields: readFields(option.fields) }]),
 );
 
-const IP_OPTION_FIELDS = 'type@0/8 length@8/8 ptr@16/8 addr@24/32:ipv4_addr';
+const IP_OPTION_FIELDS = 'type@0/8 length@8/8 ptr@16/8 addr@24/32';
 export const IP_OPTIONS = new Map(
   Object.entries({
     rr: { number: 7, fields: IP_OPTION_FIELDS },

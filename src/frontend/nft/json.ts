@@ -18,11 +18,17 @@ type JsonObject = Readonly<Record<string, unknown>>;
 /**
  * Reads what `nft -j list ruleset` prints (libnftables-json(5)). Diagnostics name the rule, for JSON on one line has no
  * place worth showing; text that is no JSON is reported with its line and column.
+ * @param listed as of `parseNft`
  */
-export function parseNftJson(text: string, file: string, diagnostics: Diagnostics): NftRuleset {
+export function parseNftJson(
+  text: string,
+  file: string,
+  diagnostics: Diagnostics,
+  listed = false,
+): NftRuleset {
   const items = readItems(text, file, diagnostics);
   const collected = new Collected();
-  const ruleset = parseNft(rulesetText(items), file, collected);
+  const ruleset = parseNft(rulesetText(items), file, collected, undefined, listed);
   for (const d of collected.list) {
     const line =
       d.lineText === undefined

@@ -242,6 +242,8 @@ export function statementText(value: Json, depth = 0): string {
       const data = kind === 'map' ? ` : ${inner(o.data)}` : '';
       return `${word(o.op)} ${inner(kind === 'map' ? o.map : o.set)} { ${elementText(o.elem, depth + 1)}${statements.join('')}${data} }`;
     }
+    case 'meter':
+      return `meter ${quoted(o.name)}${optional('size', o.size)} { ${elementText(o.key, depth + 1)} ${statementText(o.stmt, depth + 1)} }`;
     case 'xt':
       return `xt ${word(o.type)} ${quoted(o.name)}`;
     case 'accept':
@@ -256,9 +258,19 @@ export function statementText(value: Json, depth = 0): string {
   }
 }
 
+/** A TCP option without a name, of which the kind is asked for, as nft writes `tcp option 6 exists`. */
+function unnamedOption(left: Json): string | undefined {
+  const entry = only(left);
+  if (entry?.[0] !== 'tcp option' || !isObject(entry[1]) || !('base' in entry[1])) return undefined;
+  const { base, offset, len } = entry[1];
+  return offset === 0 && len === 8 ? number(base) : undefined;
+}
+
 function matchText(o: JsonObject, inner: (v: Json) => string): string {
   const written: Record<string, string | undefined> = { in: '', '!': '! ' };
   const operator = scalar(o.op);
+  const option = typeof o.right === 'boolean' ? unnamedOption(o.left) : undefined;
+  if (option !== undefined) return `tcp option ${option} ${o.right === true ? 'exists' : 'missing'}`;
   const negated = operator === '!=' && typeof o.right === 'boolean';
   const right = negated ? !o.right : o.right;
   const plain = typeof right === 'boolean' ? '' : undefined;

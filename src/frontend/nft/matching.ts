@@ -1,4 +1,4 @@
-import { IpNetwork } from '../../address/ip.js';
+import { IpAddress, IpNetwork } from '../../address/ip.js';
 import type { Expression, IntegerValue, Match, MatchOperator } from '../../rules/nft/model.js';
 import type { Token } from './lexer.js';
 import type { Raw } from './raw.js';
@@ -36,6 +36,13 @@ export function makeMatch(
     const flags = left.kind !== 'binary' && (isBitmask(type) || type === 'ct_label') && isFlags(raw);
     return simplified({ kind: 'match', left, operator: flags ? '&' : '==', right });
   }
+  if (left.kind === 'binary' && (left.operator === '<<' || left.operator === '>>')) {
+    const [field] = fieldsOf(left.left);
+    if (field && field.type !== 'integer')
+      throw new Refusal(`datatype mismatch, expected ${field.type}, expression has type integer`, start);
+  }
+  if (operator === '!&' && !(right.kind === 'integer' && isBitmask(right.type)))
+    throw new Refusal('negation can only be used with singleton bitmask values', raw.at);
   return simplified({ kind: 'match', left, operator, right });
 }
 
@@ -72,6 +79,17 @@ function simplified(match: Match): Match {
       left: left.left,
       right: asInteger(combine('^', right, left.right), right),
     });
+  if (
+    left.operator === '^' &&
+    left.right.kind === 'address' &&
+    right.kind === 'address' &&
+    isEquality(operator)
+  )
+    return {
+      ...match,
+      left: left.left,
+      right: { kind: 'address', address: xor(left.right.address, right.address) },
+    };
   if (left.operator !== '&' || (operator !== '==' && operator !== '!=')) return match;
   const prefix = addressPrefix(left.right, right);
   if (prefix) return { ...match, left: left.left, right: prefix };
@@ -85,6 +103,14 @@ function simplified(match: Match): Match {
   )
     return { kind: 'match', left: left.left, operator: operator === '==' ? '!&' : '&', right: left.right };
   return match;
+}
+
+function isEquality(operator: MatchOperator): boolean {
+  return operator === '==' || operator === '!=';
+}
+
+function xor(a: IpAddress, b: IpAddress): IpAddress {
+  return new IpAddress(a.version, a.a ^ b.a, a.b ^ b.b, a.c ^ b.c, a.d ^ b.d);
 }
 
 function asInteger(value: Expression, otherwise: IntegerValue): IntegerValue {

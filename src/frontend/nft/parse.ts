@@ -15,11 +15,12 @@ import { readElements } from './expressions.js';
 import { placeOf, positionOf, type Token } from './lexer.js';
 import { readDevices, readFlowtable, readObject, readPriority, takeObjectType } from './objects.js';
 import { type Include, preprocess } from './preprocess.js';
-import { printElementKey } from './print.js';
+import { checkReferences } from './references.js';
+import { flush, remove } from './removal.js';
 import { handleAt, readRule } from './rules.js';
 import { addElements, orderElements, readSet } from './sets.js';
-import { resolve } from './resolve.js';
 import { Refusal, reportRefusal, TokenStream } from './stream.js';
+import { Workspace } from './workspace.js';
 
 /**
  * Reads a ruleset as `nft -f` does: blocks as `nft list ruleset` prints them, commands, definitions. What is wrong is
@@ -42,12 +43,14 @@ export function parseNft(
       ...placeOf(warnings[0]),
       advice: 'Give the output of iptables-save as well: nft cannot show all that is in them.',
     });
-  new Reader(new TokenStream(tokens), ruleset, diagnostics, listed).readAll();
-  for (const table of ruleset.tables) for (const set of table.sets.values()) orderElements(set, diagnostics);
+  const reader = new Reader(new TokenStream(tokens, listed), ruleset, diagnostics, listed);
+  reader.readAll();
+  checkReferences(reader);
+  for (const table of ruleset.tables)
+    for (const set of table.sets.values()) orderElements(set, diagnostics, listed);
   return ruleset;
 }
 
-const FAMILIES: readonly string[] = ['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev'];
 const HOOKS: readonly NftHook[] = [
   'prerouting',
   'input',
@@ -69,17 +72,7 @@ const COMMANDS: readonly string[] = [
   'rename',
 ];
 
-class Reader {
-  /** The tables by family and name. */
-  private readonly index = new Map<string, NftTable>();
-
-  constructor(
-    private readonly stream: TokenStream,
-    private readonly ruleset: NftRuleset,
-    private readonly diagnostics: Diagnostics,
-    private readonly listed: boolean,
-  ) {}
-
+class Reader extends Workspace {
   readAll(): void {
     const { stream } = this;
     for (stream.skipSeparators(); !stream.atEnd(); stream.skipSeparators())
@@ -116,18 +109,17 @@ class Reader {
     switch (command) {
       case 'delete':
       case 'destroy':
-        this.remove(command === 'delete');
+        remove(this, command === 'delete');
         return;
       case 'flush':
-        this.flush();
+        flush(this);
         return;
       case 'rename': {
         stream.expectWord('chain');
         const table = this.table();
-        const name = stream.expectName('the name of a chain');
-        const chain = table.chains.get(name) ?? stream.refuse(`there is no chain ${name}`);
+        const chain = this.chainOf(table);
         const to = stream.expectName('a new name');
-        table.chains.delete(name);
+        table.chains.delete(chain.name);
         table.chains.set(to, { ...chain, name: to });
         return;
       }
@@ -138,22 +130,6 @@ class Reader {
       default:
         this.add();
     }
-  }
-
-  private takeFamily(): Family {
-    const { stream } = this;
-    if (stream.peek().kind === 'word' && FAMILIES.includes(stream.peek().text))
-      return stream.next().text as Family;
-    return 'ip';
-  }
-
-  private table(): NftTable {
-    const family = this.takeFamily();
-    const token = this.stream.peek();
-    const name = this.stream.expectName('the name of a table');
-    return (
-      this.index.get(`${family} ${name}`) ?? this.stream.refuse(`there is no table ${family} ${name}`, token)
-    );
   }
 
   private add(): void {
@@ -206,12 +182,6 @@ class Reader {
         // `nft FAMILY TABLE CHAIN STATEMENTS` is not in the grammar: a rule needs its keyword.
         stream.refuse(`unexpected ${what.text}, expecting a command`, what);
     }
-  }
-
-  private setOf(table: NftTable): ReturnType<NftTable['sets']['get']> & object {
-    const token = this.stream.peek();
-    const name = this.stream.expectName('the name of a set');
-    return table.sets.get(name) ?? this.stream.refuse(`there is no set ${name}`, token);
   }
 
   private addTable(): void {
@@ -370,7 +340,10 @@ class Reader {
       return typeof data === 'string' || !data ? undefined : data;
     };
     const context = new RuleContext(table.family, mapData, this.listed);
-    return readRule(this.stream, context, this.diagnostics);
+    const from = this.stream.place;
+    const rule = readRule(this.stream, context, this.diagnostics);
+    this.extents.set(rule, { from, to: this.stream.place });
+    return rule;
   }
 
   /** `type filter hook input [device "x"] priority 0`. */
@@ -395,8 +368,7 @@ class Reader {
     stream.expectWord('rule');
     const table = this.table();
     const at = stream.peek();
-    const name = stream.expectName('the name of a chain');
-    const chain = table.chains.get(name) ?? stream.refuse(`there is no chain ${name}`, at);
+    const chain = this.chainOf(table);
     let place: number | null = null;
     if (stream.isWord('handle') || stream.isWord('position')) {
       const token = stream.next();
@@ -414,100 +386,6 @@ class Reader {
       chain.rules[place] = { ...rule, handle: chain.rules[place].handle };
     } else if (command === 'insert') chain.rules.splice(place ?? 0, 0, rule);
     else chain.rules.splice(place === null ? chain.rules.length : place + 1, 0, rule);
-  }
-
-  private flush(): void {
-    const { stream } = this;
-    const what = stream.expectWord('ruleset', 'table', 'chain', 'set', 'map');
-    switch (what) {
-      case 'ruleset': {
-        const only = stream.atStop() ? null : this.takeFamily();
-        const { tables } = this.ruleset;
-        tables.splice(0, tables.length, ...(only === null ? [] : tables.filter((t) => t.family !== only)));
-        this.index.clear();
-        for (const table of tables) this.index.set(`${table.family} ${table.name}`, table);
-        return;
-      }
-      case 'table':
-        for (const chain of this.table().chains.values()) chain.rules.length = 0;
-        return;
-      case 'chain': {
-        const table = this.table();
-        const token = stream.peek();
-        const chain = table.chains.get(stream.expectName('the name of a chain'));
-        if (!chain) return stream.refuse(`there is no chain ${token.text}`, token);
-        chain.rules.length = 0;
-        return;
-      }
-      default:
-        this.setOf(this.table()).elements = [];
-    }
-  }
-
-  private remove(must: boolean): void {
-    const { stream } = this;
-    const object = takeObjectType(stream);
-    const missing = (what: string, token: Token): void => {
-      if (must) stream.refuse(`there is no ${what}`, token);
-    };
-    if (object) {
-      const table = this.table();
-      const token = stream.peek();
-      if (!table.objects.delete(objectKey(object, stream.expectName('a name')))) missing(object, token);
-      return;
-    }
-    switch (stream.expectWord('table', 'chain', 'rule', 'set', 'map', 'element', 'flowtable')) {
-      case 'table': {
-        const family = this.takeFamily();
-        const token = stream.peek();
-        const name = stream.expectName('the name of a table');
-        const at = this.ruleset.tables.findIndex((t) => t.family === family && t.name === name);
-        if (at < 0) missing(`table ${family} ${name}`, token);
-        else {
-          this.ruleset.tables.splice(at, 1);
-          this.index.delete(`${family} ${name}`);
-        }
-        return;
-      }
-      case 'chain': {
-        const table = this.table();
-        const token = stream.peek();
-        if (!table.chains.delete(stream.expectName('the name of a chain')))
-          missing(`chain ${token.text}`, token);
-        return;
-      }
-      case 'rule': {
-        const table = this.table();
-        const token = stream.peek();
-        const chain =
-          table.chains.get(stream.expectName('the name of a chain')) ??
-          stream.refuse(`there is no chain ${token.text}`, token);
-        const by = stream.expectWord('handle', 'index');
-        const number = stream.expectNumber();
-        const at = by === 'index' ? number : chain.rules.findIndex((r) => r.handle === number);
-        if (at < 0 || at >= chain.rules.length) missing('such rule', token);
-        else chain.rules.splice(at, 1);
-        return;
-      }
-      case 'set':
-      case 'map': {
-        const table = this.table();
-        const token = stream.peek();
-        if (!table.sets.delete(stream.expectName('a name'))) missing(`set ${token.text}`, token);
-        return;
-      }
-      case 'flowtable': {
-        const table = this.table();
-        const token = stream.peek();
-        if (!table.flowtables.delete(stream.expectName('a name'))) missing(`flowtable ${token.text}`, token);
-        return;
-      }
-      default: {
-        const set = this.setOf(this.table());
-        const gone = new Set(readElements(stream).map((e) => printElementKey(resolve(e.key, set.key))));
-        set.elements = set.elements.filter((e) => !gone.has(printElementKey(e.key)));
-      }
-    }
   }
 }
 

@@ -15,7 +15,8 @@ export function showsHexadecimal(expression: Expression): boolean {
     case 'payload':
       return expression.protocol === null || (expression.protocol === 'comp' && expression.field === 'flags');
     case 'tcpOption':
-      return expression.field?.startsWith('@') === true;
+      // What is a whole byte is listed as a number.
+      return expression.field?.startsWith('@') === true && expression.bits !== 8;
     case 'binary':
       return showsHexadecimal(expression.left);
     default:

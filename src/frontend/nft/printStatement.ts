@@ -3,6 +3,7 @@ import type {
   Counter,
   Expression,
   Log,
+  Mangle,
   Match,
   Nat,
   NftObject,
@@ -72,6 +73,8 @@ export function printStatement(statement: Statement, family: Family, values: Sta
     case 'nat':
       return printNat(statement, show);
     case 'mangle': {
+      const byte = bytesOfWord(statement);
+      if (byte !== undefined) return byte;
       const showing = { hexadecimal: showsHexadecimal(statement.target), joiner: joinerOf(statement.target) };
       return `${show(statement.target)} set ${printExpression(statement.value, self, showing)}`;
     }
@@ -104,6 +107,18 @@ export function printStatement(statement: Statement, family: Family, values: Sta
     case 'unknown':
       return statement.text;
   }
+}
+
+/**
+ * A byte of a header with a checksum is written with its word, which nft lists as the port that would stand there in
+ * other headers.
+ */
+function bytesOfWord({ target, value }: Mangle): string | undefined {
+  if (target.kind !== 'payload' || target.bits !== 8 || value.kind !== 'integer') return undefined;
+  if (!['icmp', 'icmpv6', 'igmp'].includes(target.protocol ?? '') || target.offset >= 16) return undefined;
+  const shift = target.offset === 0 ? 8 : 0;
+  const word = value.value << shift;
+  return `th sport set th sport & ${(0xffff & ~(0xff << shift)) | word} | ${word}`;
 }
 
 /** `ct event set new,related` lists flags, `tcp flags set syn | ack` adds them. */
@@ -259,7 +274,11 @@ function printSetUpdate(
   let text = show(update.key) + optionsText(update);
   for (const statement of update.statements) text += ` ${statements(statement)}`;
   if (update.data) text += ` : ${show(update.data)}`;
-  return `${update.operation} @${update.set} { ${withoutZeroCounters(text, update)} }`;
+  const of =
+    update.meterSize === undefined
+      ? `${update.operation} @${update.set}`
+      : `meter ${update.set} size ${update.meterSize}`;
+  return `${of} { ${withoutZeroCounters(text, update)} }`;
 }
 
 /** `add @set { ip saddr counter }` shows no numbers: what counts are the elements' own. */

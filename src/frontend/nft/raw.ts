@@ -14,7 +14,8 @@ export type Raw = { readonly at: Token | null } & (
   | { readonly node: 'prefix'; readonly base: Raw; readonly length: number }
   | { readonly node: 'range'; readonly from: Raw; readonly to: Raw }
   | { readonly node: 'concat'; readonly parts: readonly Raw[] }
-  | { readonly node: 'set'; readonly elements: readonly RawElement[] }
+  /** `listed`: as nft listed it, so that it stays as it is. */
+  | { readonly node: 'set'; readonly elements: readonly RawElement[]; readonly listed: boolean }
   | { readonly node: 'reference'; readonly name: string }
   | { readonly node: 'map'; readonly key: Raw; readonly map: Raw }
   | { readonly node: 'verdict'; readonly verdict: Verdict }

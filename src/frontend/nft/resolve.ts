@@ -93,7 +93,12 @@ export function resolve(raw: Raw, fields: readonly KeyField[]): Expression {
     case 'set': {
       const interval = raw.elements.some((e) => isInterval(e.key));
       const elements = raw.elements.flatMap((e) => resolveElement(e, fields, null));
-      return { kind: 'set', elements: normalised(elements, { fields, interval, merge: true }) };
+      if (elements.length > 1 && elements.some((e) => e.timeout !== null))
+        wrong('elements of a set without a name have no timeouts', raw);
+      return {
+        kind: 'set',
+        elements: normalised(elements, { fields, interval, merge: true, listed: raw.listed }),
+      };
     }
     case 'map': {
       const key = resolve(raw.key, []);
@@ -117,8 +122,27 @@ export function resolveMap(
   if (raw.node === 'reference') return { kind: 'setReference', name: raw.name };
   if (raw.node !== 'set') wrong('expecting a map', raw);
   const interval = raw.elements.some((e) => isInterval(e.key));
-  const elements = raw.elements.flatMap((e) => resolveElement(e, keys, data));
-  return { kind: 'set', elements: normalised(elements, { fields: keys, interval, merge: false }) };
+  const elements = distinct(
+    raw.elements.flatMap((e) => resolveElement(e, keys, data)),
+    raw,
+  );
+  return {
+    kind: 'set',
+    elements: normalised(elements, { fields: keys, interval, merge: false, listed: raw.listed }),
+  };
+}
+
+/** Elements of a map without a name, each once: one key cannot have two values. */
+function distinct(elements: readonly SetElement[], raw: Raw): readonly SetElement[] {
+  const values = new Map<string, string>();
+  return elements.filter(({ key, data, statements }) => {
+    if (statements.length > 0) wrong('missing statement in map declaration', raw);
+    const [name, value] = [JSON.stringify(key), JSON.stringify(data)];
+    const there = values.get(name);
+    if (there !== undefined && there !== value) wrong('File exists', raw);
+    values.set(name, value);
+    return there === undefined;
+  });
 }
 
 export function isInterval(raw: Raw): boolean {
@@ -303,7 +327,8 @@ function maskAndXor(expression: Expression, full: number): { base: Expression; m
 /** An anonymous set that was written with a single plain element, which nft turns into a comparison. */
 export function singleOf(raw: Raw, fields: readonly KeyField[]): Expression {
   const resolved = resolve(raw, fields);
-  if (raw.node !== 'set' || raw.elements.length !== 1 || resolved.kind !== 'set') return resolved;
+  if (raw.node !== 'set' || raw.listed || raw.elements.length !== 1 || resolved.kind !== 'set')
+    return resolved;
   const { key } = raw.elements[0];
   return key.node === 'set' || collapsed(resolved) === resolved ? resolved : resolve(key, fields);
 }

@@ -20,9 +20,9 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
     let ended: Token | null = null;
     while (!stream.atStop()) {
       if (comment !== null) stream.fail('newline or semicolon');
-      if (stream.isWord('comment') && statements.length >= 0 && isComment(stream)) {
+      if (stream.isWord('comment') && isComment(stream)) {
         stream.next();
-        comment = stream.expectString();
+        comment = readComment(stream);
         continue;
       }
       const at = stream.peek();
@@ -32,7 +32,7 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
       context.learn(statement);
       statements.push(statement);
     }
-    if (statements.length === 0 && comment === null) stream.fail('a statement', start);
+    if (statements.length === 0) stream.fail('a statement', start);
     return {
       handle: handleAt(stream, place),
       comment,
@@ -67,8 +67,22 @@ function isComment(stream: TokenStream): boolean {
 
 function isTerminal(statement: Statement): boolean {
   return (
-    statement.kind === 'reject' || (statement.kind === 'verdict' && statement.verdict.kind !== 'continue')
+    statement.kind === 'reject' ||
+    statement.kind === 'nat' ||
+    statement.kind === 'queue' ||
+    (statement.kind === 'verdict' && statement.verdict.kind !== 'continue')
   );
+}
+
+/** Most characters of a comment (NFTNL_UDATA_COMMENT_MAXLEN, src/parser_bison.y of nftables). */
+const LONGEST_COMMENT = 128;
+
+function readComment(stream: TokenStream): string {
+  const at = stream.peek();
+  const comment = stream.expectString();
+  if (comment.length > LONGEST_COMMENT)
+    stream.refuse(`comment too long, ${LONGEST_COMMENT} characters maximum allowed`, at);
+  return comment;
 }
 
 /** The number of `# handle N` (nft -a) on the line where a thing ends. */

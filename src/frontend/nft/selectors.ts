@@ -38,6 +38,8 @@ export function extensionHeader(
   field: string | null,
   index = 0,
 ): ExtensionHeader | undefined {
+  // nft lists the further addresses of a type 0 header as segments.
+  if (header === 'rt0' && field === 'addr' && index > 0) return extensionHeader('srh', 'sid', index);
   const known = EXTENSION_HEADERS.get(header);
   if (!known) return undefined;
   const base = { kind: 'exthdr', header: header as ExtensionHeader['header'], number: known.number } as const;
@@ -58,10 +60,13 @@ export function extensionHeader(
 export function tcpOption(name: string, field: string | null): TcpOption | undefined {
   const own =
     (
-      { 'sack-permitted': 'sack-perm', sack0: 'sack', mss: 'maxseg', wscale: 'window' } as Record<
-        string,
-        string | undefined
-      >
+      {
+        'sack-permitted': 'sack-perm',
+        sack0: 'sack',
+        mss: 'maxseg',
+        wscale: 'window',
+        noop: 'nop',
+      } as Record<string, string | undefined>
     )[name] ?? name;
   const number = /^\d{1,3}$/.test(own) ? Number(own) : undefined;
   const byNumber = number === undefined ? undefined : [...TCP_OPTIONS].find(([, o]) => o.number === number);
@@ -158,6 +163,13 @@ export function rawSelector(
   return (header && fieldAt(header, offset, bits)) || rawPayload(own, offset, bits);
 }
 
+/** `@nh,96,32` as it is written. */
+export function unnamedSelector(base: string, offset: number, bits: number): Payload | undefined {
+  const own = BASES.get(base);
+  if (own === undefined || bits < 1 || bits > 512 || offset > 4096) return undefined;
+  return rawPayload(own, offset, bits);
+}
+
 export function fib(flags: readonly string[], result: string): Fib | undefined {
   const own = flags.filter(
     (f) => f === 'saddr' || f === 'daddr' || f === 'mark' || f === 'iif' || f === 'oif',
@@ -190,7 +202,7 @@ export function socket(key: string, level: number | null): Socket | undefined {
   switch (key) {
     case 'transparent':
     case 'wildcard':
-      return { kind: 'socket', key, level: null, bits: 8, type: 'integer' };
+      return { kind: 'socket', key, level: null, bits: 1, type: 'integer' };
     case 'mark':
       return { kind: 'socket', key, level: null, bits: 32, type: 'mark' };
     case 'cgroupv2':
@@ -236,6 +248,20 @@ export function hash(
   return { kind: 'hash', algorithm, expression, modulus, seed, offset };
 }
 
+/** What conntrack knows of each direction. */
+const DIRECTED = new Set([
+  'l3proto',
+  'protocol',
+  'saddr',
+  'daddr',
+  'proto-src',
+  'proto-dst',
+  'packets',
+  'bytes',
+  'avgpkt',
+  'zone',
+]);
+
 /** Conntrack keys; those that are the same in both directions lose it, as nft lists them. */
 export function conntrack(
   key: string,
@@ -244,6 +270,7 @@ export function conntrack(
   context: RuleContext,
 ): Ct | undefined {
   const own = direction !== null && (key === 'l3proto' || key === 'protocol') ? null : direction;
+  if (direction !== null && !DIRECTED.has(key)) return undefined;
   const address = key === 'saddr' || key === 'daddr';
   if (address && direction === null) return undefined;
   if ((key === 'proto-src' || key === 'proto-dst') && direction === null) return undefined;

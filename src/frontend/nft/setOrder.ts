@@ -10,6 +10,8 @@ export interface Ordering {
   readonly interval: boolean;
   /** Touching and overlapping intervals become one: anonymous sets, and `auto-merge`. */
   readonly merge: boolean;
+  /** nft listed them in this order. */
+  readonly listed?: boolean;
 }
 
 /**
@@ -23,6 +25,10 @@ export function normalised(elements: readonly SetElement[], ordering: Ordering):
   const spans = ordering.interval && ordering.fields.length === 1 ? intervals(elements, ordering) : undefined;
   if (spans) return spans;
   const keyed = elements.map((element) => ({ element, key: sortKey(element.key, ordering) }));
+  // The kernel gives a set of flags back from the last to the first, and flags with the same lowest bit stay so.
+  const [{ key: first }] = elements;
+  if (!ordering.listed && !elements[0].data && first.kind === 'integer' && first.type === 'tcp_flag')
+    keyed.reverse();
   keyed.sort((a, b) => compareKeys(a.key, b.key));
   const unique = keyed.filter((k, i) => i === 0 || k.key === null || !same(k.element, keyed[i - 1].element));
   return unique.map((k) => k.element);
@@ -221,9 +227,9 @@ function addressOf(n: bigint, version: 4 | 6): IpAddress {
     : new IpAddress(6, word(96n), word(64n), word(32n), word(0n));
 }
 
-/** `{ x }` with nothing else said about x is x; concatenations are only looked up. */
+/** `{ x }` is x, whatever else is said about x; concatenations are only looked up. */
 export function collapsed(set: SetExpression): Expression {
-  if (set.elements.length !== 1 || !isPlain(set.elements[0])) return set;
+  if (set.elements.length !== 1) return set;
   const { key } = set.elements[0];
   return key.kind === 'concat' || key.kind === 'wildcard' ? set : key;
 }

@@ -168,10 +168,10 @@ export function addElements(set: NftSet, raw: readonly RawElement[], diagnostics
 }
 
 /** Brings a set's elements into the order in which nft lists them, once all are there. */
-export function orderElements(set: NftSet, diagnostics: Diagnostics): void {
+export function orderElements(set: NftSet, diagnostics: Diagnostics, listed: boolean): void {
   const interval = set.flags.includes('interval');
   try {
-    set.elements = [...normalised(set.elements, { fields: set.key, interval, merge: set.autoMerge })];
+    set.elements = [...normalised(set.elements, { fields: set.key, interval, merge: set.autoMerge, listed })];
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     diagnostics.error(`${refusal.message} in ${set.name}`, set.position ? { position: set.position } : {});
@@ -234,5 +234,9 @@ function readTypeofExpression(stream: TokenStream, table: NftTable): NonNullable
 class TypeofContext extends RuleContext {
   override enter(): undefined {
     return undefined;
+  }
+
+  override knowsTransport(): boolean {
+    return true;
   }
 }

@@ -19,7 +19,11 @@ export class TokenStream {
   private index = 0;
   depth = 0;
 
-  constructor(private readonly tokens: readonly Token[]) {}
+  constructor(
+    private readonly tokens: readonly Token[],
+    /** nft listed the text. */
+    readonly listed = false,
+  ) {}
 
   /** The token `ahead` places on; line ends count. */
   peek(ahead = 0): Token {

@@ -82,11 +82,7 @@ export function symbolValue(type: DataType, name: string): number | undefined {
   const found = symbols?.valueOf.get(name);
   if (found !== undefined || type !== 'day') return found;
   for (const [day, value] of symbols?.ordered ?? [])
-    if (
-      day.toLowerCase() === name.toLowerCase() ||
-      (name.length === 3 && day.toLowerCase().startsWith(name.toLowerCase()))
-    )
-      return value;
+    if (day.toLowerCase() === name.toLowerCase()) return value;
   return undefined;
 }
 

@@ -34,6 +34,8 @@ export function parseDate(text: string): number | undefined {
   const [year, month, day, hour, minute, second] = parts
     .slice(1)
     .map((p: string | undefined) => Number(p ?? 0));
+  if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+    return undefined;
   const time = Date.UTC(year, month - 1, day, hour, minute, second);
   return Number.isNaN(time) ? undefined : time;
 }

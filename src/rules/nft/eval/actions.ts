@@ -199,7 +199,10 @@ export function resetTcpOption(statement: ResetTcpOption): RunningStatement {
 /** `nft_dynset_eval()` (net/netfilter/nft_dynset.c): a set that is full ends the rule. */
 export function setUpdate(statement: SetUpdate, lookup: Lookup): RunningStatement {
   const { operation, timeout, comment, statements, data } = statement;
-  const set = lookup.set({ kind: 'setReference', name: statement.set });
+  const set =
+    statement.meterSize === undefined
+      ? lookup.set({ kind: 'setReference', name: statement.set })
+      : lookup.meter(statement.key, statement.meterSize);
   const read = fieldsReader(statement.key, lookup);
   const readData = data && reader(data, lookup);
   return {

@@ -17,6 +17,8 @@ export type Reader = (packet: Packet, context: Context) => Read;
 export interface Lookup {
   /** An anonymous set or one of the table's; null: the table has none of that name. */
   set(of: SetExpression | SetReference): LiveSet | null;
+  /** A new set that rules fill, for keys like this. */
+  meter(key: Expression, size: number): LiveSet;
 }
 
 const UNKNOWN: Reader = () => null;

@@ -38,6 +38,11 @@ const ICMP_TYPES = new Map<string, readonly number[]>([
   ['icmpv6 max-delay', [130]],
 ]);
 
+/** The ICMP types of the messages that have a field; undefined: all of them. */
+export function messageTypes({ protocol, field }: Payload): readonly number[] | undefined {
+  return ICMP_TYPES.get(`${protocol} ${field}`);
+}
+
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;
 

@@ -2,6 +2,7 @@ import { CtStatus } from '../../connection.js';
 import { Verdict } from '../../verdict.js';
 import {
   type Expression,
+  type KeyField,
   type NftObject,
   type NftSet,
   type NftTable,
@@ -52,6 +53,19 @@ export class RunningTable implements Lookup {
       statements: [],
       start: (statement) => this.start(statement),
       result: (data) => this.resultOf(data),
+    });
+  }
+
+  meter(key: Expression, size: number): LiveSet {
+    const fields = (key.kind === 'concat' ? key.parts : [key]).map(fieldOfKey);
+    return new LiveSet([], {
+      key: fields,
+      data: [],
+      timeout: 0,
+      size,
+      statements: [],
+      start: (statement) => this.start(statement),
+      result: () => Flow.continue,
     });
   }
 
@@ -186,6 +200,13 @@ export class RunningTable implements Lookup {
       objects.set(key, this.objects.get(key)?.listed(now) ?? object);
     return { sets, objects };
   }
+}
+
+function fieldOfKey(expression: Expression): KeyField {
+  if (expression.kind === 'binary') return fieldOfKey(expression.left);
+  return 'type' in expression && 'bits' in expression
+    ? { type: expression.type, bits: expression.bits }
+    : { type: 'integer', bits: 32 };
 }
 
 /** `nft_ct_helper_obj_eval()` (net/netfilter/nft_ct.c): only a connection that is about to be made gets a helper. */
