@@ -104,6 +104,8 @@ function* wrongIn(statement: Statement, table: NftTable): Iterable<Wrong> {
     case 'fwd':
       if (statement.address) yield* lookups(statement.address, table);
       if (statement.device) yield* lookups(statement.device, table);
+      return;
+    default:
   }
 }
 
@@ -137,6 +139,8 @@ function* lookups(expression: Expression, table: NftTable): Iterable<Wrong> {
       return;
     case 'hash':
       if (expression.expression) yield* lookups(expression.expression, table);
+      return;
+    default:
   }
 }
 
