@@ -15,8 +15,9 @@ import type { Finding } from './explain/finding.js';
 import type { Limits } from './explain/findings.js';
 import type { Trial, World } from './explain/hypotheses/hypothesis.js';
 import type { Given } from './given.js';
+import { parse } from './klog/parse.js';
 import type { ObservedEntry } from './observed/entry.js';
-import { readLog, type LogSource } from './observed/readLog.js';
+import { readLogBatches, type LogSource } from './observed/readLog.js';
 import { logPrefixes } from './rules/logPrefix.js';
 import { unknownMatch } from './rules/matches/unknown.js';
 import { type Rule, ruleAddress, type Ruleset } from './rules/model.js';
@@ -106,7 +107,8 @@ export async function readLogs(
 ): Promise<ObservedEntry[]> {
   const entries: ObservedEntry[] = [];
   for (const source of sources)
-    for await (const entry of readLog(source, {}, diagnostics)) entries.push(entry);
+    for await (const batch of readLogBatches(source, {}, diagnostics))
+      for (const entry of batch) entries.push(entry);
   return entries;
 }
 
@@ -124,7 +126,7 @@ export function compareWithLog(
     packets: result.replay.counts.frames,
     epoch: source.epoch,
     end: result.replay.lastTime,
-    unseen: ({ record }) => result.replay.sight.whyUnseen(record),
+    unseen: ({ text }) => result.replay.sight.whyUnseen(parse(text)),
     rulesOf: rulesByPrefix(result.replay.kernel.program.ruleset),
   });
 }

@@ -1,3 +1,4 @@
+import { type Bucket, bucketsBy, pairIdentical, pairUp } from './buckets.js';
 import { isHostMade, withoutUnknowable } from './identity.js';
 import { coordinates } from './coordinates.js';
 import { mayMeet, type ObservedItem, type PredictedItem } from './lines.js';
@@ -13,12 +14,6 @@ export interface Pair {
 export interface AlignContext {
   /** A rule of the given ruleset writes this prefix, so a line with it is not another rule's with its prefix changed. */
   readonly knownPrefix: (prefix: string) => boolean;
-}
-
-/** Places of lines of both sides that share a key. */
-interface Bucket {
-  readonly predicted: number[];
-  readonly observed: number[];
 }
 
 /** A bucket with more cells than this is paired front to back: its lines are identical, so little is lost. */
@@ -39,40 +34,19 @@ export function alignLines(
 ): Int32Array {
   const pairOf = new Int32Array(predicted.length).fill(-1);
   const taken = new Uint8Array(observed.length);
-  const buckets = bucketsOf(predicted, observed, pairOf, taken, (item) => item.text);
+  const buckets = pairIdentical(predicted, observed, pairOf, taken);
   for (const bucket of buckets) pairEven(bucket, predicted, observed, pairOf, taken);
   pairUneven(buckets, predicted, observed, pairOf, taken);
-  const masked = bucketsOf(predicted, observed, pairOf, taken, (item) => {
-    const uncaptured = 'uncaptured' in item.line ? item.line.uncaptured : isHostMade(item.text);
-    return uncaptured ? withoutUnknowable(item.text) : null;
-  });
+  const masked = bucketsBy(unknowableKey, predicted, observed, pairOf, taken);
   pairUneven(masked, predicted, observed, pairOf, taken);
   pairNear(predicted, observed, pairOf, taken, coordinates(pairOf, observed.length), context.knownPrefix);
   return pairOf;
 }
 
-/** Lines not paired yet, of both sides, that share what `key` says; those without a partner are left out. */
-function bucketsOf(
-  predicted: readonly PredictedItem[],
-  observed: readonly ObservedItem[],
-  pairOf: Int32Array,
-  taken: Uint8Array,
-  key: (item: PredictedItem | ObservedItem) => string | null,
-): Bucket[] {
-  const buckets = new Map<string, Bucket>();
-  for (let i = 0; i < predicted.length; i++) {
-    const k = pairOf[i] < 0 ? key(predicted[i]) : null;
-    if (k === null) continue;
-    const bucket = buckets.get(k);
-    if (bucket) bucket.predicted.push(i);
-    else buckets.set(k, { predicted: [i], observed: [] });
-  }
-  if (buckets.size === 0) return [];
-  for (let j = 0; j < observed.length; j++) {
-    const k = taken[j] ? null : key(observed[j]);
-    if (k !== null) buckets.get(k)?.observed.push(j);
-  }
-  return [...buckets.values()].filter((b) => b.observed.length > 0);
+/** What lines of packets that the host made share but for what cannot be known; null for all others. */
+function unknowableKey(item: PredictedItem | ObservedItem): string | null {
+  const uncaptured = 'uncaptured' in item.line ? item.line.uncaptured : isHostMade(item.text);
+  return uncaptured ? withoutUnknowable(item.text) : null;
 }
 
 function pairEven(
@@ -85,8 +59,7 @@ function pairEven(
   if (ps.length !== os.length) return;
   if (!ps.every((p, k) => mayMeet(predicted[p], observed[os[k]]))) return;
   ps.forEach((p, k) => {
-    pairOf[p] = os[k];
-    taken[os[k]] = 1;
+    pairUp(pairOf, taken, p, os[k]);
   });
 }
 
@@ -101,10 +74,7 @@ function pairUneven(
   const open = buckets.filter((b) => pairOf[b.predicted[0]] < 0);
   if (open.length === 0) return;
   const place = coordinates(pairOf, observed.length);
-  const make = (p: number, o: number): void => {
-    pairOf[p] = o;
-    taken[o] = 1;
-  };
+  const make = (p: number, o: number): void => pairUp(pairOf, taken, p, o);
   for (const bucket of open)
     for (const { predicted: ps, observed: os } of splitByTime(bucket, predicted, observed)) {
       const meet = (i: number, j: number): boolean => mayMeet(predicted[ps[i]], observed[os[j]]);

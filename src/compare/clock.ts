@@ -62,19 +62,8 @@ export function createStretcher(): (line: Pick<ObservedLine, 'time' | 'file' | '
   };
 }
 
-export interface ClockEstimator {
-  predicted(text: string, time: number): void;
-  observed(line: ObservedLine): void;
-  /** One a stretch, in the order in which `createStretcher` numbers them. */
-  estimate(): LogStretch[];
-}
-
-interface Side {
-  readonly exact: Sketch;
-  readonly packet: Sketch;
-}
-
-interface Stretch extends Side {
+interface Stretch {
+  readonly votes: Sketch;
   readonly file: string;
   readonly firstLine: number;
   clock: LogTime['clock'] | null;
@@ -84,60 +73,70 @@ interface Stretch extends Side {
   lines: number;
 }
 
+/** Packets vote only where so few whole lines agree that it may be chance. */
+const FEW = 3;
+
 /**
  * Estimates how log time maps to capture time, without being told the boot time or the time zone. Every pair of
  * identical lines votes for the difference of its times; where the texts never agree (another prefix, another MARK), the
  * packets vote. The largest bundle of votes that agree wins, and a line is fitted through it.
+ * @param predicted with times in ns of capture time; may be read twice, as `observed`
+ * @returns one a stretch, in the order in which `createStretcher` numbers them
  */
-export function createClockEstimator(): ClockEstimator {
-  const side = (): Side => ({ exact: createSketch(), packet: createSketch() });
-  const ours = side();
-  const stretches: Stretch[] = [];
-  const stretchOf = createStretcher();
-  const add = (to: Side, text: string, time: number): void => {
-    const line = text.trimEnd();
-    to.exact.add(line, time);
-    const key = packetKey(line);
-    if (key !== '') to.packet.add(key, time);
-  };
-  return {
-    predicted: (text, time) => add(ours, text, time),
-    observed(line) {
-      const number = stretchOf(line);
-      const stretch = (stretches[number] ??= {
-        ...side(),
-        file: line.file,
-        firstLine: line.line,
-        clock: null,
-        resolution: 0,
-        from: line.time?.ns ?? 0,
-        to: line.time?.ns ?? 0,
-        lines: 0,
-      });
-      stretch.lines++;
-      if (line.time === null) return;
-      if (stretch.clock === null) stretch.from = line.time.ns;
-      stretch.to = line.time.ns;
-      stretch.clock = line.time.clock;
-      stretch.resolution = Math.max(stretch.resolution, line.time.resolution);
-      add(stretch, line.text, line.time.ns + line.time.resolution / 2);
-    },
-    estimate: () =>
-      stretches.map(({ exact, packet, ...about }) => ({
-        ...about,
-        fit: about.clock === null ? null : bestFit(ours, { exact, packet }, about.resolution),
-      })),
-  };
+export function estimateClocks(
+  predicted: Iterable<{ readonly text: string; readonly time: number }>,
+  observed: Iterable<ObservedLine>,
+): LogStretch[] {
+  const byLine = fitsBy((text) => text.trimEnd(), predicted, observed);
+  if (byLine.every(({ clock, fit }) => clock === null || (fit !== null && fit.agreeing >= FEW)))
+    return byLine;
+  const byPacket = fitsBy(packetKey, predicted, observed);
+  return byLine.map((stretch, i) => {
+    const { fit } = stretch;
+    const other = byPacket[i].fit;
+    const isBetter = fit !== null && (fit.agreeing >= FEW || fit.agreeing >= (other?.agreeing ?? 0));
+    return isBetter ? stretch : { ...stretch, fit: other };
+  });
 }
 
-/** Packets vote only where so few whole lines agree that it may be chance. */
-const FEW = 3;
-
-function bestFit(ours: Side, theirs: Side, resolution: number): ClockFit | null {
-  const exact = fitClock(votes(ours.exact, theirs.exact), resolution);
-  if (exact && exact.agreeing >= FEW) return exact;
-  const packet = fitClock(votes(ours.packet, theirs.packet), resolution);
-  return exact && exact.agreeing >= (packet?.agreeing ?? 0) ? exact : packet;
+/** What the lines that share a key vote for. @param keyOf '' for lines without a vote */
+function fitsBy(
+  keyOf: (text: string) => string,
+  predicted: Iterable<{ readonly text: string; readonly time: number }>,
+  observed: Iterable<ObservedLine>,
+): LogStretch[] {
+  const ours = createSketch();
+  for (const { text, time } of predicted) {
+    const key = keyOf(text);
+    if (key !== '') ours.add(key, time);
+  }
+  const stretches: Stretch[] = [];
+  const stretchOf = createStretcher();
+  for (const line of observed) {
+    const { time } = line;
+    const stretch = (stretches[stretchOf(line)] ??= {
+      votes: createSketch(),
+      file: line.file,
+      firstLine: line.line,
+      clock: null,
+      resolution: 0,
+      from: time?.ns ?? 0,
+      to: time?.ns ?? 0,
+      lines: 0,
+    });
+    stretch.lines++;
+    if (time === null) continue;
+    if (stretch.clock === null) stretch.from = time.ns;
+    stretch.to = time.ns;
+    stretch.clock = time.clock;
+    stretch.resolution = Math.max(stretch.resolution, time.resolution);
+    const key = keyOf(line.text);
+    if (key !== '') stretch.votes.add(key, time.ns + time.resolution / 2);
+  }
+  return stretches.map(({ votes: theirs, ...about }) => ({
+    ...about,
+    fit: about.clock === null ? null : fitClock(votes(ours, theirs), about.resolution),
+  }));
 }
 
 /** One pair of lines that may be the same: log time (the middle of what the stamp allows) and capture time, ns. */

@@ -2,8 +2,8 @@ import type { PredictedLine } from '../engine/events.js';
 import { parse } from '../klog/parse.js';
 import { ruleAddress, type Rule } from '../rules/model.js';
 import type { Pair } from './align.js';
-import { createClockEstimator, createStretcher, toCapture, type LogStretch } from './clock.js';
-import type { LossEvent, ObservedItem, ObservedLine, PredictedItem } from './lines.js';
+import { createStretcher, estimateClocks, toCapture, type LogStretch } from './clock.js';
+import { type LossEvent, type ObservedItem, type ObservedLine, predictedItem } from './lines.js';
 import { createLossPlacer, explainByLoss } from './losses.js';
 import { mergeStretches } from './merge.js';
 import { createPairReader, type Named, type Tally, type WritingRule } from './pairs.js';
@@ -11,9 +11,9 @@ import type { Comparison } from './result.js';
 import { createAligner } from './window.js';
 
 export interface CompareInput {
-  /** In the order in which the kernel would have written them. Read twice. */
+  /** In the order in which the kernel would have written them. Read several times. */
   readonly predicted: Iterable<PredictedLine>;
-  /** In the order of their files. Read twice. */
+  /** In the order of their files. Read several times. */
   readonly observed: Iterable<ObservedLine>;
   readonly losses?: readonly LossEvent[];
   /** Frames in the capture. */
@@ -116,13 +116,11 @@ export function compareLines(input: CompareInput): Comparison {
   };
 }
 
-/** The first reading: the clocks, and which rule writes which prefix. */
+/** What is asked of all lines first: the clocks, and which rule writes which prefix. */
 function survey(input: CompareInput): { stretches: LogStretch[]; named: Named } {
-  const clocks = createClockEstimator();
   const named = new Map<string, Set<Rule>>();
   const heads = new Map<string, string>();
   for (const line of input.predicted) {
-    clocks.predicted(line.text, line.time);
     const head = line.text.slice(0, line.text.lastIndexOf('IN=', line.text.indexOf('OUT=')));
     let prefix = heads.get(head);
     if (prefix === undefined) {
@@ -133,9 +131,11 @@ function survey(input: CompareInput): { stretches: LogStretch[]; named: Named } 
     named.set(prefix, rules);
     if (line.rule) rules.add(line.rule);
   }
-  for (const line of input.observed) clocks.observed(line);
   const addresses = new Map([...named].map(([prefix, rules]) => [prefix, [...rules].map(ruleAddress)]));
-  return { stretches: believingWall(clocks.estimate(), input.end), named: addresses };
+  return {
+    stretches: believingWall(estimateClocks(input.predicted, input.observed), input.end),
+    named: addresses,
+  };
 }
 
 /** Where no line tells the clock, a wall clock is taken at its word if it falls into the capture's time. */
@@ -152,7 +152,8 @@ function slackOf(line: ObservedLine): number {
 }
 
 function place(line: ObservedLine, { fit }: LogStretch, order: number): ObservedItem {
-  const about = { line, text: line.text.trimEnd(), order, fields: null };
+  const text = line.text.trimEnd();
+  const about = { line, text, order, fields: null };
   if (fit === null || line.time === null)
     return { ...about, time: 0, tolerance: Infinity, precision: Infinity };
   const { ns, resolution } = line.time;
@@ -191,10 +192,6 @@ function feed(
     }
   }
   aligner.end();
-}
-
-function predictedItem(line: PredictedLine, order: number): PredictedItem {
-  return { line, text: line.text.trimEnd(), time: line.time, tolerance: 0, order, fields: null };
 }
 
 function assumptions(stretches: readonly LogStretch[], clocked: boolean, tally: Tally): string[] {

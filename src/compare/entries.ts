@@ -10,14 +10,12 @@ const JOURNALD_INTERVAL = 30e9;
  * @param epoch ns since 1970 of capture time 0
  */
 export function fromEntries(
-  entries: Iterable<ObservedEntry>,
+  entries: readonly ObservedEntry[],
   epoch: bigint,
-): { lines: ObservedLine[]; losses: LossEvent[] } {
-  const lines: ObservedLine[] = [];
+): { lines: Iterable<ObservedLine>; losses: LossEvent[] } {
   const losses: LossEvent[] = [];
   for (const entry of entries) {
-    const { text, record, file, line, boot, loss } = entry;
-    const time = timeOf(entry, epoch);
+    const { text, file, line, loss } = entry;
     // The kernel's rate limits do not touch LOG lines: xt_LOG and nft log write without them.
     if (loss && loss.by !== 'ratelimit')
       losses.push({
@@ -25,12 +23,18 @@ export function fromEntries(
         count: loss.count,
         file,
         line,
-        time,
+        time: timeOf(entry, epoch),
         interval: loss.by === 'journald' && loss.count !== null ? JOURNALD_INTERVAL : null,
       });
-    else if (!loss && record) lines.push({ text, time, record, file, line, boot });
   }
-  return { lines, losses };
+  // Made as they are asked for: there may be millions, and few are looked at together.
+  function* lines(): Generator<ObservedLine> {
+    for (const entry of entries) {
+      const { text, file, line, boot, loss } = entry;
+      if (!loss) yield { text, time: timeOf(entry, epoch), file, line, boot };
+    }
+  }
+  return { lines: { [Symbol.iterator]: lines }, losses };
 }
 
 function timeOf({ time: { kernel, wall } }: ObservedEntry, epoch: bigint): LogTime | null {

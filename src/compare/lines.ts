@@ -19,8 +19,6 @@ export interface ObservedLine {
   readonly text: string;
   /** null where the log keeps no time: its lines are placed by their order alone. */
   readonly time: LogTime | null;
-  /** The text read; null where the reader of the log did not. */
-  readonly record: LogRecord | null;
   readonly file: string;
   /** 1-based. */
   readonly line: number;
@@ -64,6 +62,11 @@ export interface ObservedItem extends Item {
   readonly line: ObservedLine;
 }
 
+export function predictedItem(line: PredictedLine, order: number): PredictedItem {
+  const text = line.text.trimEnd();
+  return { line, text, time: line.time, tolerance: 0, order, fields: null };
+}
+
 /** Their times allow that both are the same event. */
 export function mayMeet(p: PredictedItem, o: ObservedItem): boolean {
   return Math.abs(p.time - o.time) <= o.tolerance;
@@ -72,10 +75,9 @@ export function mayMeet(p: PredictedItem, o: ObservedItem): boolean {
 const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 
 /** The fields of src/klog/fields.ts, and `REST` for what the reader did not understand; empty for no LOG line. */
-export function fieldsOf(item: Item & { readonly line: object }): ReadonlyMap<string, string> {
+export function fieldsOf(item: Item): ReadonlyMap<string, string> {
   if (item.fields) return item.fields;
-  const known = (item.line as Partial<ObservedLine>).record;
-  const record = known ?? parse(item.text);
+  const record = parse(item.text);
   item.fields = record ? withRest(record) : NO_FIELDS;
   return item.fields;
 }

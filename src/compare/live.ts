@@ -3,7 +3,7 @@ import { parse } from '../klog/parse.js';
 import type { ObservedEntry } from '../observed/entry.js';
 import { ruleAddress } from '../rules/model.js';
 import type { LogStretch } from './clock.js';
-import type { ObservedLine } from './lines.js';
+import { type ObservedLine, predictedItem } from './lines.js';
 import { explainByLoss, type LossWindow } from './losses.js';
 import { createPairReader, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison, Difference, DifferenceKind } from './result.js';
@@ -92,25 +92,24 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
       const known = named.get(prefix) ?? [];
       named.set(prefix, known);
       if (address && !known.includes(address)) known.push(address);
-      const text = line.text.trimEnd();
-      aligner.predicted({ line, text, time: line.time, tolerance: 0, order: order++, fields: null });
+      aligner.predicted(predictedItem(line, order++));
     },
     observed(entry, arrival) {
-      const { text, record, file, line, boot, loss } = entry;
+      const { text, file, line, boot, loss } = entry;
       if (loss) {
         // The kernel's rate limits do not touch LOG lines.
         if (loss.by !== 'ratelimit') addLoss(arrival, loss.count ?? Infinity, text);
         return;
       }
-      if (!record) return;
       let clock = clocks.get(file);
       if (!clock) clocks.set(file, (clock = new LogClock(file, tolerance)));
       const time = clock.place(entry, arrival);
       latest = Math.max(latest, time);
-      const observed: ObservedLine = { text, time: null, record, file, line, boot };
+      const observed: ObservedLine = { text, time: null, file, line, boot };
+      const trimmed = text.trimEnd();
       aligner.observed({
         line: observed,
-        text: text.trimEnd(),
+        text: trimmed,
         time,
         tolerance,
         precision: 0,

@@ -149,6 +149,7 @@ function movedLines(pairs: readonly Pair[]): {
   betweenPackets: number;
 } {
   const withinPacket = new Map<PredictedItem, Difference>();
+  if (areInOrder(pairs)) return { withinPacket, betweenPackets: 0 };
   const both = pairs.filter((pair): pair is { predicted: PredictedItem; observed: ObservedItem } =>
     Boolean(pair.predicted && pair.observed),
   );
@@ -180,4 +181,17 @@ function movedLines(pairs: readonly Pair[]): {
     });
   }
   return { withinPacket, betweenPackets: Math.max(0, out - withinPacket.size) };
+}
+
+/** Both sides go up: nothing has moved, as nearly always. */
+function areInOrder(pairs: readonly Pair[]): boolean {
+  let ours = -1;
+  let theirs = -1;
+  for (const { predicted, observed } of pairs) {
+    if (!predicted || !observed) continue;
+    if (predicted.order < ours || observed.order < theirs) return false;
+    ours = predicted.order;
+    theirs = observed.order;
+  }
+  return true;
 }

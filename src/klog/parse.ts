@@ -19,9 +19,18 @@ const CUT = / ?$| O(?:U(?:T(?:=[^\s=/:]{0,15})?)?)?$/y;
  * @param text the message, without level and time stamp
  */
 export function parse(text: string): LogRecord | null {
-  if (!text.includes('IN=')) return null;
-  const head = findHead(text, HEAD) ?? findHead(text, ODD_HEAD) ?? findInOnly(text);
+  const head = headOf(text);
   return head ? parseBody(text, head) : null;
+}
+
+/** Where the interfaces of a LOG line end; -1 where `parse` finds none in the text. */
+export function headEnd(text: string): number {
+  return headOf(text)?.end ?? -1;
+}
+
+function headOf(text: string): Head | undefined {
+  if (!text.includes('IN=')) return undefined;
+  return findHead(text, HEAD) ?? findHead(text, ODD_HEAD) ?? findInOnly(text);
 }
 
 interface Head {
@@ -37,7 +46,8 @@ interface Head {
  */
 function findHead(text: string, pattern: RegExp): Head | undefined {
   let found: Head | undefined;
-  for (const match of text.matchAll(pattern)) {
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
     if (found && match.index > LONGEST_PREFIX) break;
     const end = match.index + match[0].length;
     found = { at: match.index, end, in: match[1], out: match[2] };

@@ -24,7 +24,7 @@ export interface ObservedEntry {
   readonly time: ObservedTime;
   /** The message without stamp, host and tag. */
   readonly text: string;
-  /** null for losses. */
+  /** Read from the text when it is asked for; null for losses. */
   readonly record: LogRecord | null;
   readonly loss?: Loss;
   readonly file: string;

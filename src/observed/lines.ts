@@ -15,6 +15,11 @@ export interface Line {
  * are dropped.
  */
 export async function* splitLines(chunks: AsyncIterable<string | Uint8Array>): AsyncGenerator<Line> {
+  for await (const batch of lineBatches(chunks)) yield* batch;
+}
+
+/** The same lines, as many at a time as a chunk ends: several times faster than one await a line. */
+export async function* lineBatches(chunks: AsyncIterable<string | Uint8Array>): AsyncGenerator<Line[]> {
   const decoder = new StringDecoder('utf8');
   let number = 0;
   let pieces: string[] = [];
@@ -43,14 +48,16 @@ export async function* splitLines(chunks: AsyncIterable<string | Uint8Array>): A
       typeof chunk === 'string'
         ? chunk
         : decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    const batch: Line[] = [];
     let from = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
       add(text.slice(from, end));
       from = end + 1;
-      yield take();
+      batch.push(take());
     }
     add(text.slice(from));
+    if (batch.length > 0) yield batch;
   }
   add(decoder.end());
-  if (length > 0 || cut) yield take();
+  if (length > 0 || cut) yield [take()];
 }

@@ -1,8 +1,10 @@
-import { parse } from '../klog/parse.js';
+import { headEnd, parse } from '../klog/parse.js';
+import type { LogRecord } from '../klog/record.js';
 import type { Diagnostics } from '../source/diagnostic.js';
 import { createAssembler, type Placed } from './assemble.js';
-import type { ObservedEntry } from './entry.js';
-import { LONGEST_LINE, splitLines } from './lines.js';
+import type { Loss, ObservedEntry, ObservedTime } from './entry.js';
+import type { Message } from './line.js';
+import { lineBatches, LONGEST_LINE } from './lines.js';
 import { mayMatter, readLoss } from './loss.js';
 import { openLog } from './open.js';
 import type { ClockOptions } from './stamps.js';
@@ -25,24 +27,39 @@ export async function* readLog(
   options: ClockOptions,
   diagnostics: Diagnostics,
 ): AsyncGenerator<ObservedEntry> {
+  for await (const batch of readLogBatches(source, options, diagnostics)) yield* batch;
+}
+
+/** The same entries, as many at a time as were read. */
+export async function* readLogBatches(
+  source: LogSource,
+  options: ClockOptions,
+  diagnostics: Diagnostics,
+): AsyncGenerator<readonly ObservedEntry[]> {
   const { file } = source;
   const assembler = createAssembler(options, diagnostics, file);
   const counted = { lines: 0, records: 0, losses: 0 };
   const boots = createBootCounter();
   let toldCut = false;
   try {
-    for await (const line of splitLines(source.text ?? openLog(file))) {
-      counted.lines++;
-      boots.see(line.text);
-      if (line.cut && !toldCut) {
-        toldCut = true;
-        diagnostics.warning(`a line is longer than ${LONGEST_LINE} characters and was cut`, {
-          position: { file, line: line.number, column: 1 },
-        });
+    for await (const lines of lineBatches(source.text ?? openLog(file))) {
+      const found: ObservedEntry[] = [];
+      for (const line of lines) {
+        counted.lines++;
+        boots.see(line.text);
+        if (line.cut && !toldCut) {
+          toldCut = true;
+          diagnostics.warning(`a line is longer than ${LONGEST_LINE} characters and was cut`, {
+            position: { file, line: line.number, column: 1 },
+          });
+        }
+        for (const placed of assembler.take(line)) addEntries(placed, found);
       }
-      for (const placed of assembler.take(line)) yield* entriesOf(placed);
+      if (found.length > 0) yield found;
     }
-    for (const placed of assembler.end()) yield* entriesOf(placed);
+    const last: ObservedEntry[] = [];
+    for (const placed of assembler.end()) addEntries(placed, last);
+    if (last.length > 0) yield last;
   } catch (error) {
     diagnostics.error(`cannot read the log ${file}: ${reason(error)}`);
     return;
@@ -53,12 +70,12 @@ export async function* readLog(
       advice: 'Was it written by the host while the capture ran, and does it hold the kernel’s messages?',
     });
 
-  function* entriesOf(placed: Placed): Generator<ObservedEntry> {
+  function addEntries(placed: Placed, to: ObservedEntry[]): void {
     const boot = boots.at(placed.bootId);
     for (const entry of entries(placed, file, boot)) {
-      if (entry.record) counted.records++;
-      else counted.losses++;
-      yield entry;
+      if (entry.loss) counted.losses++;
+      else counted.records++;
+      to.push(entry);
     }
   }
 }
@@ -67,24 +84,48 @@ export async function* readLog(
 const MOST_ON_ONE_LINE = 50;
 
 function entries({ message, line }: Placed, file: string, boot: number): ObservedEntry[] {
-  const record = parse(message.text);
-  if (!record) {
+  const entry = (text: string, loss?: Loss): ObservedEntry =>
+    new Entry(message, text, loss, file, line, boot);
+  const end = headEnd(message.text);
+  if (end < 0) {
     const loss = mayMatter(message.text) ? readLoss(message.text) : undefined;
-    return loss ? [{ ...message, record: null, loss, file, line, boot }] : [];
+    return loss ? [entry(message.text, loss)] : [];
   }
-  const first = { ...message, record, file, line, boot };
-  if (!record.rest?.includes('IN=')) return [first];
   const found: ObservedEntry[] = [];
-  let entry = first;
-  for (let n = 1; n < MOST_ON_ONE_LINE; n++) {
-    const { rest } = entry.record;
-    const next = rest === undefined ? null : parse(rest);
-    if (rest === undefined || !next) break;
-    const text = entry.text.slice(0, entry.text.length - rest.length);
-    found.push({ ...entry, text, record: parse(text) });
-    entry = { ...entry, text: rest, record: next };
+  let { text } = message;
+  if (text.includes('IN=', end))
+    for (let n = 1; n < MOST_ON_ONE_LINE; n++) {
+      const rest = parse(text)?.rest;
+      if (rest === undefined || headEnd(rest) < 0) break;
+      found.push(entry(text.slice(0, text.length - rest.length)));
+      text = rest;
+    }
+  found.push(entry(text));
+  return found;
+}
+
+/** Its record is read when it is asked for: most lines are compared by their text alone, and there are many. */
+class Entry implements ObservedEntry {
+  readonly time: ObservedTime;
+  readonly level: number | undefined;
+  readonly host: string | undefined;
+
+  constructor(
+    message: Message,
+    readonly text: string,
+    readonly loss: Loss | undefined,
+    readonly file: string,
+    readonly line: number,
+    readonly boot: number,
+  ) {
+    this.time = message.time;
+    this.level = message.level;
+    this.host = message.host;
   }
-  return [...found, entry];
+
+  get record(): LogRecord | null {
+    return this.loss ? null : parse(this.text);
+  }
 }
 
 /** Counts beginnings of boots: the kernel's first line, journalctl's separators, a new _BOOT_ID. */

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  createClockEstimator,
   createStretcher,
+  estimateClocks,
   fitClock,
   partsPerMillion,
   toCapture,
   type LogStretch,
 } from '../../src/compare/clock.js';
+import type { ObservedLine } from '../../src/compare/lines.js';
 import { udp } from './lines.js';
 
 const SECOND = 1e9;
@@ -34,25 +35,25 @@ interface Case {
 function estimate(c: Case): LogStretch {
   const { ppm = 0, resolution = 1e3, ours = 1, theirs = 1, span = 600 * SECOND } = c;
   const text = c.text ?? ((i) => udp({ id: i % 65536, spt: 1000 + (i % 7) }));
-  const clocks = createClockEstimator();
+  const predicted: { text: string; time: number }[] = [];
+  const observed: ObservedLine[] = [];
   for (let i = 0; i < 2000; i++) {
     const time = (span / 2000) * (i + noise(i));
-    if (noise(i + 5000) < ours) clocks.predicted(text(i, 'ours'), time);
+    if (noise(i + 5000) < ours) predicted.push({ text: text(i, 'ours'), time });
   }
   for (let i = 0; i < 2000; i++) {
     const time = (span / 2000) * (i + noise(i)) + 40e3 + noise(i + 1) * 30e3;
     const log = c.offset + time * (1 + ppm / 1e6);
     const ns = Math.floor(log / resolution) * resolution;
     if (noise(i + 9000) < theirs)
-      clocks.observed({
+      observed.push({
         text: text(i, 'theirs'),
         time: { clock: 'kernel', ns, resolution },
-        record: null,
         file: 'log',
         line: i + 1,
       });
   }
-  return clocks.estimate()[0];
+  return estimateClocks(predicted, observed)[0];
 }
 
 describe('the log clock is told from the lines', () => {

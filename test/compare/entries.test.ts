@@ -28,7 +28,7 @@ describe('entries of a log as comparing wants them', () => {
     ],
     ['no time', {}, null],
   ])('%s', (_, time, expected) => {
-    expect(fromEntries([entry({ time })], EPOCH).lines[0].time).toEqual(expected);
+    expect([...fromEntries([entry({ time })], EPOCH).lines][0].time).toEqual(expected);
   });
 
   it('takes losses apart, but for rate limits that LOG does not have', () => {
@@ -36,7 +36,7 @@ describe('entries of a log as comparing wants them', () => {
       entry({ loss: { by, count: 3 }, record: null, text: by, line: i + 2 }),
     );
     const read = fromEntries([entry({}), ...losses], EPOCH);
-    expect(read.lines).toHaveLength(1);
+    expect([...read.lines]).toHaveLength(1);
     expect(read.losses.map((l) => [l.reason, l.count, l.line, l.interval])).toEqual([
       ['printk', 3, 2, null],
       ['journald', 3, 3, 30e9],

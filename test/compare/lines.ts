@@ -51,7 +51,7 @@ export function kernelTime(time: number): LogTime {
 }
 
 export function observed(text: string, time: number, line: number, file = 'kernel.log'): ObservedLine {
-  return { text, time: kernelTime(time), record: null, file, line };
+  return { text, time: kernelTime(time), file, line };
 }
 
 /** The lines of a log whose kernel predicted right. */
