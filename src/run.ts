@@ -5,7 +5,6 @@ import { compareLines } from './compare/compare.js';
 import type { WritingRule } from './compare/pairs.js';
 import type { Comparison } from './compare/result.js';
 import type { PredictedLine } from './engine/events.js';
-import type { Observer } from './engine/observer.js';
 import { type Preparation, Replay, type ReplayOptions } from './engine/replay.js';
 import type { Sinks } from './engine/world.js';
 import type { ReplayWith } from './explain/why.js';
@@ -13,7 +12,8 @@ import { printIpsetSave } from './frontend/ipset/print.js';
 import { readIpsetSave } from './frontend/ipset/read.js';
 import type { Finding } from './explain/finding.js';
 import type { Limits } from './explain/findings.js';
-import type { Trial, World } from './explain/hypotheses/hypothesis.js';
+import type { World } from './explain/hypotheses/hypothesis.js';
+import type { ReplayFrames } from './explain/hypotheses/trials.js';
 import type { Given } from './given.js';
 import { parse } from './klog/parse.js';
 import type { ObservedEntry } from './observed/entry.js';
@@ -144,8 +144,8 @@ export interface CausesOptions {
   readonly sets: () => IpSets;
   readonly observed: readonly ObservedEntry[];
   /** Its differences are told which finding explains them. */
-  readonly comparison?: Comparison;
-  readonly limits?: Limits;
+  readonly comparison: Comparison;
+  readonly limits?: Partial<Limits>;
   readonly seed?: number;
   readonly device?: string;
 }
@@ -163,24 +163,24 @@ export async function causes({
 }: CausesOptions): Promise<Finding[]> {
   const { ruleset, host } = given;
   const world: World = { ruleset, host, sets };
-  const tryWorld = async (change: Partial<World>, observer?: Observer): Promise<Trial> => {
+  const replay: ReplayFrames = async (source, change, observer) => {
     const { sets: fresh, ...rest } = { ...world, ...change };
-    const source = frames.again();
     let sent = 0;
     const sinks: ReplaySinks = { sent: () => sent++ };
-    const result = await runReplay(
-      source,
-      { ...given, ...rest, sets: fresh() },
-      { observer, sinks, seed, device },
-    );
-    const { accounted, unexplained } = result.replay.counts;
+    const inputs = { ...given, ...rest, sets: fresh() };
+    const { lines, replay: done } = await runReplay(source, inputs, { observer, sinks, seed, device });
+    const { accounted, unexplained, frames: count } = done.counts;
     return {
-      comparison: compareWithLog(result, observed, source),
+      lines,
       astray: Math.abs(sent - accounted) + unexplained,
+      frames: count,
+      rulesOf: rulesByPrefix(rest.ruleset),
+      unseen: ({ text }) => done.sight.whyUnseen(parse(text)),
     };
   };
   const { findCauses } = await import('./explain/findings.js');
-  return findCauses({ world, tryWorld, comparison, limits });
+  const { lines, losses } = fromEntries(observed, frames.epoch);
+  return findCauses({ world, frames, replay, observed: lines, losses, comparison, limits });
 }
 
 /** The rules that write a prefix; a test that is not modelled leaves it open when they do. */

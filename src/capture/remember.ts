@@ -11,10 +11,11 @@ const ROOM: Room = { frames: 500_000, bytes: 256 * 1024 * 1024 };
 /** A source whose frames are kept as they are read, so that they can be read again. */
 export interface RememberedFrames extends FrameSource {
   /**
-   * What was read so far, from its first frame, as often as it is asked for.
+   * What was read so far, from its first frame; it can be read any number of times.
    * @param until ns since capture start: frames after that are left out
+   * @param wants those that are not wanted are left out
    */
-  again(until?: number): FrameSource;
+  again(until?: number, wants?: (frame: Frame) => boolean): FrameSource;
   /** Later frames found no room. */
   readonly isCut: boolean;
 }
@@ -57,7 +58,7 @@ export function remember(source: FrameSource, room: Room = ROOM): RememberedFram
     async *frames() {
       for await (const batch of batches()) yield* batch;
     },
-    again: (until = Infinity) => replayed(source, kept, until),
+    again: (until = Infinity, wants) => replayed(source, kept, until, wants),
   };
 }
 
@@ -76,9 +77,15 @@ function copyOf(frame: Frame): Frame {
   };
 }
 
-function replayed({ epoch, interfaces }: FrameSource, kept: readonly Frame[], until: number): FrameSource {
+function replayed(
+  { epoch, interfaces }: FrameSource,
+  kept: readonly Frame[],
+  until: number,
+  wants?: (frame: Frame) => boolean,
+): FrameSource {
   const end = kept.findIndex((f) => f.time > until);
-  const frames = end < 0 ? kept : kept.slice(0, end);
+  const early = end < 0 ? kept : kept.slice(0, end);
+  const frames = wants ? early.filter(wants) : early;
   return {
     epoch,
     interfaces,

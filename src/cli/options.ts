@@ -38,7 +38,7 @@ export interface ReplayOptions extends TerminalOptions, HostOptions, CaptureOpti
 export interface CompareOptions extends ReplayOptions {
   readonly log?: readonly string[];
   readonly most?: number;
-  /** Seconds that may be spent on looking for causes. */
+  /** Seconds after which looking for causes is given up; it ends by itself much sooner. */
   readonly search: number;
 }
 

@@ -74,7 +74,12 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
       "the host's kernel log: dmesg, journalctl -k, syslog, as text or JSON; - is standard input",
     )
     .option('--most <n>', 'differences that the text shows', wholeNumber, 12)
-    .option('--search <seconds>', 'time to look for what explains differences; 0: do not', wholeNumber, 6);
+    .option(
+      '--search <seconds>',
+      'most time to look for what explains differences; 0: do not look',
+      wholeNumber,
+      60,
+    );
   withReplay(compare);
   act(compare, async () => (await import('./commands/compare.js')).compare);
 

@@ -6,7 +6,7 @@ import { createStretcher, estimateClocks, toCapture, type LogStretch } from './c
 import { type LossEvent, type ObservedItem, type ObservedLine, predictedItem } from './lines.js';
 import { createLossPlacer, explainByLoss } from './losses.js';
 import { mergeStretches } from './merge.js';
-import { createPairReader, type Named, type Tally, type WritingRule } from './pairs.js';
+import { createPairReader, isOutsideOf, type Named, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison } from './result.js';
 import { createAligner } from './window.js';
 
@@ -35,9 +35,6 @@ export interface CompareInput {
 const SLACK = 1e9;
 /** The same for syslog daemons, which stamp a line when they get it. */
 const COARSE_SLACK = 2e9;
-/** ns within which a line outside the capture's time still belongs to it. */
-const EDGE = 1e8;
-
 /** ns by which an unconfirmed wall clock may miss the capture's time and still be believed. */
 const WALL_TRUST = 60e9;
 
@@ -51,32 +48,15 @@ export function compareLines(input: CompareInput): Comparison {
     named,
     rulesOf: input.rulesOf,
     tally,
-    isOutside: (item) => {
-      const edge = EDGE + item.precision;
-      return Number.isFinite(edge) && (item.time < -edge || item.time > input.end + edge);
-    },
+    isOutside: isOutsideOf(input.end),
     unseen: input.unseen,
   });
   const knownPrefix = (prefix: string): boolean =>
     named.has(prefix) || (input.rulesOf?.(prefix).length ?? 0) > 0;
   const aligner = createAligner({ knownPrefix }, (pairs: readonly Pair[]) => reader.read(pairs));
 
-  let unplaced = 0;
-  let order = 0;
-  function* placed(): Generator<ObservedItem> {
-    const stretchOf = createStretcher();
-    for (const line of input.observed) {
-      const stretch = stretches[stretchOf(line)];
-      if (clocked && (stretch.fit === null || line.time === null)) {
-        unplaced++;
-        continue;
-      }
-      const item = place(line, stretch, order++);
-      losses.pass(line, item.time);
-      yield item;
-    }
-  }
-  const merged = mergeStretches(placed(), stretches.length > 1);
+  const placed = placeLines(input.observed, stretches, (line, time) => losses.pass(line, time));
+  const merged = mergeStretches(placed.items, stretches.length > 1);
 
   feed(aligner, input.predicted, merged.items, (item) => {
     const beyond = item.time + item.tolerance < 0 || item.time - item.tolerance > input.end;
@@ -84,11 +64,10 @@ export function compareLines(input: CompareInput): Comparison {
     return !beyond;
   });
 
-  const slack = Math.max(SLACK, ...stretches.map((s) => s.resolution));
   const differences = explainByLoss(
     reader.differences.sort((a, b) => a.time - b.time),
     losses.windows(stretches),
-    slack,
+    slackOf(stretches),
   );
   const count = (kind: string): number => differences.filter((d) => d.kind === kind).length;
   return {
@@ -107,7 +86,7 @@ export function compareLines(input: CompareInput): Comparison {
     clocks: stretches,
     aside: {
       outside: tally.outside,
-      unplaced,
+      unplaced: placed.unplaced(),
       duplicates: merged.duplicates(),
       reordered: tally.reordered,
       undecidable: count('undecidable'),
@@ -147,7 +126,41 @@ function believingWall(stretches: LogStretch[], end: number): LogStretch[] {
   );
 }
 
-function slackOf(line: ObservedLine): number {
+/** ns by which capture time and log time may differ. */
+export function slackOf(stretches: readonly LogStretch[]): number {
+  return Math.max(SLACK, ...stretches.map((s) => s.resolution));
+}
+
+/**
+ * The lines on the scale of the capture's time, in their order; those of a boot or a file whose clock could not be
+ * told, while others' could, are only counted.
+ * @param passed is told of each, and its capture time
+ */
+export function placeLines(
+  lines: Iterable<ObservedLine>,
+  stretches: readonly LogStretch[],
+  passed: (line: ObservedLine, time: number) => void,
+): { items: Iterable<ObservedItem>; unplaced(): number } {
+  const clocked = stretches.some((s) => s.fit !== null);
+  let unplaced = 0;
+  let order = 0;
+  function* items(): Generator<ObservedItem> {
+    const stretchOf = createStretcher();
+    for (const line of lines) {
+      const stretch = stretches[stretchOf(line)];
+      if (clocked && (stretch.fit === null || line.time === null)) {
+        unplaced++;
+        continue;
+      }
+      const item = place(line, stretch, order++);
+      passed(line, item.time);
+      yield item;
+    }
+  }
+  return { items: items(), unplaced: () => unplaced };
+}
+
+function lateOf(line: ObservedLine): number {
   return line.time !== null && line.time.resolution > 1e6 ? COARSE_SLACK : SLACK;
 }
 
@@ -161,7 +174,7 @@ function place(line: ObservedLine, { fit }: LogStretch, order: number): Observed
   return {
     ...about,
     time: toCapture(fit, ns + resolution / 2),
-    tolerance: precision + slackOf(line),
+    tolerance: precision + lateOf(line),
     precision,
   };
 }

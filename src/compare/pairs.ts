@@ -37,6 +37,17 @@ export interface PairReaderOptions {
 /** The reason of a difference that may lie in the capture alone. */
 export const NEVER_SEEN = 'the host made this packet and dropped it before it could be captured';
 
+/** ns within which a line outside the capture's time still belongs to it. */
+const EDGE = 1e8;
+
+/** Tells lines of before the capture, and of after its end (ns): they are no difference. */
+export function isOutsideOf(end: number): (item: ObservedItem) => boolean {
+  return ({ time, precision }) => {
+    const edge = EDGE + precision;
+    return Number.isFinite(edge) && (time < -edge || time > end + edge);
+  };
+}
+
 /** Turns the pairs of one window after another into differences. */
 export function createPairReader(options: PairReaderOptions): {
   read(pairs: readonly Pair[]): void;

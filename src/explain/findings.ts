@@ -3,54 +3,78 @@ import { logPrefixes } from '../rules/logPrefix.js';
 import { ruleAddress } from '../rules/model.js';
 import type { Finding } from './finding.js';
 import { type Clues, findClues } from './hypotheses/clues.js';
-import type { Hypothesis, Trial, Tried, TryWorld, World } from './hypotheses/hypothesis.js';
+import type { Hypothesis, Trial, Tried, World } from './hypotheses/hypothesis.js';
 import { additions, type Addition, forAll, forFrames, forWords } from './hypotheses/missingRules.js';
 import { policyChanges } from './hypotheses/policies.js';
-import { attribute, rank, unexplained } from './hypotheses/rank.js';
+import { attribute, bestOfEach, rank, unexplained } from './hypotheses/rank.js';
 import { lossHypotheses } from './hypotheses/lost.js';
 import { ruleChanges, someCondition } from './hypotheses/ruleChanges.js';
 import { costOf, costOfNoCause, isOpen, openCount } from './hypotheses/score.js';
+import { prepareTrials, type Trials, type TrialsOptions } from './hypotheses/trials.js';
 import { recordWalks } from './hypotheses/walks.js';
 import { worldChanges } from './hypotheses/worldChanges.js';
 
-export interface FindingsOptions {
+export interface FindingsOptions extends Omit<TrialsOptions, 'comparison'> {
   readonly world: World;
-  readonly tryWorld: TryWorld;
   /** The comparison of the given world: its differences are told which finding explains them. */
-  readonly comparison?: Comparison;
-  readonly limits?: Limits;
+  readonly comparison: Comparison;
+  readonly limits?: Partial<Limits>;
 }
 
+/** What bounds the search. All but `isOver` give the same findings on every machine. */
 export interface Limits {
   /** Worlds that are tried at most. */
   readonly trials: number;
+  /** Packets that are replayed at most, all trials together. */
+  readonly packets: number;
   /** Asked before every trial; true ends the search. */
   readonly isOver: () => boolean;
+  /** Is told how many worlds were tried so far. */
+  readonly tried: (count: number) => void;
 }
 
-const LIMITS: Limits = { trials: 4000, isOver: () => false };
+const LIMITS: Limits = { trials: 4000, packets: 2_000_000, isOver: () => false, tried: () => undefined };
 
 /**
  * Says what is different between what was given and the host: every hypothesis is tried by replaying with it, and
  * the best come first, by how little they leave unexplained and how little it takes to say them. None where the
  * given world agrees with the log. Rejects where a replay does.
  */
-export async function findCauses({
-  world,
-  tryWorld,
-  comparison,
-  limits = LIMITS,
-}: FindingsOptions): Promise<Finding[]> {
+export async function findCauses(options: FindingsOptions): Promise<Finding[]> {
+  const { world, comparison } = options;
+  const limits = { ...LIMITS, ...options.limits };
+  if (!comparison.differences.some(isOpen)) return [];
+  const trials = await prepareTrials(options);
   const walks = recordWalks(world.ruleset);
-  const base = await tryWorld({}, walks);
-  if (openCount(base) === 0) return [];
+  const base = await trials.some({}, walks);
   const clues = findClues(world, base, walks);
-  const found = await search(clues, base, tryWorld, limits);
-  const tried = [...found, ...lossHypotheses(clues, base)].filter((t) => t.score.bits < costOfNoCause(base));
-  const ranked = rank(tried, base);
-  if (ranked.length === 0) return unexplained(base);
-  if (comparison) attribute(comparison.differences, ranked);
+  const found = await search(clues, base, trials, limits);
+  const { tried, base: whole } = await confirmed(trials, found, base);
+  const losses = lossHypotheses(clues, whole);
+  const likely = [...tried, ...losses].filter((t) => t.score.bits < costOfNoCause(whole));
+  const ranked = rank(likely, whole);
+  if (ranked.length === 0) return unexplained(whole);
+  attribute(comparison.differences, ranked);
   return ranked.map((r) => r.finding);
+}
+
+/** Hypotheses that are tried again on the whole capture where only some of it was replayed. */
+const MOST_CONFIRMED = 6;
+
+/** What was found on some flows, held against the whole capture. */
+async function confirmed(
+  trials: Trials,
+  found: readonly Tried[],
+  base: Trial,
+): Promise<{ tried: readonly Tried[]; base: Trial }> {
+  if (trials.some === trials.all) return { tried: found, base };
+  const whole = await trials.all({});
+  const tried: Tried[] = [];
+  for (const { hypothesis } of bestOfEach(found).slice(0, MOST_CONFIRMED)) {
+    const change = hypothesis.change();
+    if (change) tried.push(scored(hypothesis, await trials.all(change)));
+  }
+  return { tried, base: whole };
 }
 
 /** Rules, and places for one, that are looked at: those that most of the differing packets met. */
@@ -91,7 +115,7 @@ interface Gate {
  * Tries hypotheses in the order of the bits that they have at least, until none is left that could be nearly as good
  * as the best.
  */
-async function search(clues: Clues, base: Trial, tryWorld: TryWorld, limits: Limits): Promise<Tried[]> {
+async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits): Promise<Tried[]> {
   const all = costOfNoCause(base);
   const tried: Tried[] = [];
   const open = openCount(base);
@@ -99,19 +123,15 @@ async function search(clues: Clues, base: Trial, tryWorld: TryWorld, limits: Lim
   let best = all;
   /** What is still otherwise where nothing is left: copies that the capture lacks, which no cause explains. */
   let floor = 0;
-  let trials = 0;
+  let count = 0;
 
   const test = async (hypothesis: Hypothesis): Promise<Tried | null> => {
-    if (trials >= limits.trials || limits.isOver()) return null;
+    if (count >= limits.trials || count * trials.cost > limits.packets || limits.isOver()) return null;
     const change = hypothesis.change();
     if (!change) return null;
-    trials++;
-    const trial = await tryWorld(change);
-    const one = {
-      hypothesis,
-      trial,
-      score: { left: openCount(trial), bits: costOf(trial) + hypothesis.bits },
-    };
+    limits.tried(++count);
+    const trial = await trials.some(change);
+    const one = scored(hypothesis, trial);
     if (one.score.bits < all && one.score.left < open) tried.push(one);
     if (one.score.bits < best) {
       best = one.score.bits;
@@ -140,6 +160,10 @@ async function search(clues: Clues, base: Trial, tryWorld: TryWorld, limits: Lim
     else await test(forFrames(clues, addition));
   }
   return tried;
+}
+
+function scored(hypothesis: Hypothesis, trial: Trial): Tried {
+  return { hypothesis, trial, score: { left: openCount(trial), bits: costOf(trial) + hypothesis.bits } };
 }
 
 function differing(trial: Trial): Set<number> {

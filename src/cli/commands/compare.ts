@@ -89,7 +89,7 @@ export async function compareWith(
   const findings =
     comparison.differences.length === 0 || options.search === 0
       ? []
-      : await explain(source, observed.entries, inputs.given, sets, comparison, options);
+      : await explain(source, observed.entries, inputs.given, sets, comparison, options, terminal);
 
   if (simulated.out) {
     await simulated.out.finish();
@@ -141,17 +141,24 @@ export async function compareWith(
   return agrees(comparison) && beside?.agrees !== false ? Status.done : Status.different;
 }
 
-function explain(
+async function explain(
   frames: RememberedFrames,
   observed: readonly ObservedEntry[],
   given: Given,
   sets: () => IpSets,
   comparison: Comparison,
   { seed, search }: Pick<CompareOptions, 'seed' | 'search'>,
+  terminal: Terminal,
 ): Promise<readonly Finding[]> {
   const end = performance.now() + search * 1000;
-  const limits = { trials: 4000, isOver: () => performance.now() > end };
-  return causes({ frames, given, sets, observed, comparison, limits, seed });
+  let isCut = false;
+  const limits = {
+    isOver: () => (isCut ||= performance.now() > end),
+    tried: (count: number) => terminal.progress(`looking for causes: ${count.toLocaleString('en')} tried`),
+  };
+  const findings = await causes({ frames, given, sets, observed, comparison, limits, seed });
+  if (isCut) terminal.note(`after ${search} s no more causes were tried: --search gives more time`);
+  return findings;
 }
 
 async function readObserved(files: readonly string[], terminal: Terminal): Promise<Observed> {

@@ -64,6 +64,17 @@ export function rank(tried: readonly Tried[], base: Trial): Ranked[] {
     });
 }
 
+/** The likeliest hypothesis about each suspect, the best first. */
+export function bestOfEach(tried: readonly Tried[]): Tried[] {
+  const best = new Map<string, Tried>();
+  for (const one of tried) {
+    const key = suspectKey(one.hypothesis.suspect);
+    const before = best.get(key);
+    if (!before || one.score.bits < before.score.bits) best.set(key, one);
+  }
+  return [...best.values()].sort((a, b) => a.score.bits - b.score.bits);
+}
+
 /** Tells each difference the first of the findings that explains it. */
 export function attribute(differences: readonly Difference[], ranked: readonly Ranked[]): void {
   const left = ranked.map(({ trial }) => new Set(trial.comparison.differences.map(differenceKey)));
