@@ -12,7 +12,6 @@ import { DEFAULT_ZONE, type Found } from './conntrack/table.js';
 import type { Tracker } from './conntrack/tracker.js';
 import { invertTuple, readTuple } from './conntrack/tuple.js';
 import { flowLabelOf, setFlowLabel } from './flowLabels.js';
-import type { Passage } from './passage.js';
 
 const scratch = new Tuple();
 const inverse = new Tuple();
@@ -130,13 +129,9 @@ export function takeIdentification(packet: Packet, seen: Packet): void {
   setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));
 }
 
-/** The egress frames ahead of the packet at hand, and the sent packets whose frames are still to come. */
+/** The egress frames ahead of the packet at hand. */
 export class EgressWindow {
   private readonly ahead: Arrival[] = [];
-  private sent: { readonly packet: Packet; readonly passage: Passage }[] = [];
-
-  /** ns after which a sent packet without its frame is given up. */
-  private static readonly LIFETIME = 2e9;
 
   push(arrival: Arrival): void {
     this.ahead.push(arrival);
@@ -183,22 +178,5 @@ export class EgressWindow {
       if (samePayload(packet, seen, fixed)) return seen;
     }
     return null;
-  }
-
-  expect(packet: Packet, passage: Passage): void {
-    const oldest = packet.time - EgressWindow.LIFETIME;
-    if (this.sent.length > 64 && this.sent[0].packet.time < oldest)
-      this.sent = this.sent.filter((s) => s.packet.time >= oldest);
-    this.sent.push({ packet, passage });
-  }
-
-  /** Whether this egress frame was predicted; its prediction is then done with. */
-  account(seen: Packet): Passage | null {
-    const at = this.sent.findIndex((s) => isCopy(s.packet, seen));
-    if (at < 0) return null;
-    const { passage } = this.sent[at];
-    const last = !seen.moreFragments;
-    if (last) this.sent.splice(at, 1);
-    return passage;
   }
 }

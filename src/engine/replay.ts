@@ -14,6 +14,7 @@ import type { Host } from '../host/host.js';
 import { Arrivals, type Arrival } from './arrival.js';
 import { FlowLabels, setFlowLabel } from './flowLabels.js';
 import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.js';
+import { ExpectedFrames } from './expected.js';
 import { BridgeTables } from './bridgeTables.js';
 import { Kernel } from './kernel.js';
 import type { KernelHost, Sinks } from './world.js';
@@ -96,6 +97,7 @@ export class Replay {
   /** Time of the last frame, ns since capture start. */
   lastTime = 0;
   private readonly egress = new EgressWindow();
+  private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;
   private readonly unseen: UnseenArrivals;
   /** The host's own packet at hand, as it was seen to leave. */
@@ -131,9 +133,9 @@ export class Replay {
       seed: options.seed,
       sinks: {
         ...sinks,
-        bridged: (passage) => this.egress.expect(passage.packet.clone(), passage),
+        bridged: (passage) => this.expected.add(passage.packet.clone()),
         sent: (passage) => {
-          this.egress.expect(passage.packet, passage);
+          this.expected.add(passage.packet);
           sinks.sent(passage);
         },
         created: (entry, now) => {
@@ -237,7 +239,7 @@ export class Replay {
     this.leaving = seen;
     this.kernel.receive(passage);
     this.leaving = null;
-    if (this.egress.account(seen)) this.counts.accounted++;
+    if (this.expected.account(seen)) this.counts.accounted++;
     else this.counts.unexplained++;
   }
 
@@ -267,7 +269,7 @@ export class Replay {
   private left(arrival: Arrival): void {
     const { packet, device } = arrival;
     if (this.isPort(device)) return this.copy();
-    if (this.egress.account(packet) || arrival.claimed) {
+    if (this.expected.account(packet) || arrival.claimed) {
       this.counts.accounted++;
       return;
     }
