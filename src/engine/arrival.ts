@@ -1,5 +1,4 @@
 import type { IpAddress } from '../address/ip.js';
-import { macEquals } from '../address/mac.js';
 import { addressOf } from '../packet/addresses.js';
 import { verifyIpv4Header } from '../packet/checksum.js';
 import type { Device } from '../packet/device.js';
@@ -8,6 +7,7 @@ import { EtherType, LinkKind, PacketType } from '../packet/numbers.js';
 import { decodePacket, type Packet } from '../packet/packet.js';
 import type { Frame } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
+import { Arena } from './arena.js';
 import { LinkAddresses } from './linkAddresses.js';
 import type { Sight } from './sight.js';
 import { UpperDevices } from './upperDevices.js';
@@ -27,6 +27,7 @@ export type Skipped = string;
 /** Makes packets of frames: which device, which direction, which link header. */
 export class Arrivals {
   private readonly link = new LinkLayer();
+  private readonly arena = new Arena();
   private readonly addresses: LinkAddresses;
   private readonly upper: UpperDevices;
 
@@ -52,10 +53,13 @@ export class Arrivals {
       return `EtherType 0x${link.etherType.toString(16).padStart(4, '0')}`;
     const below = this.deviceOf(frame, link);
     if (!below) return 'no interface known';
-    const packet = decodePacket(frame.bytes.slice(link.network));
+    const at = this.arena.copy(frame.bytes);
+    const { chunk } = this.arena;
+    const packet = decodePacket(chunk, at + link.network, at + frame.bytes.length);
     if (typeof packet === 'string') return packet;
     if ((packet.version === 4) !== (link.etherType === EtherType.ipv4))
       return 'IP version and EtherType differ';
+    packet.takeOver();
     packet.time = frame.time;
     packet.frame = frame.number;
     const direction = this.directionOf(frame, link, below, packet);
@@ -66,7 +70,7 @@ export class Arrivals {
     if (direction === 'in') {
       if (packet.version === 4 && verifyIpv4Header(packet) === 'bad') return 'bad IPv4 header checksum';
       packet.packetType = this.packetTypeOf(link, below);
-      packet.link = this.linkHeader(link, device, packet);
+      this.addLinkHeader(packet, at + link.network - ETHERNET, link, device);
     }
     return { packet, direction, device, claimed: false };
   }
@@ -78,11 +82,9 @@ export class Arrivals {
       return this.host.deviceFor(`if${link.interfaceIndex}`);
     }
     if (frame.interface && frame.interface !== 'any') return this.host.deviceFor(frame.interface);
-    const destination = link.destination;
-    for (const device of this.host.devices) {
+    for (const { device } of this.host.links) {
       if (device.mac.length === 0 || device.isLoopback) continue;
-      if (destination && macEquals(device.mac, destination)) return device;
-      if (link.source.length && macEquals(device.mac, link.source)) return device;
+      if (link.isTo(device.mac) || link.isFrom(device.mac)) return device;
     }
     return this.fallback;
   }
@@ -92,7 +94,7 @@ export class Arrivals {
     if (device.isLoopback) return 'out';
     if (link.packetType !== null) return link.packetType === PacketType.outgoing ? 'out' : 'in';
     if (frame.direction) return frame.direction;
-    if (link.source.length) return this.addresses.direction(link, device, packet);
+    if (link.sourceLength) return this.addresses.direction(link, device, packet);
     return this.isOwn(addressOf(packet, 'source')) ? 'out' : 'in';
   }
 
@@ -102,36 +104,44 @@ export class Arrivals {
       if (link.packetType === PacketType.otherHost && device.master?.isBridge) return PacketType.host;
       return link.packetType;
     }
-    const to = link.destination;
-    if (!to) return PacketType.host;
-    if (to[0] & 1) return to.every((b) => b === 0xff) ? PacketType.broadcast : PacketType.multicast;
+    if (link.destinationLength === 0) return PacketType.host;
+    if (link.isToGroup) return link.isTo(EVERYBODY) ? PacketType.broadcast : PacketType.multicast;
     // What a bridge passes on counts as its own in the IP hooks (`br_nf_pre_routing()`).
-    const isOwn = device.mac.length === 0 || device.master?.isBridge === true || macEquals(to, device.mac);
+    const isOwn = device.mac.length === 0 || device.master?.isBridge === true || link.isTo(device.mac);
     return isOwn ? PacketType.host : PacketType.otherHost;
   }
 
-  /** The Ethernet header as received; what a cooked capture left out follows from the packet type. */
-  private linkHeader(link: LinkLayer, device: Device, packet: Packet): Uint8Array {
-    if (device.kind === LinkKind.ppp) return NO_LINK;
-    const source = link.source;
-    const stack = device.master?.isBridge ? device.master : device;
-    const destination = link.destination ?? destinationOf(packet, stack);
-    if (source.length !== 6 || destination.length !== 6) return NO_LINK;
-    const header = new Uint8Array(14);
-    header.set(destination);
-    header.set(source, 6);
-    header[12] = link.etherType >> 8;
-    header[13] = link.etherType & 255;
-    return header;
+  /**
+   * The Ethernet header as received, in front of the packet; what a cooked capture left out follows from the packet type.
+   * @param at where it is to stand in the chunk; what the frame had there is not needed any more
+   */
+  private addLinkHeader(packet: Packet, at: number, link: LinkLayer, device: Device): void {
+    const { bytes, sourceAt, destinationAt } = link;
+    if (device.kind === LinkKind.ppp || link.sourceLength !== 6 || link.network < ETHERNET) return;
+    const { chunk } = this.arena;
+    if (link.destinationLength === 6) {
+      for (let i = 0; i < 6; i++) chunk[at + i] = bytes[destinationAt + i];
+    } else {
+      const stack = device.master?.isBridge ? device.master : device;
+      const destination = destinationOf(packet, stack);
+      if (destination.length !== 6) return;
+      for (let i = 0; i < 6; i++) chunk[at + i] = destination[i];
+    }
+    for (let i = 0; i < 6; i++) chunk[at + 6 + i] = bytes[sourceAt + i];
+    chunk[at + 12] = link.etherType >> 8;
+    chunk[at + 13] = link.etherType & 255;
+    packet.setLink(chunk, at, ETHERNET);
   }
 }
 
-const NO_LINK = new Uint8Array(0);
+/** Bytes of an Ethernet header. */
+const ETHERNET = 14;
+const EVERYBODY = new Uint8Array(6).fill(0xff);
 
 /** The address a frame was sent to, by its packet type: RFC 1112 section 6.4, RFC 2464 section 7 for groups. */
 function destinationOf(packet: Packet, device: Device): Uint8Array {
   const { data } = packet;
-  if (packet.packetType === PacketType.broadcast) return new Uint8Array(6).fill(0xff);
+  if (packet.packetType === PacketType.broadcast) return EVERYBODY;
   if (packet.packetType === PacketType.multicast)
     return packet.version === 4
       ? Uint8Array.from([0x01, 0x00, 0x5e, data[17] & 0x7f, data[18], data[19]])

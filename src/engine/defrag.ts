@@ -109,8 +109,8 @@ function insert(queue: Queue, packet: Packet): boolean {
   bytes.set(packet.data.subarray(start, start + length));
   queue.parts.push({ offset, bytes });
   if (offset === 0) {
-    queue.first = packet;
-    packet.own();
+    // It may wait for long, and is not to keep what its bytes stand among.
+    queue.first = packet.clone();
   }
   return true;
 }

@@ -24,12 +24,12 @@ export class LinkAddresses {
 
   /** null: nothing tells. */
   direction(link: LinkLayer, device: Device, packet: Packet): 'in' | 'out' | null {
-    const { source, destination } = link;
-    if (source.length !== 6) return null;
+    if (link.sourceLength !== 6) return null;
     const mac = device.mac.length ? device.mac : this.learn(link, device, packet);
-    if (destination && destination[0] & 1 && !macEquals(source, mac) && !device.master) return 'in';
+    const isOwn = link.isFrom(mac);
+    if (link.isToGroup && !isOwn && !device.master) return 'in';
     if (mac.length === 0) return null;
-    if (macEquals(source, mac)) return 'out';
+    if (isOwn) return 'out';
     return device.master ? this.atPort(link, device, device.master) : 'in';
   }
 

@@ -42,12 +42,33 @@ export class LinkLayer {
       : this.bytes.subarray(this.sourceAt, this.sourceAt + this.sourceLength);
   }
 
+  /** Whether the sender has this link address; so a frame costs no view. */
+  isFrom(mac: Uint8Array): boolean {
+    return this.sourceLength !== 0 && holds(this.bytes, this.sourceAt, this.sourceLength, mac);
+  }
+
+  /** Whether it was sent to this link address; false where the link type does not keep it. */
+  isTo(mac: Uint8Array): boolean {
+    return this.destinationLength !== 0 && holds(this.bytes, this.destinationAt, this.destinationLength, mac);
+  }
+
+  /** Whether it was sent to a group: IEEE 802, the lowest bit of the first byte. */
+  get isToGroup(): boolean {
+    return this.destinationLength !== 0 && (u8(this.bytes, this.destinationAt) & 1) !== 0;
+  }
+
   /** null where the link type does not keep it (SLL, SLL2). */
   get destination(): Uint8Array | null {
     return this.destinationLength === 0
       ? null
       : this.bytes.subarray(this.destinationAt, this.destinationAt + this.destinationLength);
   }
+}
+
+function holds(bytes: Uint8Array, at: number, length: number, mac: Uint8Array): boolean {
+  if (mac.length !== length) return false;
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== mac[i]) return false;
+  return true;
 }
 
 /** Ethernet II and IEEE 802.3. */

@@ -8,7 +8,7 @@ import { PacketType, Protocol } from './numbers.js';
 /**
  * A packet on its way through the hooks: what the kernel keeps in the `sk_buff`.
  * The bytes are the truth; everything decoded is an offset into them. Whoever rewrites a header calls
- * `own()` first, since `data` begins as a view of the capture.
+ * `own()` first, since `data` may be a view of somebody else's bytes.
  */
 export class Packet {
   /** From the network header on; shorter than `length` where the capture was cut by a snaplen. */
@@ -26,8 +26,9 @@ export class Packet {
   /** The largest fragment that it was put together from, bytes with its header; 0: it came whole. */
   largestFragment = 0;
 
-  /** The link header as received: destination, source, type; empty for packets of the host and for links without one. */
-  link: Uint8Array = NO_BYTES;
+  private linkBytes: Uint8Array = NO_BYTES;
+  private linkAt = 0;
+  private linkLength = 0;
   packetType: PacketType = PacketType.host;
   in: Device | null = null;
   out: Device | null = null;
@@ -57,6 +58,29 @@ export class Packet {
     this.length = length;
   }
 
+  /** The link header as received: destination, source, type; empty for packets of the host and for links without one. */
+  get link(): Uint8Array {
+    return this.linkLength === this.linkBytes.length
+      ? this.linkBytes
+      : this.linkBytes.subarray(this.linkAt, this.linkAt + this.linkLength);
+  }
+
+  set link(header: Uint8Array) {
+    this.setLink(header, 0, header.length);
+  }
+
+  /** The link header stands in `bytes`; few packets are asked for it, so no view is made before. */
+  setLink(bytes: Uint8Array, at: number, length: number): void {
+    this.linkBytes = bytes;
+    this.linkAt = at;
+    this.linkLength = length;
+  }
+
+  /** `data` is nobody else's, and may be written as it is. */
+  takeOver(): void {
+    this.owned = true;
+  }
+
   /** Makes `data` a copy of its own, once, so that it can be written. */
   own(): Uint8Array {
     if (!this.owned) {
@@ -68,8 +92,9 @@ export class Packet {
 
   /** An independent copy with the same metadata. */
   clone(): Packet {
-    const copy = Object.assign(new Packet(this.data.slice(), this.version, this.length), this);
+    const copy = Object.assign(new Packet(this.data, this.version, this.length), this);
     copy.data = this.data.slice();
+    copy.link = this.link.slice();
     copy.owned = true;
     return copy;
   }
@@ -105,25 +130,32 @@ export type Problem = string;
 /**
  * Decodes the network header: `ip_rcv_core()` (net/ipv4/ip_input.c), `ip6_rcv_core()` (net/ipv6/ip6_input.c)
  * for what makes a header unusable, except that a snaplen-cut packet is kept. Header checksums are not judged here.
- * @param data from the network header on, link padding allowed
+ * @param bytes hold the packet from `start` to `end`, link padding allowed
  */
-export function decodePacket(data: Uint8Array): Packet | Problem {
-  if (data.length < 1) return 'no network header';
-  const version = data[0] >> 4;
-  if (version === 4) return decodeIpv4(data);
-  if (version === 6) return decodeIpv6(data);
+export function decodePacket(bytes: Uint8Array, start = 0, end = bytes.length): Packet | Problem {
+  if (end - start < 1) return 'no network header';
+  const version = bytes[start] >> 4;
+  if (version === 4) return decodeIpv4(bytes, start, end - start);
+  if (version === 6) return decodeIpv6(bytes, start, end - start);
   return `IP version ${version}`;
 }
 
-function decodeIpv4(data: Uint8Array): Packet | Problem {
-  if (data.length < Ipv4.minimumLength) return `IPv4 header cut at ${data.length} of 20 bytes`;
-  const headerLength = (data[0] & 15) * 4;
+/** What of `available` bytes from `start` on is the packet, and not padding of the link. */
+function viewOf(bytes: Uint8Array, start: number, available: number, totalLength: number): Uint8Array {
+  const kept = Math.min(available, totalLength);
+  if (start === 0 && kept === bytes.length) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, kept);
+}
+
+function decodeIpv4(bytes: Uint8Array, start: number, available: number): Packet | Problem {
+  if (available < Ipv4.minimumLength) return `IPv4 header cut at ${available} of 20 bytes`;
+  const headerLength = (bytes[start] & 15) * 4;
   if (headerLength < Ipv4.minimumLength) return `IPv4 header length ${headerLength}`;
   // TCP segmentation offload leaves 0 here for what is longer than 65,535 bytes (RFC 791 has no such length).
-  const totalLength = u16(data, Ipv4.totalLength) || data.length;
+  const totalLength = u16(bytes, start + Ipv4.totalLength) || available;
   if (totalLength < headerLength) return `IPv4 total length ${totalLength} is less than its header`;
-  const kept = data.length > totalLength ? data.subarray(0, totalLength) : data;
-  const packet = new Packet(kept, 4, totalLength);
+  const data = viewOf(bytes, start, available, totalLength);
+  const packet = new Packet(data, 4, totalLength);
   const fragment = u16(data, Ipv4.fragment);
   packet.protocol = data[Ipv4.protocol];
   packet.transport = headerLength;
@@ -132,12 +164,11 @@ function decodeIpv4(data: Uint8Array): Packet | Problem {
   return packet;
 }
 
-function decodeIpv6(data: Uint8Array): Packet | Problem {
-  if (data.length < Ipv6.length) return `IPv6 header cut at ${data.length} of 40 bytes`;
-  const payload = u16(data, Ipv6.payloadLength);
-  const totalLength = payload === 0 && data.length > Ipv6.length ? data.length : Ipv6.length + payload;
-  const kept = data.length > totalLength ? data.subarray(0, totalLength) : data;
-  const packet = new Packet(kept, 6, totalLength);
+function decodeIpv6(bytes: Uint8Array, start: number, available: number): Packet | Problem {
+  if (available < Ipv6.length) return `IPv6 header cut at ${available} of 40 bytes`;
+  const payload = u16(bytes, start + Ipv6.payloadLength);
+  const totalLength = payload === 0 && available > Ipv6.length ? available : Ipv6.length + payload;
+  const packet = new Packet(viewOf(bytes, start, available, totalLength), 6, totalLength);
   walkExtensionHeaders(packet);
   return packet;
 }
