@@ -13,7 +13,7 @@ import { aimed, aimsOf } from './choice.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './defrag.js';
-import { endpoints, tellTranslation } from './endpoints.js';
+import { Endpoints, tellTranslation } from './endpoints.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { LocalStack } from './localStack.js';
 import { asksRules, isInitialised, isRelatedError, manipOf, Nat } from './nat.js';
@@ -38,6 +38,8 @@ export class Kernel {
   private readonly defragmenter = new Defragmenter();
   private readonly stack: LocalStack;
   private readonly observer: Observer | null;
+  private readonly before = new Endpoints();
+  private readonly after = new Endpoints();
   private seed: number;
 
   constructor(options: KernelOptions) {
@@ -335,7 +337,7 @@ export class Kernel {
     }
     if (isRelatedError(passage, packet)) {
       for (const chain of chains) this.observer?.skip(chain.chain, 'related-error', passage);
-      return this.rewritten(passage, hook, () => this.nat.applyToError(passage, hook));
+      return this.rewritten(passage, hook, true);
     }
     const manip = manipOf(hook);
     if (asksRules(passage) && !isInitialised(entry, manip)) {
@@ -359,7 +361,7 @@ export class Kernel {
         return Verdict.drop;
       }
     }
-    return this.rewritten(passage, hook, () => this.nat.apply(passage, hook));
+    return this.rewritten(passage, hook, false);
   }
 
   private tracks(version: 4 | 6): boolean {
@@ -368,17 +370,20 @@ export class Kernel {
   }
 
   /** Applies a translation, tells of it, and routes again what OUTPUT sends elsewhere (`nf_nat_ipv4_local_fn()`). */
-  private rewritten(passage: Passage, hook: Hook, apply: () => boolean): Verdict {
+  private rewritten(passage: Passage, hook: Hook, isError: boolean): Verdict {
     const { packet } = passage;
-    const before = this.observer || hook === Hook.output ? endpoints(packet) : null;
-    if (!apply()) {
+    const { before, after } = this;
+    const isTold = this.observer !== null || hook === Hook.output;
+    if (isTold) before.take(packet);
+    if (!(isError ? this.nat.applyToError(passage, hook) : this.nat.apply(passage, hook))) {
       this.lost(passage, 'it cannot be translated');
       return Verdict.drop;
     }
-    if (!before) return Verdict.accept;
-    const now = endpoints(packet);
-    if (this.observer) tellTranslation(this.observer, passage, before, now);
-    if (hook === Hook.output && before.destination !== now.destination) return this.reroute(passage);
+    if (!isTold) return Verdict.accept;
+    after.take(packet);
+    if (before.equals(after)) return Verdict.accept;
+    if (this.observer) tellTranslation(this.observer, passage, before, after);
+    if (hook === Hook.output && !before.hasDestinationOf(after)) return this.reroute(passage);
     return Verdict.accept;
   }
 

@@ -13,6 +13,7 @@ import type { Tracker } from './conntrack/tracker.js';
 import { invertTuple, isTrackedByPorts } from './conntrack/tuple.js';
 import type { Passage } from './passage.js';
 import { spreadAddress } from './natRange.js';
+import { SourceMappings } from './sourceMappings.js';
 
 /** Source addresses change as late as they can, destinations as early (`HOOK2MANIP`, nf_nat.h). */
 export function manipOf(hook: Hook): Manip {
@@ -34,33 +35,6 @@ export interface PortChoice {
   draw(passage: Passage): number;
 }
 
-/** Which source mappings exist, so that one client keeps its mapping (`nf_nat_bysource`). */
-export class SourceMappings {
-  private readonly bySource = new Map<string, ConnectionEntry[]>();
-
-  private static key(t: Tuple): string {
-    return `${t.protocol} ${t.s0} ${t.s1} ${t.s2} ${t.s3} ${t.sourcePort}`;
-  }
-
-  add(entry: ConnectionEntry): void {
-    const key = SourceMappings.key(entry.original);
-    const list = this.bySource.get(key);
-    if (list) list.unshift(entry);
-    else this.bySource.set(key, [entry]);
-  }
-
-  remove(entry: ConnectionEntry): void {
-    const key = SourceMappings.key(entry.original);
-    const rest = this.bySource.get(key)?.filter((e) => e !== entry) ?? [];
-    if (rest.length) this.bySource.set(key, rest);
-    else this.bySource.delete(key);
-  }
-
-  of(tuple: Tuple): readonly ConnectionEntry[] {
-    return this.bySource.get(SourceMappings.key(tuple)) ?? [];
-  }
-}
-
 /** Chooses and applies translations: net/netfilter/nf_nat_core.c. */
 export class Nat {
   private readonly mappings = new SourceMappings();
@@ -74,6 +48,11 @@ export class Nat {
   /** A connection ended: its mapping no longer holds. */
   forget(entry: ConnectionEntry): void {
     if (isInitialised(entry, Manip.source)) this.mappings.remove(entry);
+  }
+
+  /** The connection between two ends, as they are themselves, of which the second sees another address than the first has. */
+  translatedFrom(ends: Tuple): ConnectionEntry | null {
+    return this.mappings.translatedFrom(ends);
   }
 
   /** Gives the connection its tuple for one side, once: `nf_nat_setup_info()`. */

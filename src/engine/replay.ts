@@ -138,14 +138,6 @@ export class Replay {
           this.expected.add(passage.packet);
           sinks.sent(passage);
         },
-        created: (entry, now) => {
-          this.unseen.created(entry);
-          sinks.created?.(entry, now);
-        },
-        destroyed: (entry, now) => {
-          this.unseen.destroyed(entry);
-          sinks.destroyed?.(entry, now);
-        },
       },
       evidence: {
         adopt: (passage) => this.adopt(passage),

@@ -4,12 +4,11 @@ import type { Device } from '../packet/device.js';
 import { EtherType, LinkKind, PacketType, Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts, rewrite, setTtl, ttlOf } from '../packet/rewrite.js';
-import { CtStatus, Direction, Tuple } from '../rules/connection.js';
+import { Direction, Tuple } from '../rules/connection.js';
 import { AddressType } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
 import type { Host } from '../host/host.js';
 import type { Route } from '../host/routeModel.js';
-import type { ConnectionEntry } from './conntrack/entry.js';
 import { DEFAULT_ZONE } from './conntrack/table.js';
 import { invertTuple, readTuple } from './conntrack/tuple.js';
 import { connectionOfSent } from './evidence.js';
@@ -46,8 +45,8 @@ export function isOwnAddress(host: Host, address: IpAddress): boolean {
 export class UnseenArrivals {
   /** Connections of which only this side is known: their answers cannot be followed either. */
   private readonly unknown = new Set<string>();
-  /** Connections whose answers get another destination in PREROUTING, by how those look behind it. */
-  private readonly translated = new Map<string, ConnectionEntry>();
+  private readonly tuple = new Tuple();
+  private readonly answered = new Tuple();
 
   private readonly translatesDestinations: boolean;
 
@@ -99,27 +98,17 @@ export class UnseenArrivals {
     );
   }
 
-  /** A connection was made: where its answers come in translated, they are known again by how they look then. */
-  created(entry: ConnectionEntry): void {
-    if (this.translated.size < MOST && entry.status & CtStatus.srcNat)
-      this.translated.set(keyAcross(entry.reply, entry.original), entry);
-  }
-
-  destroyed(entry: ConnectionEntry): void {
-    if (entry.status & CtStatus.srcNat) this.translated.delete(keyAcross(entry.reply, entry.original));
-  }
-
   /**
    * A packet as it came in, by its copy on a bridge: where br_netfilter runs PREROUTING at the port, that copy is
    * addressed to whom the host passes it on to.
    * @returns why it may be otherwise; null: it is not
    */
   beforeBridge(packet: Packet): string | null {
-    const tuple = tupleOf(packet);
-    if (!tuple || this.kernel.tracker.find(tuple, DEFAULT_ZONE, packet.time)) return null;
-    const answered = new Tuple();
+    const { tuple, answered } = this;
+    if (!readTupleOf(tuple, packet) || this.kernel.tracker.find(tuple, DEFAULT_ZONE, packet.time))
+      return null;
     if (!invertTuple(answered, tuple)) return null;
-    const entry = this.translated.get(keyAcross(tuple, answered));
+    const entry = this.kernel.nat.translatedFrom(answered);
     if (entry) undo(packet, entry.reply);
     else if (this.translatesDestinations)
       return `it was seen on ${packet.in?.name ?? 'a bridge'} alone, where PREROUTING may have changed its destination`;
@@ -248,9 +237,12 @@ function isGroup(packet: Packet): boolean {
 
 function tupleOf(packet: Packet): Tuple | null {
   const tuple = new Tuple();
+  return readTupleOf(tuple, packet) ? tuple : null;
+}
+
+function readTupleOf(tuple: Tuple, packet: Packet): boolean {
   const { data, version, protocol, transport, length } = packet;
-  if (packet.fragmentOffset !== 0) return null;
-  return readTuple(tuple, data, version, protocol, 0, transport, length) ? tuple : null;
+  return packet.fragmentOffset === 0 && readTuple(tuple, data, version, protocol, 0, transport, length);
 }
 
 function keyOf(t: Tuple): string {
@@ -260,9 +252,4 @@ function keyOf(t: Tuple): string {
 /** The same without the address that is answered to. */
 function keyOfAnswerer(t: Tuple): string {
   return `${t.protocol} ${t.source.toString()} ${t.sourcePort} ${t.destinationPort}`;
-}
-
-/** Who answers, and who had asked. */
-function keyAcross(answer: Tuple, asked: Tuple): string {
-  return `${answer.protocol} ${answer.source.toString()} ${answer.sourcePort} ${asked.source.toString()} ${asked.sourcePort}`;
 }

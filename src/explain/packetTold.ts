@@ -43,5 +43,5 @@ function connect({ packet }: Passage, tracker: Tracker, established: boolean): v
   if (known) return;
   entry.status |= CtStatus.srcNatDone | CtStatus.dstNatDone;
   entry.expires = packet.time + TIMEOUT * 1e9;
-  tracker.table.insert(entry);
+  tracker.table.insert(entry, packet.time);
 }

@@ -21,7 +21,20 @@ export class Tuple {
   destinationPort = 0;
 
   copy(): Tuple {
-    return Object.assign(new Tuple(), this);
+    const tuple = new Tuple();
+    tuple.version = this.version;
+    tuple.protocol = this.protocol;
+    tuple.s0 = this.s0;
+    tuple.s1 = this.s1;
+    tuple.s2 = this.s2;
+    tuple.s3 = this.s3;
+    tuple.d0 = this.d0;
+    tuple.d1 = this.d1;
+    tuple.d2 = this.d2;
+    tuple.d3 = this.d3;
+    tuple.sourcePort = this.sourcePort;
+    tuple.destinationPort = this.destinationPort;
+    return tuple;
   }
 
   equals(o: Tuple): boolean {

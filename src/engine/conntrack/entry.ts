@@ -3,6 +3,9 @@ import type { Rule } from '../../rules/model.js';
 import type { SctpState } from './sctp.js';
 import type { TcpState } from './tcpState.js';
 
+/** Of all entries that are not counted: nobody adds to it. */
+const UNCOUNTED: [number, number] = [0, 0];
+
 /** A conntrack entry: `struct nf_conn`. */
 export class ConnectionEntry implements Connection {
   original: Tuple;
@@ -14,8 +17,8 @@ export class ConnectionEntry implements Connection {
   /** Bits by Direction: where the zone counts (`--zone-orig`, `--zone-reply`). */
   zoneDirections = 3;
   helper: string | null = null;
-  readonly packets: [number, number] = [0, 0];
-  readonly bytes: [number, number] = [0, 0];
+  packets: [number, number] = UNCOUNTED;
+  bytes: [number, number] = UNCOUNTED;
   /** ns since capture start. */
   expires = 0;
   master: ConnectionEntry | null = null;
@@ -39,9 +42,15 @@ export class ConnectionEntry implements Connection {
   fromHost = false;
   /** Was there when the capture began. */
   fromSnapshot = false;
-  /** False where counting was off when it was made (net.netfilter.nf_conntrack_acct). */
+  /** False where counting was off when it was made (net.netfilter.nf_conntrack_acct); `count` is then not called. */
   counted = false;
   dead = false;
+  /** Another one whose source has the same hash, for NAT. */
+  nextOfSource: ConnectionEntry | null = null;
+  /** It is in the table, between these two. */
+  listed = false;
+  older: ConnectionEntry | null = null;
+  newer: ConnectionEntry | null = null;
 
   constructor(
     readonly id: number,
@@ -50,6 +59,13 @@ export class ConnectionEntry implements Connection {
   ) {
     this.original = original;
     this.reply = reply;
+  }
+
+  /** Counting is on. */
+  count(): void {
+    this.counted = true;
+    this.packets = [0, 0];
+    this.bytes = [0, 0];
   }
 
   has(bit: number): boolean {

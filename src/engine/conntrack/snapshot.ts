@@ -30,7 +30,7 @@ export function seedConnections(tracker: Tracker, entries: readonly ConntrackEnt
     if (!original.destination.equals(reply.source) || original.destinationPort !== reply.sourcePort)
       entry.status |= CtStatus.dstNat;
     if (original.packets !== undefined) {
-      entry.counted = true;
+      entry.count();
       entry.packets[0] = original.packets;
       entry.bytes[0] = original.bytes ?? 0;
       entry.packets[1] = reply.packets ?? 0;
@@ -45,7 +45,7 @@ export function seedConnections(tracker: Tracker, entries: readonly ConntrackEnt
       entry.sctp = new SctpState();
       entry.sctp.state = Math.max(0, (SCTP_STATE_NAMES as readonly string[]).indexOf(listed.state ?? ''));
     }
-    tracker.table.insert(entry);
+    tracker.table.insert(entry, 0);
   }
 }
 

@@ -2,13 +2,6 @@ import { CtStatus, Direction, type Tuple } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
 import { hashTuple } from './tuple.js';
 
-interface Node {
-  readonly entry: ConnectionEntry;
-  readonly direction: Direction;
-  readonly tuple: Tuple;
-  next: Node | null;
-}
-
 /** The zone of a packet or an entry: `struct nf_conntrack_zone`. */
 export interface Zone {
   readonly zone: number;
@@ -29,47 +22,109 @@ export interface Found {
   readonly direction: Direction;
 }
 
-/** The hash of confirmed connections, each under both of its tuples (`nf_conntrack_hash`). */
+/** Slots to begin with; a power of two. */
+const SLOTS = 1024;
+/** Below this many connections nobody looks for those that have expired. */
+const FEW = 16_384;
+
+/**
+ * The hash of confirmed connections, each under both of its tuples (`nf_conntrack_hash`): open addressing with linear
+ * probing (Knuth, TAOCP volume 3, section 6.4, algorithms L and R).
+ */
 export class ConnectionTable {
-  private readonly buckets = new Map<number, Node>();
-  private readonly live = new Set<ConnectionEntry>();
+  /** By slot: the tuple's hash with the direction as its lowest bit, and whose tuple it is. */
+  private hashes = new Int32Array(SLOTS);
+  private owners = new Array<ConnectionEntry | null>(SLOTS).fill(null);
+  /** 32 less the bits of a slot's number. */
+  private shift = 22;
+  private count = 0;
+  private first: ConnectionEntry | null = null;
+  private last: ConnectionEntry | null = null;
+  /** At this size what has expired is looked for. */
+  private collectAt = FEW;
+  private readonly found: { entry: ConnectionEntry; direction: Direction } = {
+    entry: null as unknown as ConnectionEntry,
+    direction: Direction.original,
+  };
   /** Who wants to know of an entry that ends. */
   onDestroy: (entry: ConnectionEntry) => void = () => undefined;
 
   /** In the order in which they were confirmed. */
-  entries(): Iterable<ConnectionEntry> {
-    return this.live;
+  *entries(): Iterable<ConnectionEntry> {
+    let next: ConnectionEntry | null;
+    for (let entry = this.first; entry; entry = next) {
+      next = entry.newer;
+      yield entry;
+    }
   }
 
   get size(): number {
-    return this.live.size;
+    return this.count;
   }
 
-  /** Finds a live entry; one whose time has passed is removed on the way: `__nf_conntrack_find_get()`. */
+  /**
+   * Finds a live entry; one whose time has passed is removed on the way: `__nf_conntrack_find_get()`.
+   * @returns what is good until the next call
+   */
   find(tuple: Tuple, zone: Zone, now: number): Found | null {
-    for (let node = this.buckets.get(hashTuple(tuple)) ?? null; node; node = node.next) {
-      const { direction } = node;
-      if (zoneIn(node.entry, direction) !== zoneIn(zone, direction) || !node.tuple.equals(tuple)) continue;
-      if (node.entry.expires <= now) {
-        this.destroy(node.entry);
+    const { hashes, owners } = this;
+    const mask = hashes.length - 1;
+    const hash = hashTuple(tuple);
+    for (let at = this.slotOf(hash); ; at = (at + 1) & mask) {
+      const entry = owners[at];
+      if (entry === null) return null;
+      if ((hashes[at] ^ hash) & ~1) continue;
+      const direction = (hashes[at] & 1) as Direction;
+      if (!entry.tuple(direction).equals(tuple) || zoneIn(entry, direction) !== zoneIn(zone, direction))
+        continue;
+      if (entry.expires <= now) {
+        this.destroy(entry);
         return null;
       }
-      return node;
+      this.found.entry = entry;
+      this.found.direction = direction;
+      return this.found;
     }
-    return null;
   }
 
-  insert(entry: ConnectionEntry): void {
+  insert(entry: ConnectionEntry, now: number): void {
+    if (this.count >= this.collectAt) {
+      this.collect(now);
+      this.collectAt = Math.max(FEW, 2 * this.count);
+    }
     entry.status |= CtStatus.confirmed;
-    this.live.add(entry);
-    this.link(entry, Direction.original);
-    this.link(entry, Direction.reply);
+    entry.older = this.last;
+    if (this.last) this.last.newer = entry;
+    else this.first = entry;
+    this.last = entry;
+    entry.listed = true;
+    this.count++;
+    if (4 * this.count > this.hashes.length) this.grow();
+    this.place(entry, Direction.original, hashTuple(entry.original));
+    this.place(entry, Direction.reply, hashTuple(entry.reply));
   }
 
-  private link(entry: ConnectionEntry, direction: Direction): void {
-    const tuple = entry.tuple(direction);
-    const hash = hashTuple(tuple);
-    this.buckets.set(hash, { entry, direction, tuple, next: this.buckets.get(hash) ?? null });
+  private slotOf(hash: number): number {
+    return Math.imul(hash >>> 1, 0x9e3779b1) >>> this.shift;
+  }
+
+  private place(entry: ConnectionEntry, direction: Direction, hash: number): void {
+    const mask = this.hashes.length - 1;
+    let at = this.slotOf(hash);
+    while (this.owners[at] !== null) at = (at + 1) & mask;
+    this.owners[at] = entry;
+    this.hashes[at] = (hash & ~1) | direction;
+  }
+
+  private grow(): void {
+    const { hashes, owners } = this;
+    this.hashes = new Int32Array(2 * hashes.length);
+    this.owners = new Array<ConnectionEntry | null>(2 * hashes.length).fill(null);
+    this.shift--;
+    for (let at = 0; at < hashes.length; at++) {
+      const entry = owners[at];
+      if (entry !== null) this.place(entry, (hashes[at] & 1) as Direction, hashes[at]);
+    }
   }
 
   /** Ends an entry: `nf_ct_kill()`. */
@@ -77,26 +132,37 @@ export class ConnectionTable {
     if (entry.dead) return;
     entry.dead = true;
     entry.status |= CtStatus.dying;
-    if (!this.live.delete(entry)) return;
-    this.unlink(entry, Direction.original);
-    this.unlink(entry, Direction.reply);
+    if (!entry.listed) return;
+    entry.listed = false;
+    this.count--;
+    if (entry.older) entry.older.newer = entry.newer;
+    else this.first = entry.newer;
+    if (entry.newer) entry.newer.older = entry.older;
+    else this.last = entry.older;
+    this.remove(entry, Direction.original);
+    this.remove(entry, Direction.reply);
     this.onDestroy(entry);
   }
 
-  private unlink(entry: ConnectionEntry, direction: Direction): void {
-    const hash = hashTuple(entry.tuple(direction));
-    let previous: Node | null = null;
-    for (let node = this.buckets.get(hash) ?? null; node; previous = node, node = node.next) {
-      if (node.entry !== entry || node.direction !== direction) continue;
-      if (previous) previous.next = node.next;
-      else if (node.next) this.buckets.set(hash, node.next);
-      else this.buckets.delete(hash);
-      return;
+  private remove(entry: ConnectionEntry, direction: Direction): void {
+    const { hashes, owners } = this;
+    const mask = hashes.length - 1;
+    const hash = (hashTuple(entry.tuple(direction)) & ~1) | direction;
+    let hole = this.slotOf(hash);
+    while (owners[hole] !== entry || hashes[hole] !== hash) hole = (hole + 1) & mask;
+    // What stands behind the hole, and could stand in it, moves there: no search stops too early then.
+    for (let at = (hole + 1) & mask; owners[at] !== null; at = (at + 1) & mask) {
+      const home = this.slotOf(hashes[at]);
+      if (((at - home) & mask) < ((at - hole) & mask)) continue;
+      hashes[hole] = hashes[at];
+      owners[hole] = owners[at];
+      hole = at;
     }
+    owners[hole] = null;
   }
 
   /** Removes what has expired, so that memory follows the live connections: `gc_worker()`. */
   collect(now: number): void {
-    for (const entry of this.live) if (entry.expires <= now) this.destroy(entry);
+    for (const entry of this.entries()) if (entry.expires <= now) this.destroy(entry);
   }
 }

@@ -149,7 +149,7 @@ export class Tracker {
     entry.helper = passage.template?.helper ?? null;
     entry.fromHost = hook === Hook.output;
     entry.firstFrame = passage.packet.frame;
-    entry.counted = this.settings.accounting;
+    if (this.settings.accounting) entry.count();
     return entry;
   }
 
@@ -209,9 +209,8 @@ export class Tracker {
       // Only the packet that made it: an error or reset that is attached to it does not (`__nf_conntrack_confirm()`).
       if (passage.direction !== Direction.original) return Verdict.accept;
       if (entry.dead) return Verdict.drop;
-      for (const tuple of [entry.original, entry.reply])
-        if (this.table.find(tuple, entry, packet.time)) return Verdict.drop;
-      this.table.insert(entry);
+      if (this.isTaken(entry, packet.time)) return Verdict.drop;
+      this.table.insert(entry, packet.time);
       entry.events |= entry.master ? CtEvent.related : CtEvent.new;
     }
     if (entry.events && !entry.dead) {
@@ -223,6 +222,14 @@ export class Tracker {
     return Verdict.accept;
   }
 
+  private isTaken(entry: ConnectionEntry, now: number): boolean {
+    return (
+      this.table.find(entry.original, entry, now) !== null ||
+      this.table.find(entry.reply, entry, now) !== null
+    );
+  }
+
+  /** What it returns is good until the next call. */
   find(tuple: Tuple, zone: Zone, now: number): Found | null {
     return this.table.find(tuple, zone, now);
   }

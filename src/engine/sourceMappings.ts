@@ -1,0 +1,96 @@
+import { Protocol } from '../packet/numbers.js';
+import { CtStatus, type Tuple } from '../rules/connection.js';
+import type { ConnectionEntry } from './conntrack/entry.js';
+
+/** Chains to begin with; a power of two. */
+const CHAINS = 1024;
+
+/** Which source mappings exist, so that one client keeps its mapping (`nf_nat_bysource`). */
+export class SourceMappings {
+  private chains = new Array<ConnectionEntry | null>(CHAINS).fill(null);
+  private count = 0;
+
+  add(entry: ConnectionEntry): void {
+    if (this.count >= this.chains.length) this.grow();
+    const at = this.chainOf(entry.original);
+    entry.nextOfSource = this.chains[at];
+    this.chains[at] = entry;
+    this.count++;
+  }
+
+  remove(entry: ConnectionEntry): void {
+    const at = this.chainOf(entry.original);
+    let before: ConnectionEntry | null = null;
+    for (let here = this.chains[at]; here; before = here, here = here.nextOfSource) {
+      if (here !== entry) continue;
+      if (before) before.nextOfSource = entry.nextOfSource;
+      else this.chains[at] = entry.nextOfSource;
+      entry.nextOfSource = null;
+      this.count--;
+      return;
+    }
+  }
+
+  /** The connections that began with the tuple's source, the latest first. */
+  *of(tuple: Tuple): Iterable<ConnectionEntry> {
+    for (let entry = this.chains[this.chainOf(tuple)]; entry; entry = entry.nextOfSource)
+      if (hasSource(entry.original, tuple)) yield entry;
+  }
+
+  /** The latest confirmed connection whose source was translated, by its two ends as they are themselves. */
+  translatedFrom(ends: Tuple): ConnectionEntry | null {
+    for (let entry = this.chains[this.chainOf(ends)]; entry; entry = entry.nextOfSource)
+      if (
+        entry.has(CtStatus.srcNat) &&
+        entry.confirmed &&
+        hasSource(entry.original, ends) &&
+        hasAsSource(entry.reply, ends)
+      )
+        return entry;
+    return null;
+  }
+
+  private chainOf(t: Tuple): number {
+    const h = Math.imul(t.s0 ^ t.s1 ^ Math.imul(t.s2 ^ t.s3, 0x85ebca6b) ^ (t.protocol << 24), 0x9e3779b1);
+    return (Math.imul(h ^ (h >>> 15) ^ t.sourcePort, 0xc2b2ae35) >>> 7) & (this.chains.length - 1);
+  }
+
+  private grow(): void {
+    const { chains } = this;
+    this.chains = new Array<ConnectionEntry | null>(2 * chains.length).fill(null);
+    this.count = 0;
+    for (const chain of chains) {
+      const entries: ConnectionEntry[] = [];
+      for (let entry = chain; entry; entry = entry.nextOfSource) entries.push(entry);
+      for (const entry of entries.reverse()) this.add(entry);
+    }
+  }
+}
+
+/** `same_src()` (net/netfilter/nf_nat_core.c). */
+function hasSource(a: Tuple, b: Tuple): boolean {
+  return (
+    a.s0 === b.s0 &&
+    a.sourcePort === b.sourcePort &&
+    a.protocol === b.protocol &&
+    a.s1 === b.s1 &&
+    a.s2 === b.s2 &&
+    a.s3 === b.s3
+  );
+}
+
+/** Whether the source of one is the destination of the other. */
+function hasAsSource(a: Tuple, b: Tuple): boolean {
+  return (
+    a.s0 === b.d0 &&
+    a.sourcePort === (isIcmp(a.protocol) ? b.sourcePort : b.destinationPort) &&
+    a.s1 === b.d1 &&
+    a.s2 === b.d2 &&
+    a.s3 === b.d3
+  );
+}
+
+/** Its tuples have the id on the source's side in both directions. */
+function isIcmp(protocol: number): boolean {
+  return protocol === Protocol.icmp || protocol === Protocol.icmpv6;
+}
