@@ -4,7 +4,7 @@ import { collect, type Target } from './collect.js';
 import { policyReference, referenceTo } from './describe.js';
 import { Fates } from './fates.js';
 import type { WhyResult } from './result.js';
-import { staticNotes } from './statics.js';
+import { staticNotes } from './statics/notes.js';
 
 export type { ReplayWith } from './advice.js';
 export type { Target } from './collect.js';

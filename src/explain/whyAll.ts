@@ -5,7 +5,8 @@ import { Outcome, Verdict } from '../rules/verdict.js';
 import { referenceTo } from './describe.js';
 import { goesTo } from './jumps.js';
 import { waysTo } from './reach.js';
-import type { RuleReference } from './result.js';
+import type { RuleReference, StaticNote } from './result.js';
+import { chainNotes } from './statics/notes.js';
 
 /** What became of one rule over a whole capture. */
 export interface RuleSummary {
@@ -27,6 +28,8 @@ export interface RuleSummary {
   readonly state: 'fires' | 'no match' | 'undecided' | 'shadowed' | 'chain not entered' | 'unreferenced';
   /** The rule that took most of the packets before this one. */
   readonly by: RuleReference | null;
+  /** Of a rule that did not match: what the rules alone tell. */
+  readonly notes: readonly StaticNote[];
 }
 
 interface Counts {
@@ -130,11 +133,12 @@ export function collectAll(ruleset: Ruleset): AllCollector {
 
 function rowsOf(chain: Chain, counts: ChainCounts, rules: ReadonlyMap<Rule, Counts>): RuleSummary[] {
   const unreferenced = counts.entered === 0 && waysTo(chain).bases.size === 0;
+  const notes = chainNotes(chain, (rule) => rules.get(rule)?.matched === 0);
   /** The rule that ended most walks up to here. */
   let taker: Rule | null = null;
   return chain.rules.map((rule) => {
     const own = rules.get(rule) ?? newCounts();
-    const row = summary(rule, own, counts.entered, unreferenced, taker);
+    const row = { ...summary(rule, own, counts.entered, unreferenced, taker), notes: notes.get(rule) ?? [] };
     if ((counts.ended.get(rule) ?? 0) > (taker ? (counts.ended.get(taker) ?? 0) : 0)) taker = rule;
     return row;
   });
@@ -150,7 +154,7 @@ function summary(
   entered: number,
   unreferenced: boolean,
   taker: Rule | null,
-): RuleSummary {
+): Omit<RuleSummary, 'notes'> {
   const failing = [...failures.values()].reduce<RuleSummary['failing']>(
     (most, f) => (most === null || f.count > most.count ? f : most),
     null,

@@ -60,7 +60,8 @@ export function whyText(result: WhyResult): string {
     );
     if (evidence.matched > MOST_NOTES) lines.push(`  and ${evidence.matched - MOST_NOTES} more`);
   }
-  for (const note of notes) lines.push('', staticWords(note));
+  for (const note of notes.filter((n) => evidence.matched > 0 || !isAnswer(n, evidence)))
+    lines.push('', staticWords(note));
   if (advice.length > 0) {
     lines.push('', 'What would match (each tried by replaying the capture with it):');
     for (const one of advice) lines.push(...adviceLines(one));
@@ -73,24 +74,24 @@ export function whyText(result: WhyResult): string {
 }
 
 /** The answer: how often it was reached and matched, and what kept it from matching. */
-function answer({ rule, evidence, advice }: WhyResult): string[] {
-  const { reached, matched, failed, away, packets: all } = evidence;
+function answer(result: WhyResult): string[] {
+  const { rule, evidence, advice, notes } = result;
+  const { reached, matched, failed, packets: all } = evidence;
   if (rule.address.endsWith(':policy'))
     return [
       reached === 0 ? 'No packet came to this policy.' : `The policy decided ${packets(reached)} of ${all}.`,
     ];
   if (all === 0)
     return ['The capture holds no packet of its IP version that started its way through the host.'];
-  if (reached === 0)
-    return [
-      `It did not fire: none of ${packets(all)} came to it.${away.length > 0 ? ` ${mainReason(away[0])}` : ''}`,
-    ];
+  if (reached === 0) return [`It did not fire: none of ${packets(all)} came to it.${whyNone(result)}`];
   if (matched > 0)
     return [
       `It fired: it was reached ${times(reached)} and matched ${matched === reached ? 'each time' : times(matched)}.`,
     ];
   const lines = [`It did not fire: it was reached by ${packets(reached)} and matched none.`];
-  if (failed.length > 0) lines.push(failedSentence(failed[0]));
+  const never = notes.find(({ kind }) => NEVER.has(kind));
+  if (never) lines.push(staticWords(never));
+  else if (failed.length > 0) lines.push(failedSentence(failed[0]));
   if (advice.length > 0 && advice[0].words !== '') {
     const { words, matched: would, connections } = advice[0];
     const of = connections > 0 ? ` of ${counted(connections, 'connection')}` : '';
@@ -99,6 +100,20 @@ function answer({ rule, evidence, advice }: WhyResult): string[] {
     );
   }
   return lines;
+}
+
+/** Why a rule that packets came to could match none. */
+const NEVER: ReadonlySet<StaticNote['kind']> = new Set(['contradiction', 'impossible-interface']);
+
+/** Whether the answer has said it. */
+function isAnswer({ kind }: StaticNote, { reached, packets: all }: WhyResult['evidence']): boolean {
+  return all > 0 && (reached === 0 ? kind === 'unreferenced' : NEVER.has(kind));
+}
+
+function whyNone({ evidence: { away }, notes }: WhyResult): string {
+  const unreferenced = notes.find(({ kind }) => kind === 'unreferenced');
+  if (unreferenced) return ` ${sentence(unreferenced.detail)}: no rule jumps there.`;
+  return away.length > 0 ? ` ${mainReason(away[0])}` : '';
 }
 
 const FIELDS = new Map<string, string>([

@@ -25,7 +25,10 @@ export function whyAllText(rows: readonly RuleSummary[]): string {
     .join('');
 }
 
-function reasonOf({ state, failing, by }: RuleSummary): string {
+function reasonOf({ state, failing, by, notes }: RuleSummary): string {
+  const [never] = notes.filter(({ kind }) => kind !== 'duplicate' && kind !== 'unreferenced');
+  if (never?.rule) return `never: ${never.rule.address} takes all that it wants`;
+  if (never) return `never: ${never.detail}`;
   switch (state) {
     case 'fires':
       return '';

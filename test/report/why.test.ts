@@ -77,6 +77,30 @@ describe('the report', () => {
     );
   });
 
+  it('says first that a rule can never match, or be reached', async () => {
+    const rules = `*filter
+:LONELY - [0:0]
+-A INPUT -p udp -m udp --dport 53 -m udp --dport 67 -j ACCEPT
+-A INPUT -p udp -j ACCEPT
+-A INPUT -p udp -m udp --dport 53 -j DROP
+-A LONELY -j DROP
+COMMIT
+`;
+    const answerOf = async (address: string): Promise<string> =>
+      whyText(await ask(address, rules, [UDP])).split('\n\n')[1];
+    expect(await answerOf('filter:INPUT:1')).toBe(
+      'It did not fire: it was reached by 1 packet and matched none.\n' +
+        'It can never match: --dport 53 and --dport 67 exclude each other.',
+    );
+    expect(await answerOf('filter:LONELY:1')).toBe(
+      'It did not fire: none of 1 packet came to it. Nothing leads to filter:LONELY: no rule jumps there.',
+    );
+    const text = whyAllText(await askAll(rules, [UDP]));
+    expect(text).toMatch(/^filter:INPUT:1 +1 +0 +never: --dport 53 and --dport 67 exclude each other /m);
+    expect(text).toMatch(/^filter:INPUT:3 +0 +0 +never: filter:INPUT:2 takes all that it wants /m);
+    expect(text).toMatch(/^filter:LONELY:1 +0 +0 +nothing leads to its chain /m);
+  });
+
   it('escapes what comes from the rules', async () => {
     const rules = `*filter\n-A INPUT -p tcp -m comment --comment "\u001b[31m\u202e" -j ACCEPT\nCOMMIT\n`;
     const result = await ask('filter:INPUT:1', rules, [UDP]);
