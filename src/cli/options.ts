@@ -76,6 +76,8 @@ export interface RulesOptions extends TerminalOptions, CaptureOptions, ReportOpt
   readonly ipv6?: boolean;
   readonly iptablesVersion?: string;
   readonly replay?: readonly string[];
+  /** What is held against the rules given first. */
+  readonly diff?: readonly string[];
 }
 
 export interface PacketsOptions extends TerminalOptions, CaptureOptions, ReportOptions {

@@ -115,6 +115,7 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     `rules ${DEMO_HOST} -nL --line-numbers`,
     `rules ${DEMO_HOST} -t nat -S DOCKER`,
     `rules ${DEMO_HOST} --replay ${DEMO_CAPTURE} -nvL FORWARD`,
+    `rules ${DEMO_HOST} --diff ${DEMO_HOST}-fixed --replay ${DEMO_CAPTURE}`,
   ]);
   rules
     .argument(
@@ -133,7 +134,11 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     .option('-6, --ipv6', 'the rules of ip6tables')
     .option('--nft', 'the tables of nft, as nft list ruleset prints them (default where there are no others)')
     .option('--iptables-version <version>', 'print as this version of iptables does (default: 1.8.9)')
-    .option('--replay <capture...>', 'replay these first, and show the counters after it');
+    .option('--replay <capture...>', 'replay these first, and show the counters after it')
+    .option(
+      '--diff <file...>',
+      'what differs by meaning between the rules given first and these; with --replay, which packets fare differently',
+    );
   withInterface(rules).addOption(formatOption()).option('--csv <file>', CSV);
   act(rules, async () => (await import('./commands/rules.js')).rules);
 

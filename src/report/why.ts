@@ -3,7 +3,6 @@ import type {
   AdviceKind,
   Away,
   FailedCondition,
-  FateChange,
   PacketNote,
   Provenance,
   SawValue,
@@ -11,6 +10,7 @@ import type {
   WhyResult,
 } from '../explain/result.js';
 import { escapeControls } from '../source/text.js';
+import { counted, effectWords, frames, packets } from './effects.js';
 import { JSON_VERSION, printJson } from './json.js';
 
 /** Reasons, values and packets shown; the JSON has them all. */
@@ -96,7 +96,7 @@ function answer(result: WhyResult): string[] {
     const { words, matched: would, connections } = advice[0];
     const of = connections > 0 ? ` of ${counted(connections, 'connection')}` : '';
     lines.push(
-      `\`${words}\` would match ${packets(would)}${of}; replayed with it, ${effectWords(advice[0])}.`,
+      `\`${words}\` would match ${packets(would)}${of}; replayed with it, ${effectWords(advice[0].inEffect)}.`,
     );
   }
   return lines;
@@ -236,20 +236,7 @@ function adviceLines(advice: Advice): string[] {
       matched,
     )}`,
   ];
-  return [...lines, `    replayed with it, ${effectWords(advice)}`];
-}
-
-function effectWords({ inEffect: { fates, altered, consequent } }: Advice): string {
-  const effects = fates.map(fateWords);
-  if (altered > 0) effects.push(`${packets(altered)} would leave otherwise than now`);
-  if (consequent > 0) effects.push(`${packets(consequent)} after them would then not have been there`);
-  return effects.length > 0 ? effects.join('; ') : 'no packet fares otherwise';
-}
-
-function fateWords({ before, after, count, frames: which }: FateChange): string {
-  const be = count === 1 ? 'is' : 'are';
-  const was = count === 1 ? 'was' : 'were';
-  return `${packets(count)} ${be} ${after} that ${was} ${before} (${frames(which, count)})`;
+  return [...lines, `    replayed with it, ${effectWords(advice.inEffect)}`];
 }
 
 const STATIC: Readonly<Record<StaticNote['kind'], string>> = {
@@ -270,19 +257,6 @@ function noteWords({ frame, packet }: PacketNote): string {
 
 function exampleFrames(examples: readonly PacketNote[]): string {
   return examples.length > 0 ? ` [packet ${examples[0].frame}: ${examples[0].packet}]` : '';
-}
-
-function frames(which: readonly number[], count: number): string {
-  const more = count > which.length ? ', …' : '';
-  return `packet${count === 1 ? '' : 's'} ${which.join(', ')}${more}`;
-}
-
-function packets(count: number): string {
-  return counted(count, 'packet');
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function times(count: number): string {

@@ -23,6 +23,7 @@ export async function rules(
   options: RulesOptions,
   terminal: Terminal,
 ): Promise<number> {
+  if (options.diff) return (await import('./rulesDiff.js')).rulesDiff(args, options.diff, options, terminal);
   const { files, chain } = takeChain(args);
   const diagnostics = new Diagnostics();
   let hasSpoken = false;

@@ -33,13 +33,14 @@ const MARK_MAX = 0xffffffffn;
 
 export function limitsOf(rule: Rule): Limits {
   const version = rule.chain.table.family === 'ip6' ? 6 : 4;
-  const parts = rule.steps.map((step) => ofStep(step, version));
+  const parts = rule.steps.map((step) => limitsOfStep(step, version));
   return { known: parts.flatMap((p) => p.known), others: parts.flatMap((p) => p.others) };
 }
 
 const NOTHING: Limits = { known: [], others: [] };
 
-function ofStep(step: Step, version: 4 | 6): Limits {
+/** What one step asks for; nothing where it asks nothing. */
+export function limitsOfStep(step: Step, version: 4 | 6): Limits {
   if (step.kind === 'statement') return nftLimits(step.statement, step.text);
   if (step.kind !== 'match' || step.definition.name === 'comment') return NOTHING;
   const known = ofMatch(step, version);
