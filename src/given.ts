@@ -4,6 +4,7 @@ import { runIpset } from './frontend/ipset/command.js';
 import { readIpsetSave } from './frontend/ipset/read.js';
 import { parseSave } from './frontend/iptables/save.js';
 import { runScript, type ScriptHost } from './frontend/iptables/script.js';
+import { includeFiles } from './frontend/nft/include.js';
 import { parseNftJson } from './frontend/nft/json.js';
 import { parseNft } from './frontend/nft/parse.js';
 import { nftPrinter } from './frontend/nft/print.js';
@@ -154,7 +155,7 @@ function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
 function readNft(text: string, file: string, diagnostics: Diagnostics, listed: boolean): Table[] {
   const parsed = /^\ufeff?\s*\{/.test(text)
     ? parseNftJson(text, file, diagnostics, listed)
-    : parseNft(text, file, diagnostics, undefined, listed);
+    : parseNft(text, file, diagnostics, includeFiles(), listed);
   return tablesOfNft(parsed, nftPrinter, diagnostics);
 }
 

@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Diagnostics } from '../../src/source/diagnostic.js';
+import { includeFiles } from '../../src/frontend/nft/include.js';
 import { parseNft } from '../../src/frontend/nft/parse.js';
-import { modelValues, printRule } from '../../src/frontend/nft/print.js';
+import { modelValues, printNft, printRule } from '../../src/frontend/nft/print.js';
 import type { Family } from '../../src/rules/model.js';
 import { cases, inTable } from '../frontend/nft/rows.js';
 
@@ -74,6 +77,16 @@ describe.skipIf(lacking !== null)(`nft and this kernel${lacking === null ? '' : 
       expect(printed).toEqual(listed);
     },
   );
+
+  const programs = join(import.meta.dirname, '../frontend/nft/programs');
+  const names = readdirSync(programs).filter((name) => name.endsWith('.nft'));
+  it.each(names)('list %s as it is printed here', (name) => {
+    const file = join(programs, name);
+    expect(nft(['-f', '-'], 'flush ruleset')).toEqual({ status: 0, out: '' });
+    expect(nft(['-I', programs, '-f', file])).toEqual({ status: 0, out: '' });
+    const ruleset = parseNft(readFileSync(file, 'utf8'), file, new Diagnostics(), includeFiles());
+    expect(printNft(ruleset)).toBe(nft(['list', 'ruleset']).out);
+  });
 
   it('refuse what is refused here', { timeout: 120_000 }, () => {
     const taken = rows

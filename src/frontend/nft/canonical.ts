@@ -13,6 +13,8 @@ const IPV6 = 10;
 const VERSIONS = new Map([
   ['ip', IPV4],
   ['ip6', IPV6],
+  ['icmp', IPV4],
+  ['icmpv6', IPV6],
   ['vlan', -0x8100],
   ['arp', -0x806],
 ]);

@@ -76,15 +76,15 @@ function readLogFlags(stream: TokenStream, flags: Set<LogFlag>): void {
 
 export function readReject(stream: TokenStream, context: RuleContext): Reject {
   const start = stream.peek();
-  if (context.family === 'arp' || context.isOtherEthertype())
+  if (context.family === 'arp' || (context.isOtherEthertype() && !context.listed))
     stream.refuse('cannot reject this network family', start);
   if (!stream.takeWord('with')) return rejection(context);
   const how = stream.expectWord('icmp', 'icmpv6', 'icmpx', 'tcp');
   if (how === 'tcp') {
     stream.expectWord('reset');
     const protocol = context.transportProtocol();
-    if (context.anyTransport || (protocol !== null && protocol !== Protocol.tcp))
-      stream.refuse('you cannot use tcp reset with this protocol', start);
+    const other = context.anyTransport || (protocol !== null && protocol !== Protocol.tcp);
+    if (other && !context.listed) stream.refuse('you cannot use tcp reset with this protocol', start);
     return { kind: 'reject', with: 'tcp reset', code: 0 };
   }
   stream.takeWord('type');

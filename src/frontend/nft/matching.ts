@@ -1,5 +1,6 @@
 import { IpAddress, IpNetwork } from '../../address/ip.js';
 import type { Expression, IntegerValue, Match, MatchOperator } from '../../rules/nft/model.js';
+import type { DataType } from '../../rules/nft/types.js';
 import type { Token } from './lexer.js';
 import type { Raw } from './raw.js';
 import { combine, fieldsOf, isConstant, resolve, singleOf } from './resolve.js';
@@ -93,6 +94,8 @@ function simplified(match: Match): Match {
   if (left.operator !== '&' || (operator !== '==' && operator !== '!=')) return match;
   const prefix = addressPrefix(left.right, right);
   if (prefix) return { ...match, left: left.left, right: prefix };
+  const leading = integerPrefix(left.right, right);
+  if (leading) return { ...match, left: left.left, right: leading };
   const type = right.kind === 'integer' ? right.type : undefined;
   if (
     right.kind === 'integer' &&
@@ -140,6 +143,17 @@ function addressPrefix(mask: Expression, right: Expression): Expression | undefi
   return length === (right.address.version === 4 ? 32 : 128)
     ? right
     : { kind: 'prefix', base: right, length };
+}
+
+/** Types whose values nft writes as prefixes (DTYPE_F_PREFIX, src/datatype.c of nftables). */
+const WITH_PREFIX: ReadonlySet<DataType> = new Set(['mark', 'devgroup', 'realm']);
+
+/** `mark & 0xff000000 == 0x12000000` is `mark 0x12000000/8`. */
+function integerPrefix(mask: Expression, right: Expression): Expression | undefined {
+  if (mask.kind !== 'integer' || right.kind !== 'integer' || !WITH_PREFIX.has(right.type)) return undefined;
+  const length = Math.clz32(~mask.value);
+  const isPrefix = length > 0 && length < 32 && (mask.value << length) >>> 0 === 0;
+  return isPrefix && (right.value & ~mask.value) === 0 ? { kind: 'prefix', base: right, length } : undefined;
 }
 
 /** Whether `value / mask` is how nft writes a masked comparison: flags, of which the mask has several. */

@@ -42,6 +42,7 @@ export function readNat(stream: TokenStream, nat: Nat['nat'], start: Token, cont
   const prefix = stream.takeWord('prefix');
   stream.takeWord('interval');
   let addressAndPort = false;
+  let portInKey = false;
   if (stream.takeWord('addr')) {
     stream.expectSign('.');
     stream.expectWord('port');
@@ -64,10 +65,11 @@ export function readNat(stream: TokenStream, nat: Nat['nat'], start: Token, cont
       const raw = readRawConcat(stream, context);
       if (raw.node === 'map' && mapsToPort(raw, context)) addressAndPort = true;
       address = asPrefix(resolve(raw, addressAndPort ? [familyField(family), PORT] : [familyField(family)]));
+      portInKey = asksForPort(address);
       if (address.kind === 'setReference') stream.refuse('an address is expected', raw.at ?? start);
       if (inet && !written) written = family;
     }
-    const knowsTransport = context.knowsTransport();
+    const knowsTransport = context.knowsTransport() || portInKey;
     if (stream.takeSign(':')) port = resolve(readRawConcat(stream, context), [PORT]);
     if ((port || addressAndPort) && !knowsTransport && !context.listed)
       stream.refuse('transport protocol mapping is only valid after transport protocol match', start);
@@ -111,6 +113,12 @@ function keepsFamily(
 function mapsToPort(raw: Raw & { node: 'map' }, context: RuleContext): boolean {
   if (raw.map.node === 'reference') return (context.mapData(raw.map.name)?.length ?? 0) > 1;
   return raw.map.node === 'set' && raw.map.elements.some((e) => e.data?.node === 'concat');
+}
+
+/** A map by several things, ports among them, says for itself which packets it is for (`nat_evaluate_addr_has_th_expr()`, src/evaluate.c of nftables). */
+function asksForPort(address: Expression): boolean {
+  if (address.kind !== 'map' || address.key.kind !== 'concat') return false;
+  return address.key.parts.some((part) => part.kind === 'payload' && part.base === 'transport');
 }
 
 /** A range that is just a prefix is listed as one (`nat_concat_expr_print()` and its like, src/netlink_delinearize.c). */

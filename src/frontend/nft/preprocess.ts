@@ -8,6 +8,8 @@ export type Include = (
 ) => readonly { file: string; text: string }[] | undefined;
 
 const DEEPEST_INCLUDE = 16;
+/** Characters of all included files. */
+const MOST_INCLUDED = 64 * 1024 * 1024;
 /** How many tokens the uses of variables may add up to. */
 const MOST_EXPANDED = 500_000;
 
@@ -18,6 +20,8 @@ interface State {
   readonly diagnostics: Diagnostics;
   readonly warnings: Token[];
   expanded: number;
+  /** Bytes of all that was included. */
+  included: number;
 }
 
 /**
@@ -30,7 +34,15 @@ export function preprocess(
   diagnostics: Diagnostics,
   include?: Include,
 ): { tokens: Token[]; warnings: readonly Token[] } {
-  const state: State = { output: [], variables: new Map(), include, diagnostics, warnings: [], expanded: 0 };
+  const state: State = {
+    output: [],
+    variables: new Map(),
+    include,
+    diagnostics,
+    warnings: [],
+    expanded: 0,
+    included: 0,
+  };
   const end = expandFile(text, file, state, 0);
   state.output.push(end);
   return { tokens: state.output, warnings: state.warnings };
@@ -145,13 +157,18 @@ function includeFiles(name: Token, state: State, depth: number): void {
   }
   const files = state.include?.(name.text, name.source.file);
   if (!files) {
-    state.diagnostics.warning(`the file ${name.text} that is included was not given`, {
+    state.diagnostics.error(`File not found: ${name.text}`, {
       ...place,
       advice: 'Give the included files too, or the output of nft list ruleset, which has everything.',
     });
     return;
   }
   for (const { file, text } of files) {
+    state.included += text.length;
+    if (state.included > MOST_INCLUDED) {
+      state.diagnostics.error('too much is included', place);
+      return;
+    }
     const end = expandFile(text, file, state, depth + 1);
     state.output.push({ ...end, kind: 'newline', text: '\n' });
   }

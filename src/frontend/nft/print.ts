@@ -49,8 +49,9 @@ export function printTable(table: NftTable, values: NftValues = modelValues): st
   for (const set of table.sets.values()) blocks.push(printSet(set, table.family, values));
   for (const flowtable of table.flowtables.values()) blocks.push(printFlowtable(flowtable, table.family));
   for (const chain of table.chains.values()) blocks.push(printChain(chain, table.family, values));
-  const parts = head.length > 0 ? [head.join(''), ...blocks] : blocks;
-  return `table ${table.family} ${table.name} {\n${parts.join('\n')}}\n`;
+  // A blank line parts the flags from what follows; a comment alone does not.
+  const gap = table.dormant && blocks.length > 0 ? '\n' : '';
+  return `table ${table.family} ${table.name} {\n${head.join('')}${gap}${blocks.join('\n')}}\n`;
 }
 
 function printObject(object: NftObject, values: NftValues): string {

@@ -50,7 +50,8 @@ export function readSelector(stream: TokenStream, context: RuleContext): Selecto
             ? 'ip6'
             : null;
   const against = header === null ? undefined : context.enter(header);
-  if (against !== undefined)
+  // What was listed the kernel has taken.
+  if (against !== undefined && !context.listed)
     stream.refuse(
       found.kind === 'exthdr'
         ? `cannot use exthdr with ${context.networkHeader() ?? 'this family'}`
@@ -132,7 +133,7 @@ function readSelectorAfter(stream: TokenStream, start: Token, context: RuleConte
     return extensionHeader(name, field, index) ?? stream.refuse(`${field} is no field of ${name}`, start);
   }
   if (isHeader(name)) return readHeaderField(stream, name, start, context);
-  if (isShortMeta(name) && !stream.isSign(':')) return metaKey(name);
+  if (isShortMeta(name)) return metaKey(name);
   return undefined;
 }
 
@@ -174,7 +175,7 @@ function readHeaderField(
   const found = payloadField(known, own) ?? payloadField(header, own);
   if (!found) return stream.refuse(`${field} is no field of ${header}`, token);
   const types = messageTypes(found);
-  if (types && context.icmpType !== null && !types.includes(context.icmpType))
+  if (types && context.icmpType !== null && !context.listed && !types.includes(context.icmpType))
     stream.refuse(`incompatible icmp match: rule has ${context.icmpType}, need ${types[0]}`, token);
   stream.next();
   return found;

@@ -23,6 +23,8 @@ import type { Extent, Workspace } from './workspace.js';
 interface Wrong {
   readonly name: string;
   readonly message: string;
+  /** It is of another kind than it has to be. */
+  readonly isThere?: boolean;
 }
 
 /**
@@ -40,7 +42,9 @@ export function checkReferences(space: Workspace): void {
 
 function checkRule(space: Workspace, table: NftTable, chain: NftChain, rule: NftRule, extent: Extent): void {
   for (const statement of rule.statements)
-    for (const { name, message } of wrongIn(statement, table)) {
+    for (const { name, message, isThere } of wrongIn(statement, table)) {
+      // What was listed the kernel has taken.
+      if (space.listed && isThere) continue;
       const place = placeOf(tokenOf(space, name, extent));
       if (space.listed) space.diagnostics.warning(`${message} in ${chain.name}`, place);
       else space.diagnostics.error(message, place);
@@ -119,7 +123,11 @@ function* jumpTo(verdict: Verdict, table: NftTable): Iterable<Wrong> {
   const chain = table.chains.get(verdict.chain);
   if (!chain) yield { name: verdict.chain, message: `there is no chain ${verdict.chain}` };
   else if (chain.base)
-    yield { name: verdict.chain, message: `${verdict.chain} is called by a hook: no rule can jump to it` };
+    yield {
+      name: verdict.chain,
+      message: `${verdict.chain} is called by a hook: no rule can jump to it`,
+      isThere: true,
+    };
 }
 
 /** Named maps that an expression looks into. */
@@ -152,7 +160,8 @@ function* verdictMap(
   if (map.kind === 'setReference') {
     yield* setOfKey(map, fields, table);
     const set = table.sets.get(map.name);
-    if (set && !isVerdictMap(set)) yield { name: map.name, message: `${map.name} is no map to verdicts` };
+    if (set && !isVerdictMap(set))
+      yield { name: map.name, message: `${map.name} is no map to verdicts`, isThere: true };
   }
   const elements: readonly SetElement[] =
     map.kind === 'set' ? map.elements : (table.sets.get(map.name)?.elements ?? []);
@@ -170,6 +179,7 @@ function* setOfKey({ name }: SetReference, fields: readonly KeyField[], table: N
     yield {
       name,
       message: `datatype mismatch, expected ${typesText(fields)}, expression has type ${typesText(set.key)}`,
+      isThere: true,
     };
 }
 
@@ -193,10 +203,16 @@ function* updates(update: SetUpdate, table: NftTable): Iterable<Wrong> {
   if (!set) return;
   // `nft_dynset_init()` (net/netfilter/nft_dynset.c).
   if (timeout !== null && !set.flags.includes('timeout'))
-    yield { name, message: `the elements of ${name} have no timeouts` };
+    yield { name, message: `the elements of ${name} have no timeouts`, isThere: true };
   if (set.flags.includes('timeout') && statements.some((s) => s.kind === 'connlimit'))
-    yield { name, message: `the elements of ${name} have timeouts, which ct count cannot be with` };
-  if (set.map && !data) yield { name, message: `${name} is a map: an element of it needs data` };
-  if (!set.map && data) yield { name, message: `${name} is no map: its elements have no data` };
+    yield {
+      name,
+      message: `the elements of ${name} have timeouts, which ct count cannot be with`,
+      isThere: true,
+    };
+  if (set.map && !data)
+    yield { name, message: `${name} is a map: an element of it needs data`, isThere: true };
+  if (!set.map && data)
+    yield { name, message: `${name} is no map: its elements have no data`, isThere: true };
   if (data) yield* lookups(data, table);
 }

@@ -70,6 +70,9 @@ export function orderedFlags(flags: ReadonlySet<string>): SetFlag[] {
   return FLAG_ORDER.filter((f) => flags.has(f));
 }
 
+/** What nft asks for where a set that rules fill was given no size. */
+const DYNAMIC_SIZE = 65_535;
+
 /** The block of a set or map, from its brace on. */
 export function readSet(
   stream: TokenStream,
@@ -96,6 +99,7 @@ export function readSet(
   }
   if (set.timeout !== null) flags.add('timeout');
   set.flags = orderedFlags(flags);
+  if (flags.has('dynamic') && set.size === null) set.size = DYNAMIC_SIZE;
   set.statements = statements;
   addElements(set, raw, diagnostics);
   return set;

@@ -51,6 +51,18 @@ describe('what nft list ruleset printed', () => {
     expect(ruleset.tables[0].chains.get('c')?.rules[0].statements.at(-1)).toMatchObject({ with: how });
   });
 
+  it.each([
+    'icmp type { destination-unreachable, echo-request } reject with tcp reset',
+    'udp dport 443 meta l4proto { tcp, udp } meta l4proto tcp reject with tcp reset',
+    'tcp dport { 22 }',
+    'tcp flags { fin | syn, fin, syn | ack, syn }',
+  ])('%s stays as the kernel took it', (rule) => {
+    const text = `table ip t {\n\tchain c {\n\t\t${rule}\n\t}\n}\n`;
+    const diagnostics = new Diagnostics();
+    expect(printNft(parseNft(text, 'listed', diagnostics, undefined, true))).toBe(text);
+    expect(diagnostics.list).toEqual([]);
+  });
+
   it.each(RULESETS.filter((name) => /^nft-/.test(name)))('%s is the same model from JSON', (name) => {
     const text = readFileSync(join(DIR, name), 'utf8');
     const json = readFileSync(join(DIR, name.replace('.nft', '.json')), 'utf8');
