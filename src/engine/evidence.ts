@@ -144,12 +144,15 @@ export class EgressWindow {
 
   /** Finds and claims the frame of an answer that is about to be sent. */
   claimAnswer(tracker: Tracker, answer: Packet): Packet | null {
-    for (const arrival of this.ahead)
-      if (!arrival.claimed && isAnswer(tracker, answer, arrival.packet)) {
-        arrival.claimed = true;
-        return arrival.packet;
-      }
-    return null;
+    const arrival = this.answerTo(tracker, answer);
+    if (!arrival) return null;
+    arrival.claimed = true;
+    return arrival.packet;
+  }
+
+  /** The unclaimed frame of an answer. */
+  answerTo(tracker: Tracker, answer: Packet): Arrival | null {
+    return this.ahead.find((a) => !a.claimed && isAnswer(tracker, answer, a.packet)) ?? null;
   }
 
   /** The port or ICMP id of an unclaimed egress frame that is `packet` with the addresses of `tuple`. */

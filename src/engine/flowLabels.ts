@@ -1,7 +1,8 @@
 import { u16, u32 } from '../packet/bytes.js';
 import { addressText } from '../packet/addresses.js';
 import { Protocol } from '../packet/numbers.js';
-import type { Packet } from '../packet/packet.js';
+import { decodePacket, Packet } from '../packet/packet.js';
+import { innerSite } from '../packet/rewrite.js';
 
 /** RFC 8200 section 3: the lower 20 bits of the first word. */
 export function flowLabelOf(packet: Packet): number {
@@ -29,6 +30,10 @@ export class FlowLabels {
     if (packet.version !== 6 || this.known.size >= MOST) return;
     const label = flowLabelOf(packet);
     if (label !== 0) this.known.set(keyOf(packet), label);
+    // An error about a packet of the host itself quotes it.
+    const inner = innerSite(packet);
+    const quoted = inner?.hasTransport ? decodePacket(packet.data.subarray(inner.network)) : null;
+    if (quoted instanceof Packet) this.learn(quoted);
   }
 
   of(packet: Packet): number | undefined {

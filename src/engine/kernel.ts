@@ -71,7 +71,11 @@ export class Kernel {
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);
     this.program = compile(ruleset, { shared, now: 0 });
     this.hooks = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
-    this.stack = new LocalStack(host, (passage, cause) => this.answer(passage, cause));
+    this.stack = new LocalStack(
+      host,
+      (passage, cause) => this.answer(passage, cause),
+      (answer) => this.evidence.answered(answer),
+    );
   }
 
   /** A packet came in through `packet.in`: `ip_rcv()`, `ipv6_rcv()`. */
@@ -81,8 +85,11 @@ export class Kernel {
     if (packet.packetType === PacketType.otherHost) return this.lost(passage, 'addressed to another host');
     const destination = packet.physIn ? addressOf(packet, 'destination') : null;
     if (!this.runHook(Hook.prerouting, passage)) return;
-    if (destination && !destination.equals(addressOf(passage.packet, 'destination')))
+    if (destination && !destination.equals(addressOf(passage.packet, 'destination'))) {
       if (this.bridged(passage)) return;
+      // The bridge has looked up the route, whose device `ip6_rcv_core()` takes for the one that it came in by.
+      if (packet.version === 6) passage.errorDevice = this.host.routing.input(packet).route?.device ?? null;
+    }
     this.routeInput(passage);
   }
 

@@ -1,7 +1,9 @@
+import type { IpAddress } from '../address/ip.js';
+import type { Route } from '../host/routeModel.js';
 import { addressOf } from '../packet/addresses.js';
 import { echoReply, icmpError, tcpReset, timestampReply } from '../packet/build.js';
 import { u8 } from '../packet/bytes.js';
-import { verifyForReject, verifyTransport } from '../packet/checksum.js';
+import { headerSum, verifyForReject, verifyTransport } from '../packet/checksum.js';
 import { Ipv6 } from '../packet/ipv6.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
@@ -47,16 +49,21 @@ const HANDLED_6 = new Set<number>([
   Protocol.udp,
   Protocol.udplite,
   Protocol.none,
+  Protocol.pim,
 ]);
 
 /** What the host itself answers: echo, closed ports, unknown protocols, and the errors of forwarding and REJECT. */
 export class LocalStack {
   private readonly limiter = new IcmpLimiter();
 
-  /** @param send takes an answer into OUTPUT, with the packet that caused it */
+  /**
+   * @param send takes an answer into OUTPUT, with the packet that caused it
+   * @param answered whether the capture shows an answer
+   */
   constructor(
     private readonly host: KernelHost,
     private readonly send: (answer: Passage, cause: Passage) => void,
+    private readonly answered: (answer: Packet) => boolean,
   ) {}
 
   /** A packet has passed INPUT. */
@@ -131,7 +138,7 @@ export class LocalStack {
     alone.route = passage.route;
     alone.doubt = passage.doubt;
     if (packet.version === 4) this.error(alone, IcmpType.destinationUnreachable, 3);
-    else this.error(alone, Icmpv6Type.destinationUnreachable, 4);
+    else this.error(alone, Icmpv6Type.destinationUnreachable, 4, 0, hasLostSum(passage));
   }
 
   /** A listening socket, or the one that this host opened the connection from. */
@@ -183,29 +190,35 @@ export class LocalStack {
     this.send(attached(reset, passage), passage);
   }
 
-  /** `icmp_send()` (net/ipv4/icmp.c), `icmp6_send()` (net/ipv6/icmp.c). */
-  private error(passage: Passage, type: number, code: number, mtu = 0): void {
+  /**
+   * `icmp_send()` (net/ipv4/icmp.c), `icmp6_send()` (net/ipv6/icmp.c).
+   * @param ifSeen only where the capture shows it
+   */
+  private error(passage: Passage, type: number, code: number, mtu = 0, ifSeen = false): void {
     const { packet } = passage;
     // One CPU sends one ICMP message at a time: none about another one on its way (`icmp_xmit_lock()`).
     if (passage.byIcmp || goesToMany(passage)) return;
     const source = addressOf(packet, 'source');
     const route = this.host.routing.lookup({ destination: source });
     if (!route) return;
-    const own =
-      passage.route?.type === 'local' || packet.in === null
-        ? addressOf(packet, 'destination')
-        : this.host.routing.sourceAddress(source, route);
-    const from = packet.in === null ? this.host.routing.sourceAddress(source, route) : own;
+    const isForUs = passage.route?.type === 'local' && packet.in !== null;
+    const from = isForUs ? addressOf(packet, 'destination') : this.errorSource(passage, source, route);
     if (!from) return;
     const pointer = packet.version === 6 && type === Icmpv6Type.parameterProblem;
     const rest = pointer ? nextHeaderOffset(packet) : mtu;
     const answer = icmpError(packet, { type, code, rest }, { source: from });
-    if (!answer) return;
+    if (!answer || (ifSeen && !this.answered(answer))) return;
     if (!route.device?.isLoopback && this.limited(packet.version, type))
       if (!this.limiter.allows(source, this.interval(packet.version), packet.time)) return;
     const error = attached(answer, passage);
     error.byIcmp = true;
     this.send(error, passage);
+  }
+
+  /** Of an error about what is not for this host: the route's own choice, for IPv6 among the addresses of where it came in. */
+  private errorSource({ packet, errorDevice }: Passage, source: IpAddress, route: Route): IpAddress | null {
+    const device = packet.version === 6 ? (errorDevice ?? packet.in) : null;
+    return this.host.routing.sourceAddress(source, device ? { ...route, device } : route);
   }
 
   private limited(version: 4 | 6, type: number): boolean {
@@ -225,6 +238,18 @@ export class LocalStack {
     answer.byIcmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
     this.send(answer, cause);
   }
+}
+
+/** The checksum of a short one is added up again (CHECKSUM_BREAK of linux/skbuff.h); bytes, UDP's header with them. */
+const SUMMED_AGAIN = 76;
+
+/**
+ * Conntrack has summed the packet, and rules have changed its header since, of which the sum knows nothing: UDP takes that
+ * for a bad checksum (`udp6_csum_init()`, `csum_complete_sw`). Only where no device had summed it before.
+ */
+function hasLostSum({ packet, summedHeader }: Passage): boolean {
+  if (packet.protocol !== Protocol.udp || summedHeader < 0) return false;
+  return packet.length - packet.transport > SUMMED_AGAIN && summedHeader !== headerSum(packet);
 }
 
 /** The route says so, whatever the link address was (`RTCF_BROADCAST`, `RTCF_MULTICAST`). */

@@ -1,3 +1,4 @@
+import type { Device } from '../packet/device.js';
 import type { Packet } from '../packet/packet.js';
 import { CtState, Direction } from '../rules/connection.js';
 import type { CtTemplate } from '../rules/context.js';
@@ -20,6 +21,10 @@ export class Passage {
   guessed: 'ID' | 'FLOWLBL' | null = null;
   /** The host's ICMP socket sends it. */
   byIcmp = false;
+  /** IPv6: whose addresses an error about it is sent from, where that is not what it came in by (`IP6CB(skb)->iif`). */
+  errorDevice: Device | null = null;
+  /** IPv6: what its header added up to when conntrack summed the packet; -1: it was not summed. */
+  summedHeader = -1;
 
   constructor(public packet: Packet) {}
 }

@@ -141,6 +141,7 @@ export class Replay {
       },
       evidence: {
         adopt: (passage) => this.adopt(passage),
+        answered: (answer) => this.egress.answerTo(this.kernel.tracker, answer) !== null,
         left: (packet) => this.leaving ?? this.egress.copyOf(packet),
         port: (packet, tuple, manip) => this.egress.portOf(packet, tuple, manip),
       },

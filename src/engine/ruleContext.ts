@@ -1,6 +1,7 @@
 import type { IpAddress } from '../address/ip.js';
 import { allOptions, tracePrefix } from '../klog/options.js';
 import { addressOf } from '../packet/addresses.js';
+import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { type Connection, type CtState, type Direction, Tuple } from '../rules/connection.js';
 import type {
@@ -69,8 +70,8 @@ export class RuleContext implements Context {
 
   tupleOf(packet: Packet): Tuple | null {
     const tuple = new Tuple();
-    if (packet.fragmentOffset !== 0) return null;
     const { data, version, protocol, transport, length } = packet;
+    if (packet.fragmentOffset !== 0 || (version === 6 && protocol === Protocol.none)) return null;
     return readTuple(tuple, data, version, protocol, 0, transport, length) ? tuple : null;
   }
 

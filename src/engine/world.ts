@@ -43,6 +43,8 @@ export interface Evidence {
    * tells (the IP identification). False: no copy was captured.
    */
   adopt(passage: Passage): boolean;
+  /** Whether the capture shows this answer of the host, to be adopted. */
+  answered(answer: Packet): boolean;
   /** The port, or ICMP id, with which a packet that is being translated to `tuple` was seen to leave. */
   port(packet: Packet, tuple: Tuple, manip: Manip): number | undefined;
   /** The captured copy of a packet as it left, translated or not; null: none was captured. */

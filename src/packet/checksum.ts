@@ -1,5 +1,6 @@
 import { u16, u8 } from './bytes.js';
 import { Ipv4 } from './ipv4.js';
+import { Ipv6 } from './ipv6.js';
 import { Protocol } from './numbers.js';
 import type { Packet } from './packet.js';
 import { Icmp, Sctp, Tcp, Udp } from './transport.js';
@@ -23,6 +24,11 @@ export function fold(sum: number): number {
 /** The Internet checksum of a range of bytes (RFC 1071). */
 export function checksum(bytes: Uint8Array, from: number, to: number, start = 0): number {
   return ~fold(addWords(bytes, from, to, start)) & 0xffff;
+}
+
+/** What rules may change of an IPv6 header without any checksum in the packet taking note: class, label and hop limit. */
+export function headerSum({ data }: Packet): number {
+  return fold(addWords(data, 0, 4, data[Ipv6.hopLimit]));
 }
 
 /** The IPv4 header's checksum as it should be; the field itself is left out. */

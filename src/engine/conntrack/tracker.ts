@@ -1,5 +1,5 @@
 import { Protocol } from '../../packet/numbers.js';
-import { verifyTransport } from '../../packet/checksum.js';
+import { headerSum, verifyTransport } from '../../packet/checksum.js';
 import type { Packet } from '../../packet/packet.js';
 import { decodePacket } from '../../packet/packet.js';
 import { Icmp } from '../../packet/transport.js';
@@ -64,6 +64,7 @@ export class Tracker {
       }
     }
     if (this.malformed(packet, hook)) return Verdict.accept;
+    if (packet.version === 6 && this.sums(packet, hook)) passage.summedHeader = headerSum(packet);
     return this.resolve(passage, hook);
   }
 
@@ -83,12 +84,11 @@ export class Tracker {
 
   /** Only what arrives is checked; what the host sends may still have to be summed by its card. */
   private badChecksum(packet: Packet, hook: Hook): boolean {
-    return (
-      this.settings.checksum &&
-      hook === Hook.prerouting &&
-      packet.in?.isLoopback !== true &&
-      verifyTransport(packet) === 'bad'
-    );
+    return this.sums(packet, hook) && verifyTransport(packet) === 'bad';
+  }
+
+  private sums(packet: Packet, hook: Hook): boolean {
+    return this.settings.checksum && hook === Hook.prerouting && packet.in?.isLoopback !== true;
   }
 
   /** `resolve_normal_ct()` and `nf_conntrack_handle_packet()`, again where the old entry was over. */

@@ -2,7 +2,7 @@ import { i32 } from '../../packet/bytes.js';
 import type { Packet } from '../../packet/packet.js';
 import { addressText } from '../../packet/addresses.js';
 import { numberArgument, oneOf } from '../arguments.js';
-import { CtState, CtStatus, type Tuple } from '../connection.js';
+import { type Connection, CtStatus, type Tuple } from '../connection.js';
 import type { Context } from '../context.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
@@ -91,54 +91,69 @@ function putKey(data: ConnlimitMatch, packet: Packet, zone: number): void {
   key[4] = zone;
 }
 
-/** `__nf_conncount_add()`: throws out what is gone, and counts this tuple in unless it is there. */
-export function countConnection(
-  list: ConnectionList,
-  tuple: Tuple,
-  zone: number,
-  confirmed: boolean,
-  context: Context,
-): void {
-  const now = jiffies(context.now);
-  // A confirmed connection may be in the list already, so the list is always looked through for it.
-  if (confirmed || now !== list.cleanedAt || list.tuples.length - list.heldThen >= CLEAN_AT_ONCE) {
-    let gone = 0;
-    let there = false;
-    const { tuples } = list;
-    let kept = 0;
-    let at = 0;
-    for (; at < tuples.length && gone <= CLEAN_AT_ONCE && !there; at++) {
-      const one = tuples[at];
-      const found = context.findConnection(one.tuple, one.zone);
-      there = found !== null && one.zone === zone && one.tuple.equals(tuple);
-      if (found && (there || !context.isClosed(found))) tuples[kept++] = one;
-      else gone++;
-    }
-    if (gone) tuples.splice(kept, at - kept);
-    if (there) return;
-    list.cleanedAt = now;
-    list.heldThen = tuples.length;
-  }
-  list.tuples.push({ tuple, zone });
-}
+/** A connection's status where nothing is known of it. */
+const NO_STATUS = 0;
 
 /**
- * An ICMP error or reset about a confirmed connection is not counted in: the list only loses what is gone or closed
- * (`nf_conncount_gc_list()`), once a jiffy. Seen on Linux 6.18.
+ * Counts a packet's connection in: `__nf_conncount_add()` and its callers, `count_tree()` (net/netfilter/nf_conncount.c)
+ * and `nft_connlimit_do_eval()`, as of Linux 6.18.44. One that is assured has been counted when it began, so the list only
+ * loses what is gone; one that is confirmed is looked for among all; others are put in without a look, where the list
+ * was gone through in this jiffy already.
  */
+export function countConnection(
+  list: ConnectionList,
+  connection: Connection | null,
+  packetTuple: Tuple,
+  context: Context,
+): void {
+  const zone = connection?.zone ?? 0;
+  const tuple = connection ? connection.original : packetTuple;
+  const status = (connection ?? context.findConnection(tuple, zone))?.status ?? NO_STATUS;
+  const confirmed = (status & CtStatus.confirmed) !== 0;
+  const now = jiffies(context.now);
+  if (confirmed && status & CtStatus.assured) return cleanList(list, context);
+  const isClean = now === list.cleanedAt && list.tuples.length - list.heldThen < CLEAN_AT_ONCE;
+  if (confirmed || !isClean) {
+    if (throwOut(list, context, (one) => one.zone === zone && one.tuple.equals(tuple))) return;
+    list.cleanedAt = now;
+    list.heldThen = list.tuples.length;
+  }
+  list.tuples.push({ tuple: tuple.copy(), zone });
+}
+
+/** `nf_conncount_gc_list()`: once a jiffy. */
 function cleanList(list: ConnectionList, context: Context): void {
   const now = jiffies(context.now);
   if (now === list.cleanedAt) return;
+  throwOut(list, context, () => false);
   list.cleanedAt = now;
-  let gone = 0;
-  list.tuples = list.tuples.filter((one) => {
-    if (gone > CLEAN_AT_ONCE) return true;
-    const found = context.findConnection(one.tuple, one.zone);
-    if (found && !context.isClosed(found)) return true;
-    gone++;
-    return false;
-  });
   list.heldThen = list.tuples.length;
+}
+
+/**
+ * Throws out what is gone or closed, from the front, up to a number of them.
+ * @param isWanted ends the search, and is kept though it is closed
+ * @returns whether that was found
+ */
+function throwOut(
+  list: ConnectionList,
+  context: Context,
+  isWanted: (one: ConnectionList['tuples'][number]) => boolean,
+): boolean {
+  const { tuples } = list;
+  let gone = 0;
+  let kept = 0;
+  let at = 0;
+  let there = false;
+  for (; at < tuples.length && gone <= CLEAN_AT_ONCE && !there; at++) {
+    const one = tuples[at];
+    const found = context.findConnection(one.tuple, one.zone);
+    there = found !== null && isWanted(one);
+    if (found && (there || !context.isClosed(found))) tuples[kept++] = one;
+    else gone++;
+  }
+  if (gone > 0) tuples.splice(kept, at - kept);
+  return there;
 }
 
 /** `connlimit_mt()` (net/netfilter/xt_connlimit.c), `nf_conncount_count()`. */
@@ -153,9 +168,7 @@ function test(data: ConnlimitMatch, packet: Packet, context: Context, state: Con
     list = { tuples: [{ tuple: tuple.copy(), zone }], cleanedAt: jiffies(context.now), heldThen: 0 };
     state.set(key, list);
   } else {
-    const confirmed = connection !== null && (connection.status & CtStatus.confirmed) !== 0;
-    if (confirmed && context.ctState === CtState.related) cleanList(list, context);
-    else countConnection(list, tuple.copy(), zone, confirmed, context);
+    countConnection(list, connection, tuple, context);
     // A count of 0 is what a failed allocation gives, too, and is taken for it.
     if (list.tuples.length === 0) return Outcome.hotdrop;
   }

@@ -19,6 +19,13 @@ const ROUTER: AssumedHost = {
   routes: ['default via 198.51.100.1'],
 };
 
+/** The same with IPv6 addresses. */
+const ROUTER_6: AssumedHost = {
+  ...ROUTER,
+  addresses: ['2001:db8:100::2/64@eth0', '2001:db8:1::1/64@eth1', 'fd00:17::1/64@docker0'],
+  routes: ['default via 2001:db8:100::1'],
+};
+
 /** A packet: when it comes (s), by which interface, in the words of `packetOf`. */
 export type Sent = readonly [seconds: number, device: string, words: string | Uint8Array];
 
@@ -42,14 +49,23 @@ export interface Played {
 export async function play(
   rules: string,
   packets: readonly Sent[],
-  { sysctls = [], at, ...more }: Partial<AssumedHost> & { at?: number } = {},
+  { sysctls = [], at, version = 4, ...more }: Partial<AssumedHost> & { at?: number; version?: 4 | 6 } = {},
 ): Promise<Played> {
   const diagnostics = new Diagnostics();
   const host = assumeHost(
-    { ...ROUTER, ...more, sysctls: ['net.ipv4.ip_forward=1', 'net.ipv4.icmp_ratelimit=0', ...sysctls] },
+    {
+      ...(version === 4 ? ROUTER : ROUTER_6),
+      ...more,
+      sysctls: [
+        'net.ipv4.ip_forward=1',
+        'net.ipv4.icmp_ratelimit=0',
+        'net.ipv6.icmp.ratelimit=0',
+        ...sysctls,
+      ],
+    },
     diagnostics,
   );
-  const tables = parseSave(rules, 'rules', 4, diagnostics);
+  const tables = parseSave(rules, 'rules', version, diagnostics);
   if (diagnostics.hasErrors) throw new Error(diagnostics.list.map(formatDiagnostic).join('\n'));
   const logged: string[] = packets.map(() => '');
   const left: string[] = [];
@@ -71,7 +87,7 @@ export async function play(
     logged,
     lines: lines.map((l) => l.text.trimEnd()),
     left,
-    saved: saveText(replay.kernel.program, 4),
+    saved: saveText(replay.kernel.program, version),
     connections: connections
       .split('\n')
       .filter((l) => l !== '')
@@ -82,9 +98,10 @@ export async function play(
 function sentText(packet: Packet): string {
   const end = (side: 'source' | 'destination', port: number): string =>
     addressText(packet, side) + (packet.hasTransport && hasPorts(packet.protocol) ? `:${port}` : '');
-  const names = new Map([[1, 'icmp'], [6, 'tcp'], [17, 'udp']]); // prettier-ignore
+  const names = new Map([[1, 'icmp'], [6, 'tcp'], [17, 'udp'], [58, 'icmp']]); // prettier-ignore
   const { data, transport } = packet;
-  const kind = packet.protocol === 1 ? ` ${data[transport]}/${data[transport + 1]}` : '';
+  const kind =
+    packet.protocol === 1 || packet.protocol === 58 ? ` ${data[transport]}/${data[transport + 1]}` : '';
   return `${packet.out?.name} ${names.get(packet.protocol) ?? packet.protocol} ${end('source', packet.sourcePort)} > ${end('destination', packet.destinationPort)}${kind} ttl ${ttlOf(packet)}`;
 }
 

@@ -33,7 +33,7 @@ const CHUNKS: Record<string, number> = {
  *     icmp A > B 8/0 id 7 n 1             icmp A > B 3/3 about udp B:53 > A:1000 (quote 28)
  *     gre A > B call 5                    ip A > B proto 89 len 20
  *
- * and of each: ttl N, tos N, id N (IP), df, mf, offset N, badsum. @returns the bytes from the IP header on
+ * of IPv6 with [2001:db8::1]:80, and of each: ttl N, tos N, id N (IP), df, mf, offset N, badsum. @returns the bytes from the IP header on
  */
 export function packetOf(words: string): Uint8Array {
   const [text, quoted] = words.split(/ about /);
@@ -82,7 +82,11 @@ export function packetOf(words: string): Uint8Array {
     case 'icmp': {
       const [type, code] = rest[0].split('/').map(Number);
       const quotation = quoted ? quote(quoted) : data;
-      return make(1, icmpMessage(type, code, ((value('id') ?? 0) << 16) | (value('n') ?? 0), quotation));
+      const protocol = source.includes(':') ? 58 : 1;
+      return make(
+        protocol,
+        icmpMessage(type, code, ((value('id') ?? 0) << 16) | (value('n') ?? 0), quotation),
+      );
     }
     case 'gre': {
       const call = value('call');
@@ -99,6 +103,9 @@ export function packetOf(words: string): Uint8Array {
 }
 
 function endpoint(text: string): [string, number] {
+  const [, six, port6] = /^\[(.*)\]:(\d+)$/.exec(text) ?? [];
+  if (six) return [six, Number(port6)];
+  if (text.split(':').length > 2) return [text, 0];
   const [address, port = '0'] = text.split(':');
   return [address, Number(port)];
 }

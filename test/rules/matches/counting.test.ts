@@ -220,7 +220,7 @@ describe('connlimit, as Linux 6.18 counted', () => {
       flows,
       closed,
       /** How many connections the rule counts at this packet; `confirm` says what becomes of it afterwards. */
-      send: (port: number, { confirm = true, sameTick = false } = {}): number => {
+      send: (port: number, { confirm = true, sameTick = false, assured = false } = {}): number => {
         now += sameTick ? 0 : 10 * MS;
         let flow = flows.get(port);
         if (!flow) {
@@ -229,6 +229,7 @@ describe('connlimit, as Linux 6.18 counted', () => {
         }
         const count = rules(udpPacket(port, 9), { ...parts, now, connection: flow }).filter((o) => o === 1);
         if (confirm) flow.status |= CtStatus.confirmed;
+        if (assured) flow.status |= CtStatus.assured;
         return count.length;
       },
     };
@@ -259,6 +260,30 @@ describe('connlimit, as Linux 6.18 counted', () => {
     expect([31, 32, 33].map((port) => send(port))).toEqual([1, 2, 3]);
     closed.add(31);
     expect([31, 31, 32, 31, 33].map((port) => send(port))).toEqual([3, 3, 2, 3, 3]);
+  });
+
+  it('counts one that was assured before the rule saw it never in, but throws out what is gone', () => {
+    const { send, flows } = host();
+    expect(send(1)).toBe(1);
+    send(2, { assured: true });
+    expect([2, 2].map((port) => send(port))).toEqual([2, 2]);
+    flows.delete(1);
+    expect(send(2, { sameTick: true })).toBe(2);
+    expect(send(2)).toBe(1);
+    const late = host();
+    late.flows.set(
+      7,
+      connection({
+        original: tuple('10.0.0.1', 7, '10.0.0.2', 9, 17),
+        status: CtStatus.confirmed | CtStatus.assured,
+      }),
+    );
+    expect([1, 7, 7].map((port) => late.send(port))).toEqual([1, 1, 1]);
+  });
+
+  it('counts one in that is confirmed and not assured, though the list was looked through in this tick', () => {
+    const { send } = host();
+    expect([1, 1, 1].map((port, i) => send(port, { sameTick: i > 0 }))).toEqual([1, 1, 1]);
   });
 
   it('drops what has no tuple', () => {

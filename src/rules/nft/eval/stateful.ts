@@ -1,5 +1,4 @@
 import type { Packet } from '../../../packet/packet.js';
-import { CtStatus } from '../../connection.js';
 import type { Context } from '../../context.js';
 import { HZ, jiffies } from '../../jiffies.js';
 import { type ConnectionList, countConnection } from '../../matches/connlimit.js';
@@ -85,8 +84,7 @@ export function connectionLimit(from: ConnectionLimit): Stateful<ConnectionLimit
       world = context;
       const tuple = connection ? connection.original : context.tupleOf(packet);
       if (!tuple) return Verdict.drop;
-      const confirmed = connection !== null && (connection.status & CtStatus.confirmed) !== 0;
-      countConnection(list, tuple.copy(), connection?.zone ?? 0, confirmed, context);
+      countConnection(list, connection, tuple, context);
       return list.tuples.length > from.count === from.over ? Flow.continue : Flow.break;
     },
     saw: () => `${list.tuples.length} connections`,

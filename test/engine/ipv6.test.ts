@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { play, type Sent } from './helpers/router.js';
+
+const mangle = (...rules: string[]): string => `*mangle
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+${rules.map((r) => `-A ${r}\n`).join('')}COMMIT
+`;
+const left = async (
+  rules: string,
+  rows: readonly Sent[],
+  sysctls: string[] = [],
+): Promise<readonly string[]> => (await play(rules, rows, { version: 6, sysctls })).left;
+const toClosedPort = (bytes: number): Sent => [
+  0,
+  'eth1',
+  `udp [2001:db8:1::10]:1 > [2001:db8:1::1]:9 len ${bytes}`,
+];
+const UNREACHABLE = 'eth1 icmp 2001:db8:1::1 > 2001:db8:1::10 1/4 ttl 64';
+
+describe('what the host answers over IPv6, as Linux 6.18 does', () => {
+  it('tells of protocols that it does not know, but not of PIM, which it takes', async () => {
+    const ip = (protocol: number): Sent => [
+      0,
+      'eth1',
+      `ip 2001:db8:1::10 > 2001:db8:1::1 proto ${protocol} len 8`,
+    ];
+    expect(await left('', [ip(89)])).toEqual(['eth1 icmp 2001:db8:1::1 > 2001:db8:1::10 4/1 ttl 64']);
+    expect(await left('', [ip(103)])).toEqual([]);
+  });
+
+  // Conntrack has summed the packet; a longer one than 76 bytes is not summed again, and found bad (`udp6_csum_init()`).
+  it.each([
+    ['whose header no rule changed', '', 500, true],
+    ['whose hop limit a rule set', mangle('INPUT -j HL --hl-set 9'), 500, false],
+    ['whose class a rule set', mangle('PREROUTING -j TOS --set-tos 0x10/0xff'), 500, false],
+    ['whose hop limit was set to what it was', mangle('INPUT -j HL --hl-set 64'), 500, true],
+    ['that is as long as is summed again', mangle('INPUT -j HL --hl-set 9'), 68, true],
+    ['that is a byte longer', mangle('INPUT -j HL --hl-set 9'), 69, false],
+  ])('tells of a closed port to a datagram %s', async (_, rules, bytes, isTold) => {
+    const tracked = rules + '*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n' + NAT;
+    expect(await left(tracked, [toClosedPort(bytes)])).toEqual(isTold ? [UNREACHABLE] : []);
+  });
+
+  it('sums nothing where conntrack does not check', async () => {
+    const rules = mangle('INPUT -j HL --hl-set 9') + NAT;
+    const sysctls = ['net.netfilter.nf_conntrack_checksum=0'];
+    expect(await left(rules, [toClosedPort(500)], sysctls)).toEqual([UNREACHABLE]);
+  });
+});
+
+const NAT = `*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -o docker0 -j MASQUERADE
+COMMIT
+`;
+
+describe('the source of an ICMPv6 error', () => {
+  const SYN = 'tcp [2001:db8:1::10]:443 > [fd00:17::2]:51000 S';
+  const reply = (to: string): string => `tcp [fd00:17::2]:51000 > [${to}]:443 SA ack 1 ttl 1`;
+
+  it('is of the interface that the packet came in by', async () => {
+    const sent = await left('', [[0, 'docker0', 'udp [fd00:17::2]:1 > [2001:db8:9::1]:2 ttl 1']]);
+    expect(sent).toEqual(['docker0 icmp fd00:17::1 > fd00:17::2 3/0 ttl 64']);
+  });
+
+  it('is of the way out, where the bridge had to look that up for a packet that it translated', async () => {
+    const rows: Sent[] = [
+      [0, 'eth1', SYN],
+      [0.001, 'vethc0', reply('fd00:17::1')],
+    ];
+    const rules = mangle('OUTPUT -j LOG') + NAT;
+    const { lines } = await play(rules, rows, {
+      version: 6,
+      sysctls: ['net.bridge.bridge-nf-call-ip6tables=1'],
+    });
+    expect(lines[0]).toMatch(/^IN= OUT=docker0 SRC=2001:0db8:0001:(0000:){4}0001 .* TYPE=3 CODE=0/);
+  });
+});
+
+describe('what has no next header', () => {
+  it('is no connection for connlimit to count, which drops it', async () => {
+    const rules = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]
+-A FORWARD -m connlimit --connlimit-upto 0 --connlimit-mask 0\nCOMMIT\n`;
+    const { left: sent, saved } = await play(
+      rules,
+      [[0, 'eth1', 'ip 2001:db8:1::10 > 2001:db8:9::1 proto 59 len 8']],
+      { version: 6 },
+    );
+    expect(sent).toEqual([]);
+    expect(saved).toContain(':FORWARD ACCEPT [0:0]');
+  });
+});
