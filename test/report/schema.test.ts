@@ -58,3 +58,37 @@ describe('the published JSON Schema', () => {
     expect(checkLine({ type: 'other' })).not.toBeNull();
   });
 });
+
+describe('the JSON of why and of rules --diff', () => {
+  const told = async (command: string[]): Promise<unknown> =>
+    JSON.parse((await run([...command, '--format', 'json'])).stdout);
+  const NFT = ['captures/nft-published-port/any.pcap', '--host', 'rulesets/nft-published-port'];
+  const DOCKER = [CAPTURE, '--host', HOST];
+  const RANDOM = ['test/explain/recordings/random/any.pcap', '--host', 'test/explain/recordings/random/host'];
+
+  it.each([
+    ['why', ['why', 'filter:DOCKER-USER:1', ...DOCKER]],
+    ['why', ['why', 'filter:FORWARD:7', ...DOCKER]],
+    ['why', ['why', 'inet:filter:forward:2', ...NFT]],
+    ['why', ['why', 'filter:FORWARD:policy', ...RANDOM]],
+    ['why-all', ['why', '--all', ...DOCKER]],
+    ['why-all', ['why', '--all', ...NFT]],
+    ['why-all', ['why', '--all', ...RANDOM]],
+    ['why-packets', ['why', '--packet', '1', ...DOCKER]],
+    ['why-packets', ['why', 'tcp 203.0.113.5:4000 > 198.51.100.2:80 in eth0', '--host', HOST]],
+    ['rules-diff', ['rules', HOST, '--diff', `${HOST}-fixed`, '--replay', CAPTURE]],
+    ['rules-diff', ['rules', HOST, '--diff', 'rulesets/nft-published-port']],
+  ])('%s: %s', async (name, command) => {
+    const value = await told(command);
+    expect(checker(name)(value)).toBeNull();
+    expect(checker(name)({ ...(value as object), version: 2 })).not.toBeNull();
+  });
+
+  it('of every rule by chance holds', async () => {
+    const check = checker('why');
+    const { rules } = (await told(['why', '--all', ...RANDOM])) as { rules: { rule: { address: string } }[] };
+    expect(rules.length).toBeGreaterThan(40);
+    for (const { rule } of rules.filter((_, i) => i % 4 === 0))
+      expect(check(await told(['why', rule.address, ...RANDOM])), rule.address).toBeNull();
+  });
+});
