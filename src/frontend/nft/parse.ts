@@ -18,7 +18,7 @@ import { type Include, preprocess } from './preprocess.js';
 import { checkReferences } from './references.js';
 import { flush, remove } from './removal.js';
 import { handleAt, readRule } from './rules.js';
-import { addElements, orderElements, readSet } from './sets.js';
+import { addElements, fillSets, orderElements, readSet } from './sets.js';
 import { Refusal, reportRefusal, TokenStream } from './stream.js';
 import { Workspace } from './workspace.js';
 
@@ -46,8 +46,10 @@ export function parseNft(
   const reader = new Reader(new TokenStream(tokens, listed), ruleset, diagnostics, listed);
   reader.readAll();
   checkReferences(reader);
-  for (const table of ruleset.tables)
+  for (const table of ruleset.tables) {
+    if (!listed) fillSets(table);
     for (const set of table.sets.values()) orderElements(set, diagnostics, listed);
+  }
   return ruleset;
 }
 

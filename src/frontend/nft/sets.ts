@@ -73,6 +73,23 @@ export function orderedFlags(flags: ReadonlySet<string>): SetFlag[] {
 /** What nft asks for where a set that rules fill was given no size. */
 const DYNAMIC_SIZE = 65_535;
 
+/** What a set becomes where a rule fills it: it has a size, and is dynamic if it is no map (`stmt_evaluate_set()`, src/evaluate.c of nftables). */
+function filled(set: NftSet): NftSet {
+  const flags = new Set<string>(set.map ? set.flags : [...set.flags, 'dynamic']);
+  return { ...set, size: set.size ?? DYNAMIC_SIZE, flags: orderedFlags(flags) };
+}
+
+/** Makes the sets of a table that its rules fill such sets. */
+export function fillSets(table: NftTable): void {
+  for (const chain of table.chains.values())
+    for (const rule of chain.rules)
+      for (const statement of rule.statements) {
+        if (statement.kind !== 'setUpdate' || statement.meterSize !== undefined) continue;
+        const set = table.sets.get(statement.set);
+        if (set) table.sets.set(set.name, filled(set));
+      }
+}
+
 /** The block of a set or map, from its brace on. */
 export function readSet(
   stream: TokenStream,
@@ -99,7 +116,6 @@ export function readSet(
   }
   if (set.timeout !== null) flags.add('timeout');
   set.flags = orderedFlags(flags);
-  if (flags.has('dynamic') && set.size === null) set.size = DYNAMIC_SIZE;
   set.statements = statements;
   addElements(set, raw, diagnostics);
   return set;

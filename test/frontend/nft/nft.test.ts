@@ -57,7 +57,7 @@ describe('what nft list ruleset printed', () => {
     'tcp dport { 22 }',
     'tcp flags { fin | syn, fin, syn | ack, syn }',
   ])('%s stays as the kernel took it', (rule) => {
-    const text = `table ip t {\n\tchain c {\n\t\t${rule}\n\t}\n}\n`;
+    const text = `table inet t {\n\tchain c {\n\t\t${rule}\n\t}\n}\n`;
     const diagnostics = new Diagnostics();
     expect(printNft(parseNft(text, 'listed', diagnostics, undefined, true))).toBe(text);
     expect(diagnostics.list).toEqual([]);
