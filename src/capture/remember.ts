@@ -49,6 +49,9 @@ export function remember(source: FrameSource, room: Room = ROOM): RememberedFram
     get interfaces() {
       return source.interfaces;
     },
+    get reached() {
+      return source.reached;
+    },
     get isCut() {
       return isCut;
     },

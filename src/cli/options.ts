@@ -106,5 +106,7 @@ export interface LiveOptions extends TerminalOptions, HostOptions, ReportOptions
   readonly write?: string;
   readonly out?: string;
   readonly most?: number;
+  /** Seconds that may be spent on looking for causes, for a report. */
+  readonly search: number;
   readonly seed?: number;
 }

@@ -197,6 +197,12 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     .option('--write <file>', 'keep what is captured, as pcapng')
     .option('--most <n>', 'differences that the text shows at the end', wholeNumber, 12)
     .option('--out <dir>', 'write the simulated host and the report into a directory')
+    .option(
+      '--search <seconds>',
+      'time to look for what explains differences, for the report; 0: do not',
+      wholeNumber,
+      6,
+    )
     .option('--csv <file>', CSV)
     .addOption(formatOption())
     .option('--seed <n>', 'seeds the choices that nothing tells', wholeNumber, 1);

@@ -7,6 +7,7 @@ import { tap } from '../capture/tap.js';
 import { pcapngWriter } from '../capture/write.js';
 import type { PredictedLine } from '../engine/events.js';
 import type { Passage } from '../engine/passage.js';
+import type { Sight } from '../engine/sight.js';
 import {
   conntrackEvent,
   conntrackText,
@@ -55,6 +56,8 @@ export interface SimulateOptions {
   readonly host?: string;
   readonly out?: string;
   readonly seed?: number;
+  /** Gets to know what the capture shows. */
+  readonly sight?: Sight;
   /** Is told of each packet of the capture, and what became of it. */
   readonly onPacket?: (row: VerdictRow) => void;
   /** Gets the predicted lines as they come; the result then does not keep them. */
@@ -119,6 +122,7 @@ export async function simulate(
     sinks,
     keepsLines: !options.onPredicted,
     seed: options.seed,
+    sight: options.sight,
   });
   rows?.end();
   const isCut = captures.tell();

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A log that is being written: what comes from now on, until it is closed. */
@@ -30,7 +29,8 @@ export function followKmsg(path = '/dev/kmsg'): FollowedLog {
   const next = (): number | null => {
     for (;;)
       try {
-        return readSync(file, record, 0, record.length, null);
+        // A pipe in its place has nothing to read where nobody writes.
+        return readSync(file, record, 0, record.length, null) || null;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EAGAIN') return null;
@@ -108,48 +108,47 @@ export function followJournal(program = 'journalctl'): FollowedLog {
 
 /**
  * Follows a file from its end, through rotation: a new file of that name is read from its start once the old one has been read
- * to its end, and one that was cut off (logrotate's copytruncate) from its start.
+ * to its end, and one that was cut off (logrotate's copytruncate) from its start. @throws where it may not be read
  */
 export function followFile(path: string): FollowedLog {
+  let file = openSync(path, 'r');
+  let at = fstatSync(file).size;
   let closed = false;
+  const buffer = Buffer.alloc(65_536);
+  const more = (): Uint8Array | null => {
+    const count = readSync(file, buffer, 0, buffer.length, at);
+    at += count;
+    return count > 0 ? buffer.subarray(0, count) : null;
+  };
+  /** Goes to the start of what has taken the file's place, if anything has. */
+  const rotate = (): void => {
+    const own = fstatSync(file);
+    const named = statSync(path, { throwIfNoEntry: false });
+    if (named && (named.ino !== own.ino || named.dev !== own.dev)) {
+      let fresh: number;
+      try {
+        fresh = openSync(path, 'r');
+      } catch {
+        // It is gone again, or not for us to read yet.
+        return;
+      }
+      closeSync(file);
+      file = fresh;
+    } else if (own.size >= at) return;
+    at = 0;
+  };
   async function* text(): AsyncGenerator<Uint8Array> {
-    let file: FileHandle | null = await open(path, 'r');
-    let at = (await file.stat()).size;
-    const buffer = Buffer.alloc(65_536);
     try {
       for (;;) {
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-        at += bytesRead;
-        if (bytesRead > 0) {
-          yield buffer.subarray(0, bytesRead);
-          continue;
-        }
+        for (let chunk = more(); chunk; chunk = more()) yield chunk;
         if (closed) return;
-        const own = await file.stat();
-        const named = await stat(path).catch(() => null);
-        if (named && (named.ino !== own.ino || named.dev !== own.dev)) {
-          // Whoever still has the old file open may have written to it since we looked.
-          const last = await file.read(buffer, 0, buffer.length, at);
-          if (last.bytesRead > 0) {
-            at += last.bytesRead;
-            yield buffer.subarray(0, last.bytesRead);
-            continue;
-          }
-          const fresh: FileHandle | null = await open(path, 'r').catch(() => null);
-          if (fresh) {
-            await file.close();
-            file = fresh;
-            at = 0;
-            continue;
-          }
-        } else if (own.size < at) {
-          at = 0;
-          continue;
-        }
         await delay(INTERVAL);
+        // Whoever still had the old file open may have written to it since we looked.
+        for (let chunk = more(); chunk; chunk = more()) yield chunk;
+        rotate();
       }
     } finally {
-      await file.close();
+      closeSync(file);
     }
   }
   return {

@@ -80,11 +80,11 @@ export const cap: LiveEngine = (device, { filter = '', snaplen = NO_LIMIT, ring 
 };
 
 function endOf(said: string, status: number | null, signal: NodeJS.Signals | null): string {
+  // cap asserts that libpcap can go on, and it cannot where the interface went down.
+  if (signal === 'SIGABRT') return 'cap gave up, as it does when the interface goes down';
   const how = signal ? `was ended by ${signal}` : `ended with status ${status}`;
   const last = said.trim().split('\n').at(-1) ?? '';
-  // cap asserts that libpcap can go on, and it cannot where the interface went down.
-  const guess = signal === 'SIGABRT' ? ' (cap ends so when the interface goes down)' : '';
-  return `the process that captures ${how}${guess}${last ? `: ${last}` : ''}`;
+  return `the process that captures ${how}${last ? `: ${last}` : ''}`;
 }
 
 function notInstalled(device: string, code: string): CaptureError {
@@ -99,12 +99,15 @@ function notInstalled(device: string, code: string): CaptureError {
 
 function refusal(device: string, why: string): CaptureError {
   const permission = /permi(?:ssion|tted)|CAP_NET/i.test(why);
+  const missing = /No such device|doesn't exist/i.test(why);
   return {
     file: device,
-    kind: 'unreadable',
+    kind: missing ? 'missing' : 'unreadable',
     message: `it cannot be captured on: ${why}`,
     advice: permission
       ? 'use sudo, or once: sudo setcap cap_net_raw,cap_net_admin=ep "$(readlink -f "$(command -v node)")"'
-      : '',
+      : missing
+        ? '`ip link` lists the interfaces'
+        : '',
   };
 }

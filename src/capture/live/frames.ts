@@ -108,6 +108,7 @@ export function liveFrames(lanes: readonly LiveLane[], now: () => bigint = wallC
     epoch,
     errors,
     warnings,
+    interfaces: lanes.map((lane) => lane.interface),
     get reached() {
       return reached;
     },

@@ -33,7 +33,7 @@ export const tcpdump: LiveEngine = (device, options) => {
   child.stderr.on('data', (text: string) => {
     said = (said + text).slice(-WORDS);
     if (/listening on /.test(said)) listening(null);
-    for (const [, count] of text.matchAll(/(\d+) packets? dropped by (?:kernel|interface)/g))
+    for (const [, count] of said.matchAll(/(\d+) packets? dropped by (?:kernel|interface)/g))
       dropped = Math.max(dropped, Number(count));
   });
   const asking = setInterval(() => child.kill('SIGUSR1'), COUNT_INTERVAL);

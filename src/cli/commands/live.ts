@@ -3,6 +3,7 @@ import type { FrameSource } from '../../capture/frame.js';
 import { cap } from '../../capture/live/cap.js';
 import { type LiveFrames, liveFrames } from '../../capture/live/frames.js';
 import type { LiveEngine, LiveLane } from '../../capture/live/lane.js';
+import { isUp } from '../../capture/live/link.js';
 import { hasTcpdump, tcpdump } from '../../capture/live/tcpdump.js';
 import { tap } from '../../capture/tap.js';
 import { pcapngWriter } from '../../capture/write.js';
@@ -19,10 +20,13 @@ import { readLog } from '../../observed/readLog.js';
 import { comparisonJson, comparisonNdjson, differenceJson, printJson } from '../../report/json.js';
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText, differenceText } from '../../report/text.js';
-import { writeComparison } from '../../report/write.js';
+import { Sight } from '../../engine/sight.js';
+import type { Finding } from '../../explain/finding.js';
+import type { ObservedEntry } from '../../observed/entry.js';
 import { rulesByPrefix } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import { readGiven, teller } from '../inputs.js';
+import { keepForReport } from '../liveReport.js';
 import { drained, Status, Unusable } from '../io.js';
 import type { LiveOptions } from '../options.js';
 import { printReport } from '../output.js';
@@ -48,14 +52,22 @@ export async function live(
     throw error;
   });
   const frames = liveFrames(lanes);
-  const kept = options.write === undefined ? null : keep(frames, options.write);
+  const written = options.write === undefined ? null : writeFrames(frames, options.write);
+  const sight = new Sight();
   const comparison = createLiveComparison({
     epoch: frames.epoch,
     tolerance: options.window * 1e9,
     rulesOf: rulesByPrefix(given.ruleset),
+    unseen: ({ record }) => sight.whyUnseen(record),
   });
-  const reading = followLog(log, frames.epoch, comparison, terminal);
-  const watched = watch(frames, log, comparison, options, terminal);
+  // What is kept is for the report alone: without one, memory does not grow with the capture.
+  const kept = options.out === undefined ? null : keepForReport(given);
+  const reading = followLog(log, frames.epoch, terminal, (entry, now) => {
+    comparison.observed(entry, now);
+    kept?.observed(entry);
+  });
+  const tell = teller(frames, terminal);
+  const watched = watch({ frames, log, comparison, tell }, options, terminal);
   const interrupted = onInterrupt(() => frames.stop());
   const limit =
     options.duration === undefined ? null : setTimeout(() => frames.stop(), options.duration * 1000);
@@ -63,11 +75,18 @@ export async function live(
     `capturing on ${options.interface.join(', ')}, following ${log.name}; Ctrl-C ends it with the summary`,
   );
   try {
-    const tell = teller(frames, terminal);
-    const source = kept?.source ?? frames;
+    const source = kept?.remember(written?.source ?? frames) ?? written?.source ?? frames;
     const simulated = await simulate(
       { given, captures: { source, again: () => source, tell } },
-      { ...options, onPredicted: (line) => comparison.predicted(line) },
+      {
+        ...options,
+        sight,
+        onPacket: kept ? (row) => kept.page.packet(row) : undefined,
+        onPredicted(line) {
+          comparison.predicted(line);
+          kept?.predicted(line);
+        },
+      },
       terminal,
     );
     // Lines of the last packets may still be on their way.
@@ -75,7 +94,7 @@ export async function live(
     log.close();
     await reading;
     watched.stop();
-    await kept?.end();
+    await written?.end();
     const { counts, lastTime } = simulated.result.replay;
     const held = comparison.result(lastTime, counts.frames);
     const dropped = frames.dropped() ?? 0;
@@ -83,11 +102,8 @@ export async function live(
     if (dropped > 0)
       assumed.push(`The capture lost ${dropped} packets; what they would have logged is not known.`);
     const result: Comparison = { ...held, assumptions: assumed };
-    if (simulated.out) {
-      await simulated.out.finish();
-      await writeComparison(simulated.out.path, result, []);
-    }
-    await report(result, options, terminal);
+    const findings = kept ? await kept.finish(simulated, result, options) : [];
+    await report(result, findings, options, terminal);
     if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
     if (simulated.isCut) return Status.unusable;
     return agrees(result) ? Status.done : Status.different;
@@ -104,7 +120,7 @@ function openLog(name: string | undefined): FollowedLog {
   const wanted = name ?? (hasJournal() ? 'journal' : 'dmesg');
   if (wanted === 'journal') return followJournal();
   try {
-    return wanted === 'dmesg' ? followKmsg() : followFile(wanted);
+    return wanted === 'dmesg' || wanted === '/dev/kmsg' ? followKmsg() : followFile(wanted);
   } catch (error) {
     throw new Unusable(
       `the kernel's log cannot be read: ${error instanceof Error ? error.message : String(error)}`,
@@ -150,32 +166,49 @@ async function startLanes(options: LiveOptions, terminal: Terminal): Promise<Liv
 async function followLog(
   log: FollowedLog,
   epoch: bigint,
-  comparison: LiveComparison,
   terminal: Terminal,
+  take: (entry: ObservedEntry, now: number) => void,
 ): Promise<void> {
   const diagnostics = new Diagnostics();
   const now = (): number => Number(BigInt(Date.now()) * 1_000_000n - epoch);
-  for await (const entry of readLog({ file: log.name, text: log.text }, {}, diagnostics))
-    comparison.observed(entry, now());
+  for await (const entry of readLog({ file: log.name, text: log.text }, {}, diagnostics)) take(entry, now());
   // That a log has no LOG line is no mistake here.
   for (const d of diagnostics.list) if (d.severity === 'error') terminal.warn(d.message);
 }
 
+/** What goes on while packets are captured. */
+interface Running {
+  readonly frames: LiveFrames;
+  readonly log: FollowedLog;
+  readonly comparison: LiveComparison;
+  /** Says what is wrong with the capture. */
+  readonly tell: () => boolean;
+}
+
 /** Decides what has passed its window, and says it; says what happens to the capture and the log. */
 function watch(
-  frames: LiveFrames,
-  log: FollowedLog,
-  comparison: LiveComparison,
+  { frames, log, comparison, tell }: Running,
   options: LiveOptions,
   terminal: Terminal,
 ): { stop(): void } {
-  const tell = teller(frames, terminal);
   const told = { dropped: 0, overruns: 0, ended: false };
+  const down = new Set<string>();
   const look = (): void => {
     const { reached = 0 } = frames;
     for (const d of comparison.settle(reached - 2 * options.window * 1e9))
       say(d, frames.epoch, options, terminal);
     tell();
+    for (const name of options.interface) {
+      const isDown = isUp(name) === false;
+      if (isDown === down.has(name)) continue;
+      if (isDown) {
+        down.add(name);
+        terminal.warn(`${name} is down: nothing is captured on it`);
+      } else {
+        down.delete(name);
+        terminal.warn(`${name} is up again`);
+      }
+    }
     const dropped = frames.dropped() ?? 0;
     if (dropped > told.dropped) {
       terminal.warn(`the capture has lost ${dropped} packets: use --filter, or a larger --ring`);
@@ -191,7 +224,11 @@ function watch(
     Object.assign(told, { dropped, overruns, ended: ended !== null });
   };
   const timer = setInterval(look, SETTLE_INTERVAL);
-  return { stop: () => clearInterval(timer) };
+  return {
+    stop() {
+      clearInterval(timer);
+    },
+  };
 }
 
 /** One difference as it comes; whoever asked for a table gets it in the end. */
@@ -203,7 +240,7 @@ function say(difference: Difference, epoch: bigint, { format }: LiveOptions, ter
 }
 
 /** The same frames, each written into a file before it is used. */
-function keep(source: FrameSource, path: string): { source: FrameSource; end(): Promise<void> } {
+function writeFrames(source: FrameSource, path: string): { source: FrameSource; end(): Promise<void> } {
   const file: WriteStream = createWriteStream(path);
   let failed: Error | null = null;
   file.on('error', (error) => (failed = error));
@@ -246,15 +283,24 @@ function onInterrupt(stop: () => void): { forget(): void } {
   return { forget: () => void process.off('SIGINT', handle).off('SIGTERM', handle) };
 }
 
-async function report(result: Comparison, options: LiveOptions, terminal: Terminal): Promise<void> {
+async function report(
+  result: Comparison,
+  findings: readonly Finding[],
+  options: LiveOptions,
+  terminal: Terminal,
+): Promise<void> {
   await printReport(
     {
       columns: differenceColumns(result.epoch),
       rows: () => result.differences,
-      json: () => comparisonJson(result, []),
-      ndjson: () => comparisonNdjson({ ...result, differences: [] }, []),
+      json: () => comparisonJson(result, findings),
+      ndjson: () => comparisonNdjson({ ...result, differences: [] }, findings),
       text: () =>
-        comparisonText(result, [], { color: terminal.color, width: terminal.width, most: options.most }),
+        comparisonText(result, findings, {
+          color: terminal.color,
+          width: terminal.width,
+          most: options.most,
+        }),
     },
     options,
     terminal,
