@@ -21,6 +21,7 @@ import { comparisonJson, comparisonNdjson, differenceJson, printJson } from '../
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText, differenceText } from '../../report/text.js';
 import { Sight } from '../../engine/sight.js';
+import { parse } from '../../klog/parse.js';
 import type { Finding } from '../../explain/finding.js';
 import type { ObservedEntry } from '../../observed/entry.js';
 import { rulesByPrefix } from '../../run.js';
@@ -58,7 +59,7 @@ export async function live(
     epoch: frames.epoch,
     tolerance: options.window * 1e9,
     rulesOf: rulesByPrefix(given.ruleset),
-    unseen: ({ record }) => sight.whyUnseen(record),
+    unseen: ({ text }) => sight.whyUnseen(parse(text)),
   });
   // What is kept is for the report alone: without one, memory does not grow with the capture.
   const kept = options.out === undefined ? null : keepForReport(given);
