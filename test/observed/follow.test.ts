@@ -9,9 +9,10 @@ function listen(log: FollowedLog): { until(text: string): Promise<string>; all()
   let said = '';
   const chunks = log.text[Symbol.asyncIterator]();
   const next = async (): Promise<boolean> => {
-    const { value, done } = await chunks.next();
-    if (!done) said += Buffer.from(value as Uint8Array).toString();
-    return !done;
+    const chunk = await chunks.next();
+    if (chunk.done) return false;
+    said += Buffer.from(chunk.value).toString();
+    return true;
   };
   return {
     async until(text) {
@@ -76,7 +77,7 @@ describe('a growing file', () => {
     await heard.all();
   });
 
-  it('cannot be followed where there is none', async () => {
+  it('cannot be followed where there is none', () => {
     using temporary = scratch();
     expect(() => followFile(join(temporary.dir, 'none'))).toThrow(/ENOENT/);
   });
