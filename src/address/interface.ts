@@ -4,15 +4,16 @@
  */
 export class InterfacePattern {
   private readonly stem: string;
-  private readonly open: boolean;
+  /** It ends with `+`. */
+  readonly isOpen: boolean;
 
   constructor(readonly text: string) {
-    this.open = text.endsWith('+');
-    this.stem = this.open ? text.slice(0, -1) : text;
+    this.isOpen = text.endsWith('+');
+    this.stem = this.isOpen ? text.slice(0, -1) : text;
   }
 
   matches(name: string): boolean {
-    return this.open ? name.startsWith(this.stem) : name === this.stem;
+    return this.isOpen ? name.startsWith(this.stem) : name === this.stem;
   }
 
   toString(): string {

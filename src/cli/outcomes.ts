@@ -66,6 +66,7 @@ export function watchOutcomes(
     enter: () => undefined,
     skip: () => undefined,
     route: () => undefined,
+    misses: () => false,
     watches: () => withHits,
     rule(rule, outcome, _conditions, passage) {
       if (outcome === Outcome.hit) underWay.get(passage)?.hits.push(rule);

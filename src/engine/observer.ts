@@ -17,6 +17,8 @@ export interface Observer {
   enter(chain: Chain, by: Rule | null, passage: Passage): void;
   /** A chain's nat rules are not asked, and why. */
   skip(chain: Chain, reason: SkipReason, passage: Passage): void;
+  /** Whether it is to be told of rules that this packet does not match; without it, it is. */
+  misses?(passage: Passage): boolean;
   /** Whether it wants to know the conditions of this rule's tests; without it, of every rule. */
   watches?(rule: Rule, passage: Passage): boolean;
   /** A rule that it does not watch was tried. */

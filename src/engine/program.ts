@@ -4,6 +4,7 @@ import type { BaseChain, Chain, Rule, Ruleset, Step, Table } from '../rules/mode
 import type { Hook } from '../rules/hook.js';
 import type { Jumps, RunningStatement } from '../rules/nft/eval/result.js';
 import { endlessChains } from '../rules/nft/eval/load.js';
+import type { RuleIndex } from './ruleIndex.js';
 import { RunningTable } from '../rules/nft/eval/table.js';
 
 /** A ruleset made ready to run: names resolved to objects, each rule with its counters and what its tests remember. */
@@ -19,6 +20,8 @@ export interface Program {
 export interface CompiledChain {
   readonly chain: Chain;
   readonly rules: CompiledRule[];
+  /** Made when the chain is first walked; null: it would not pay. */
+  index: RuleIndex | null | undefined;
   policyPackets: number;
   policyBytes: number;
 }
@@ -32,6 +35,8 @@ export interface CompiledRule {
   readonly steps: readonly CompiledStep[];
   /** One of its tests draws a random number. */
   readonly asksRandom: boolean;
+  /** One of its steps may give the packet other addresses or ports while the chain is walked. */
+  readonly rewrites: boolean;
   packets: number;
   bytes: number;
 }
@@ -67,6 +72,7 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
       compiled.set(chain, {
         chain,
         rules: [],
+        index: undefined,
         policyPackets: chain.base?.packets ?? 0,
         policyBytes: chain.base?.bytes ?? 0,
       });
@@ -74,16 +80,21 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
   for (const table of ruleset.tables)
     if (table.nft) running.set(table, new RunningTable(table.nft, jumpsIn(table, compiled)));
   for (const target of compiled.values())
-    for (const rule of target.chain.rules)
+    for (const rule of target.chain.rules) {
+      const steps = rule.steps.map((step) =>
+        compileStep(step, target.chain.table, compiled, running, context),
+      );
       target.rules.push({
         rule,
-        steps: rule.steps.map((step) => compileStep(step, target.chain.table, compiled, running, context)),
+        steps,
+        rewrites: steps.some((step) => step.kind === StepKind.statement && step.statement.writes),
         asksRandom: rule.steps.some(
           (step) => step.kind === 'match' && step.definition.reads(step.data).includes('random'),
         ),
         packets: rule.packets,
         bytes: rule.bytes,
       });
+    }
   const chains = [...compiled.values()];
   return { chains, ruleset, running, at: (version, hook) => baseChains(chains, version, hook) };
 }

@@ -8,6 +8,7 @@ import type { Observer } from './observer.js';
 import { type BaseChainProgram, type CompiledChain, type CompiledRule, StepKind } from './program.js';
 import type { Place } from './choice.js';
 import type { RuleContext } from './ruleContext.js';
+import { RuleIndex } from './ruleIndex.js';
 
 /** Where to go on when a user chain is done. */
 interface Frame {
@@ -36,8 +37,23 @@ export function walk(
   let stack: Frame[] | null = null;
   let chain: CompiledChain = base;
   let index = 0;
+  const { packet } = passage;
+  const skips = observer === null || observer.misses?.(passage) === false;
+  let indexed: CompiledChain | null = null;
+  let rules: RuleIndex | null = null;
+  // The next rule that the index has for the packet; below `index`: it is to be asked again.
+  let keyed = -1;
   observer?.enter(base.chain, null, passage);
   for (;;) {
+    if (chain !== indexed) {
+      indexed = chain;
+      rules = skips ? indexOf(chain) : null;
+      keyed = -1;
+    }
+    if (rules) {
+      if (keyed < index) keyed = rules.keyed(index, packet);
+      index = Math.min(keyed, rules.unkeyed(index));
+    }
     if (index >= chain.rules.length) {
       const frame = returnFrom(base, chain, passage, context, stack, observer);
       if (!frame) return policy(base, passage, context, observer);
@@ -52,6 +68,7 @@ export function walk(
     const result = watched
       ? runRecorded(rule, base, passage, context, observer)
       : runRule(rule, base, passage, context);
+    if (rule.rewrites) keyed = -1;
     if (!watched && observer?.tried) observer.tried(rule.rule, outcomeOf(rule, counted, result));
     if (result === Flow.continue || result === Flow.break) continue;
     if (result === Flow.unknown) {
@@ -72,6 +89,10 @@ export function walk(
     if (!frame) return policy(base, passage, context, observer);
     ({ chain, index } = frame);
   }
+}
+
+function indexOf(chain: CompiledChain): RuleIndex | null {
+  return chain.index === undefined ? (chain.index = RuleIndex.of(chain.rules)) : chain.index;
 }
 
 /** What came of the tests of a rule, told from its counter and its result. */

@@ -124,6 +124,7 @@ export function recordWalk(frame: number): WalkRecorder {
       }),
     skip: (chain, reason, passage) =>
       add(passage, () => ({ kind: 'skip', chain: chainAddress(chain), reason })),
+    misses: (passage) => open.has(passage),
     watches: (_rule, passage) => open.has(passage),
     rule: (rule, outcome, conditions, passage) =>
       add(passage, (trip) => ({

@@ -3,6 +3,7 @@ import type { Context } from './context.js';
 import type { Hook } from './hook.js';
 import type { OptionList, OptionSpec } from './options.js';
 import type { Outcome, Verdict } from './verdict.js';
+import type { Wanted } from './wanted.js';
 
 /**
  * A field that a test reads, in the words of the headers and of conntrack: what an index can be built
@@ -82,6 +83,11 @@ export interface MatchDefinition<D = any, S = any> {
   /** The columns' rest as `iptables -L` shows it (`tcp dpt:80`); `numeric` is -n. */
   list(data: D, numeric: boolean, version: 4 | 6): string;
   readonly reads: (data: D) => readonly Field[];
+  /**
+   * What a packet must have for a hit, for an index: the test misses, and is neither unknown nor a hotdrop, where the
+   * packet has it not and its transport header is there. Without it, or null: nothing that can be told before.
+   */
+  readonly wants?: (data: D) => readonly Wanted[] | null;
   /** The same packet, connection and host always give the same answer, and nothing is changed by asking. */
   readonly pure: boolean;
   /** What this use of it remembers, as it is when the rule is loaded. */

@@ -31,6 +31,7 @@ export const comment: MatchDefinition<CommentMatch, undefined> = {
   },
   print: ({ text }) => `--comment ${saveString(text)}`,
   list: ({ text }) => `/* ${text} */`,
+  wants: () => [],
   reads: () => [],
   pure: true,
   start: () => undefined,

@@ -9,6 +9,7 @@ import { condition } from '../explaining.js';
 import type { Condition, Field, MatchDefinition } from '../definition.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { Outcome } from '../verdict.js';
+import type { Wanted } from '../wanted.js';
 
 /** What every rule may say without -m: `struct ipt_ip` (linux/netfilter_ipv4/ip_tables.h). */
 export interface IpMatch {
@@ -103,6 +104,17 @@ function test(data: IpMatch, packet: Packet): Outcome {
   return Outcome.hit;
 }
 
+function wanted({ source, destination, in: input, out, protocol }: IpMatch): Wanted[] {
+  const all: Wanted[] = [];
+  if (source && !source.negated) all.push({ field: 'ip.source', networks: [source.value] });
+  if (destination && !destination.negated)
+    all.push({ field: 'ip.destination', networks: [destination.value] });
+  if (protocol && !protocol.negated) all.push({ field: 'ip.protocol', protocol: protocol.value });
+  if (input && !input.negated && !input.value.isOpen) all.push({ field: 'in', name: input.value.text });
+  if (out && !out.negated && !out.value.isOpen) all.push({ field: 'out', name: out.value.text });
+  return all;
+}
+
 function explain(data: IpMatch, packet: Packet): Condition[] {
   const { source, destination, protocol, fragment } = data;
   const out: Condition[] = [];
@@ -174,6 +186,7 @@ export const ip: MatchDefinition<IpMatch, undefined> = {
   print,
   // -L shows these in columns of their own; only -f stands among the rest.
   list: (data) => (data.fragment ? `${data.fragment.negated ? '!' : '-'}f` : ''),
+  wants: wanted,
   reads,
   pure: true,
   start: () => undefined,

@@ -9,6 +9,7 @@ import { refusal } from '../refusal.js';
 import { serviceName } from '../services.js';
 import { Outcome } from '../verdict.js';
 import { transportHeader, withoutHeader } from './header.js';
+import type { Wanted } from '../wanted.js';
 
 /** `struct xt_multiport_v1` (linux/netfilter/xt_multiport.h). */
 export interface MultiportMatch {
@@ -108,6 +109,11 @@ function test({ side, ranges, negated }: MultiportMatch, packet: Packet): Outcom
   return negated ? Outcome.hit : Outcome.miss;
 }
 
+function wanted({ side, ranges, negated }: MultiportMatch): Wanted[] {
+  if (negated || side === 'ports') return [];
+  return [{ field: side === 'sports' ? 'sourcePort' : 'destinationPort', ranges }];
+}
+
 function explain(
   data: MultiportMatch,
   packet: Packet,
@@ -142,6 +148,7 @@ export const multiport: MatchDefinition<MultiportMatch, undefined> = {
   parse,
   print,
   list,
+  wants: wanted,
   reads,
   pure: true,
   start: () => undefined,

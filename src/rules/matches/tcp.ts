@@ -19,6 +19,7 @@ import { formatFlags, formatFlagsHex, parseFlags } from '../tcpFlags.js';
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { withoutHeader } from './header.js';
+import { wantedPorts } from '../wanted.js';
 
 /** `struct xt_tcp` (linux/netfilter/xt_tcpudp.h). */
 export interface TcpMatch {
@@ -205,6 +206,7 @@ export const tcp: MatchDefinition<TcpMatch, undefined> = {
   parse,
   print,
   list,
+  wants: (data) => (data.option ? null : wantedPorts(data.sourcePort, data.destinationPort)),
   reads,
   pure: true,
   start: () => undefined,

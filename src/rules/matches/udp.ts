@@ -17,6 +17,7 @@ import {
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { transportHeader, withoutHeader } from './header.js';
+import { wantedPorts } from '../wanted.js';
 
 /** `struct xt_udp` (linux/netfilter/xt_tcpudp.h). */
 export interface UdpMatch {
@@ -112,6 +113,7 @@ export const udp: MatchDefinition<UdpMatch, undefined> = {
   parse,
   print,
   list,
+  wants: (data) => wantedPorts(data.sourcePort, data.destinationPort),
   reads: (data) => [
     'transport',
     ...(data.sourcePort ? (['sourcePort'] as const) : []),

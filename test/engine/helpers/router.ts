@@ -1,6 +1,7 @@
 import { assumeHost, type AssumedHost } from '../../../src/host/assume.js';
 import { parseMac } from '../../../src/address/mac.js';
 import type { Frame, FrameSource } from '../../../src/capture/frame.js';
+import type { Observer } from '../../../src/engine/observer.js';
 import { conntrackText, saveText } from '../../../src/engine/state.js';
 import { parseSave } from '../../../src/frontend/iptables/save.js';
 import { ethernetFrame } from '../../../src/lab/craft.js';
@@ -49,7 +50,13 @@ export interface Played {
 export async function play(
   rules: string,
   packets: readonly Sent[],
-  { sysctls = [], at, version = 4, ...more }: Partial<AssumedHost> & { at?: number; version?: 4 | 6 } = {},
+  {
+    sysctls = [],
+    at,
+    version = 4,
+    observer,
+    ...more
+  }: Partial<AssumedHost> & { at?: number; version?: 4 | 6; observer?: Observer } = {},
 ): Promise<Played> {
   const diagnostics = new Diagnostics();
   const host = assumeHost(
@@ -74,6 +81,7 @@ export async function play(
     source,
     { host, ruleset: { tables }, sets: new Map(), unusable: [] },
     {
+      observer,
       sinks: {
         line: ({ frame, text }) => {
           logged[frame - 1] += `${logged[frame - 1] && ' '}${text.slice(0, text.search(/ ?IN=/))}`;
