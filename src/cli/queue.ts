@@ -1,5 +1,7 @@
 /** Hands what is pushed on to a reader that pulls, such as the writer of a file. */
-export interface Queue<T> extends AsyncIterable<T> {
+export interface Queue<T> {
+  /** What was pushed, as much at a time as waits. */
+  batches(): AsyncIterable<readonly T[]>;
   push(value: T): void;
   end(): void;
   /** Until the reader has taken what was pushed; at once where little waits. */
@@ -35,13 +37,13 @@ export function createQueue<T>(): Queue<T> {
       if (waiting.length < ENOUGH || ended) return undefined;
       return new Promise((resolve) => wakeWriters.push(resolve));
     },
-    async *[Symbol.asyncIterator]() {
+    async *batches() {
       try {
         for (;;) {
           const batch = waiting;
           waiting = [];
           release();
-          yield* batch;
+          if (batch.length > 0) yield batch;
           if (waiting.length > 0) continue;
           if (ended) return;
           await new Promise<void>((resolve) => (wakeReader = resolve));

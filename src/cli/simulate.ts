@@ -44,6 +44,8 @@ export interface Simulated {
   readonly verdicts: ReadonlyMap<string, number>;
   /** Packets that the simulated host made in answer. */
   readonly answers: number;
+  /** The predicted lines, and those that are in doubt. */
+  readonly lines: { readonly count: number; readonly doubtful: number };
   readonly counters: CounterOf;
   readonly rules: readonly RuleRow[];
   /** A capture could not be read to its end. */
@@ -60,8 +62,10 @@ export interface SimulateOptions {
   readonly sight?: Sight;
   /** Is told of each packet of the capture, and what became of it. */
   readonly onPacket?: (row: VerdictRow) => void;
-  /** Gets the predicted lines as they come; the result then does not keep them. */
+  /** Gets the predicted lines as they come. */
   readonly onPredicted?: (line: PredictedLine) => void;
+  /** false: the result does not keep the predicted lines. */
+  readonly keepsLines?: boolean;
 }
 
 /** Tells each of them of every packet. */
@@ -100,7 +104,10 @@ export async function simulate(
     verdicts.set(outcome.verdict, (verdicts.get(outcome.verdict) ?? 0) + 1);
     rows?.ended(frame, outcome);
   }, out !== null);
+  const lines = { count: 0, doubtful: 0 };
   const onLine = (line: PredictedLine): void => {
+    lines.count++;
+    if (line.doubt !== null) lines.doubtful++;
     rows?.line(line);
     options.onPredicted?.(line);
   };
@@ -120,7 +127,7 @@ export async function simulate(
   const result = await runReplay(tapped, given, {
     observer: watch.observer,
     sinks,
-    keepsLines: !options.onPredicted,
+    keepsLines: options.keepsLines,
     seed: options.seed,
     sight: options.sight,
   });
@@ -140,7 +147,7 @@ export async function simulate(
     const ruleTable = out.table('rules.csv', ruleColumns);
     for (const row of rules) ruleTable(row);
   }
-  return { result, verdicts, answers, counters, rules, isCut, out };
+  return { result, verdicts, answers, lines, counters, rules, isCut, out };
 }
 
 /** The engine looks a few frames ahead; a row is written when no more can be said of its frame. */

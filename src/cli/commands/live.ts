@@ -87,6 +87,7 @@ export async function live(
           comparison.predicted(line);
           kept?.predicted(line);
         },
+        keepsLines: false,
       },
       terminal,
     );

@@ -6,8 +6,6 @@ import { replayText, type ReplaySummary } from '../../report/replaySummary.js';
 import { type LogRow, logColumns, type RuleRow } from '../../report/tables.js';
 import { isoTime } from '../../report/time.js';
 import { keepSets } from '../../run.js';
-import { createAnnotation } from '../annotate.js';
-import { createHtmlReport } from '../htmlReport.js';
 import { type Inputs, readInputs } from '../inputs.js';
 import { Status } from '../io.js';
 import type { ReplayOptions } from '../options.js';
@@ -23,13 +21,19 @@ export async function replay(
   terminal: Terminal,
 ): Promise<number> {
   const inputs = await readInputs(paths, options, terminal);
-  const page = options.out === undefined ? null : createHtmlReport();
-  const annotation = options.annotate === undefined ? null : createAnnotation();
+  const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
+  const annotation =
+    options.annotate === undefined ? null : (await import('../annotate.js')).createAnnotation();
   const sets = keepSets(inputs.given.sets);
   const source = page || annotation ? keepFrames(inputs, annotation !== null) : null;
   const simulated = await simulate(
     source ? { ...inputs, captures: { ...inputs.captures, source } } : inputs,
-    { ...options, onPacket: page || annotation ? eachOf(page, annotation) : undefined },
+    {
+      ...options,
+      onPacket: page || annotation ? eachOf(page, annotation) : undefined,
+      keepsLines:
+        page !== null || annotation !== null || options.csv !== undefined || options.format !== 'text',
+    },
     terminal,
   );
   const { epoch } = inputs.captures.source;
@@ -82,7 +86,7 @@ function keepFrames({ captures }: Inputs, all: boolean): RememberedFrames {
   return all ? remember(captures.source) : remember(captures.source, PAGE_ROOM);
 }
 
-function summarise({ result, verdicts, answers }: Simulated): ReplaySummary {
+function summarise({ result, verdicts, answers, lines }: Simulated): ReplaySummary {
   const { counts, kernel, lastTime } = result.replay;
   const { table } = kernel.tracker;
   table.collect(lastTime);
@@ -90,8 +94,8 @@ function summarise({ result, verdicts, answers }: Simulated): ReplaySummary {
     ...counts,
     answers,
     verdicts,
-    lines: result.lines.length,
-    doubtful: result.lines.filter((line) => line.doubt !== null).length,
+    lines: lines.count,
+    doubtful: lines.doubtful,
     connections: [...table.entries()].length,
   };
 }
