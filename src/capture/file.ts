@@ -30,6 +30,9 @@ export class CaptureFile {
   readonly errors: CaptureError[] = [];
   readonly warnings: string[] = [];
   reader: FrameReader | null = null;
+  /** Bytes of the file, and how many of them were read; null where it has no end that is known. */
+  size: number | null = null;
+  taken = 0;
   private source: ByteSource | null = null;
   private closed = false;
 
@@ -113,7 +116,20 @@ export class CaptureFile {
     if (!about.isFile())
       return { source: streamSource(createReadStream(this.path)), arriving: true, window: STREAM_WINDOW };
     const window = follow ? STREAM_WINDOW : Math.min(FILE_WINDOW, about.size + 1);
-    return { source: fileSource(await open(this.path, 'r'), follow), arriving: follow, window };
+    if (!follow) this.size = about.size;
+    const source = this.counted(fileSource(await open(this.path, 'r'), follow));
+    return { source, arriving: follow, window };
+  }
+
+  private counted(source: ByteSource): ByteSource {
+    return {
+      read: async (target) => {
+        const count = await source.read(target);
+        this.taken += count;
+        return count;
+      },
+      close: () => source.close(),
+    };
   }
 
   /** Looks at the first bytes, through one layer of compression, and makes the reader for them. */

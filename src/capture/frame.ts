@@ -60,6 +60,8 @@ export interface FrameSource {
   readonly reached?: number;
   /** Interfaces that are known to be captured, frames or not: told by the user, or by the heads of the files. */
   readonly interfaces?: readonly string[];
+  /** How much of the files has been read, 0 to 1; null where nothing tells: a pipe, a file that grows. */
+  readonly share?: number | null;
   /** Opens every file and reads to its first frame, so that errors and the epoch are known early; `frames` does it too. */
   open(): Promise<void>;
   frames(): AsyncIterable<Frame>;

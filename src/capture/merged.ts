@@ -46,6 +46,17 @@ export class MergedFrames implements FrameSource {
     );
   }
 
+  get share(): number | null {
+    let size = 0;
+    let taken = 0;
+    for (const file of this.files) {
+      if (file.size === null) return null;
+      size += file.size;
+      taken += file.taken;
+    }
+    return size === 0 ? null : Math.min(1, taken / size);
+  }
+
   open(): Promise<void> {
     return (this.opening ??= this.openAll());
   }

@@ -52,6 +52,9 @@ export function remember(source: FrameSource, room: Room = ROOM): RememberedFram
     get reached() {
       return source.reached;
     },
+    get share() {
+      return source.share;
+    },
     get isCut() {
       return isCut;
     },

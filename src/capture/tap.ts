@@ -34,6 +34,9 @@ export function tap(
     get reached() {
       return source.reached;
     },
+    get share() {
+      return source.share;
+    },
     open: () => source.open(),
     close: () => source.close(),
     batches,

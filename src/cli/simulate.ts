@@ -35,6 +35,7 @@ import type { Inputs } from './inputs.js';
 import { openOutDir, type OutDir } from './outDir.js';
 import { ruleRows, countersFrom } from './ruleRows.js';
 import { type OutcomeWatch, type PacketOutcome, watchOutcomes } from './outcomes.js';
+import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 /** A replay that has run, and what was counted beside it. */
@@ -113,6 +114,7 @@ export async function simulate(
   };
   const sinks = out ? fileSinks(out, source, watch, onLine) : { line: onLine };
   let frames = 0;
+  const progress = createProgress(() => performance.now());
   const tapped = tap(
     source,
     (frame) => {
@@ -120,7 +122,7 @@ export async function simulate(
       rows?.frame(frame);
     },
     async () => {
-      terminal.progress(`${frames.toLocaleString('en')} packets`);
+      terminal.progress(() => progress(frames, source.share ?? null));
       await out?.drained();
     },
   );

@@ -23,7 +23,7 @@ export interface Terminal {
   note(message: string): void;
   warn(message: string): void;
   /** Shows how far it is, on a terminal only. */
-  progress(text: string): void;
+  progress(text: () => string): void;
 }
 
 /** Warnings and notes that are shown one by one; --verbose shows all. */
@@ -83,7 +83,7 @@ export function createTerminal(io: Io, options: TerminalOptions): Terminal {
       if (now - last < PROGRESS_INTERVAL) return;
       last = now;
       shown = true;
-      io.stderr.write(`\r\u001b[K${text}`);
+      io.stderr.write(`\r\u001b[K${text()}`);
     },
   };
 }

@@ -154,7 +154,8 @@ async function explain(
   let isCut = false;
   const limits = {
     isOver: () => (isCut ||= performance.now() > end),
-    tried: (count: number) => terminal.progress(`looking for causes: ${count.toLocaleString('en')} tried`),
+    tried: (count: number) =>
+      terminal.progress(() => `looking for causes: ${count.toLocaleString('en')} tried`),
   };
   const findings = await causes({ frames, given, sets, observed, comparison, limits, seed });
   if (isCut) terminal.note(`after ${search} s no more causes were tried: --search gives more time`);
