@@ -37,7 +37,7 @@ export interface ReplaySinks extends Partial<Omit<Sinks, 'line'>> {
 
 export interface RunOptions extends Pick<
   ReplayOptions,
-  'observer' | 'seed' | 'device' | 'admits' | 'prepares' | 'sight'
+  'observer' | 'seed' | 'device' | 'admits' | 'prepares' | 'sight' | 'later'
 > {
   readonly sinks?: ReplaySinks;
   /** false: the lines go to the sink alone, so that a capture without an end takes no memory. */
@@ -64,6 +64,7 @@ export async function runReplay(
       admits: options.admits,
       prepares: options.prepares,
       sight: options.sight,
+      later: options.later,
       sinks: {
         ...sinks,
         sent: (passage) => sinks.sent?.(passage),
@@ -164,23 +165,38 @@ export async function causes({
   const { ruleset, host } = given;
   const world: World = { ruleset, host, sets };
   const replay: ReplayFrames = async (source, change, observer) => {
-    const { sets: fresh, ...rest } = { ...world, ...change };
+    const { sets: fresh, later, ...rest } = { ...world, ...change };
     let sent = 0;
     const sinks: ReplaySinks = { sent: () => sent++ };
     const inputs = { ...given, ...rest, sets: fresh() };
-    const { lines, replay: done } = await runReplay(source, inputs, { observer, sinks, seed, device });
+    const { lines, replay: done } = await runReplay(source, inputs, {
+      observer,
+      sinks,
+      seed,
+      device,
+      later,
+    });
     const { accounted, unexplained, frames: count } = done.counts;
     return {
       lines,
       astray: Math.abs(sent - accounted) + unexplained,
       frames: count,
-      rulesOf: rulesByPrefix(rest.ruleset),
+      rulesOf: rulesByPrefix({ tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] }),
       unseen: ({ text }) => done.sight.whyUnseen(parse(text)),
     };
   };
   const { findCauses } = await import('./explain/findings.js');
   const { lines, losses } = fromEntries(observed, frames.epoch);
-  return findCauses({ world, frames, replay, observed: lines, losses, comparison, limits });
+  return findCauses({
+    world,
+    frames,
+    replay,
+    entries: observed,
+    observed: lines,
+    losses,
+    comparison,
+    limits,
+  });
 }
 
 /** The rules that write a prefix; a test that is not modelled leaves it open when they do. */

@@ -1,5 +1,6 @@
 import { toCapture, type LogStretch } from './clock.js';
 import type { LossEvent, ObservedLine } from './lines.js';
+import { NEVER_SEEN } from './pairs.js';
 import type { Difference } from './result.js';
 
 /** ns of capture time in which lines were lost on the way to the log. */
@@ -79,7 +80,9 @@ export function explainByLoss(
   const left = windows.map((w) => w.count);
   const order = windows.map((w, i) => ({ ...w, i })).sort((a, b) => a.from - b.from);
   return differences.map((d) => {
-    if (d.kind !== 'onlySimulated') return d;
+    // A packet that the host may have dropped before it could be captured was more likely logged, and the line lost.
+    const isMissing = d.kind === 'onlySimulated' || (d.host === null && d.reason === NEVER_SEEN);
+    if (!isMissing) return d;
     const window = order.find((w) => w.from - slack <= d.time && d.time <= w.to + slack && left[w.i] > 0);
     if (!window) return d;
     left[window.i]--;

@@ -7,7 +7,7 @@ import { formatLine } from '../klog/describe.js';
 import { CtState } from '../rules/connection.js';
 import { type CtTemplate, type LogOptions, Manip, type NatRange, type RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
-import type { Rule } from '../rules/model.js';
+import type { Rule, Ruleset } from '../rules/model.js';
 import { Verdict } from '../rules/verdict.js';
 import { aimed, aimsOf } from './choice.js';
 import { conntrackSettings } from './conntrack/settings.js';
@@ -29,12 +29,13 @@ import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 export class Kernel {
   readonly tracker: Tracker;
   readonly nat: Nat;
-  readonly program: Program;
+  program: Program;
   readonly host: KernelHost;
   readonly sinks: Sinks;
   readonly evidence: Evidence;
   private readonly context: RuleContext;
-  private readonly hooks: readonly (readonly (readonly HookEntry[])[])[];
+  private hooks: readonly (readonly (readonly HookEntry[])[])[];
+  private readonly shared = new NamedTables();
   private readonly defragmenter = new Defragmenter();
   private readonly stack: LocalStack;
   private readonly observer: Observer | null;
@@ -67,7 +68,7 @@ export class Kernel {
         return Math.floor(this.draw() * 65536);
       },
     });
-    const shared = new NamedTables();
+    const { shared } = this;
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);
     this.program = compile(ruleset, { shared, now: 0 });
     this.hooks = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
@@ -76,6 +77,12 @@ export class Kernel {
       (passage, cause) => this.answer(passage, cause),
       (answer) => this.evidence.answered(answer),
     );
+  }
+
+  /** Another ruleset takes the place of the one that runs: counters and limits begin anew, connections stay. */
+  load(ruleset: Ruleset): void {
+    this.program = compile(ruleset, { shared: this.shared, now: 0 });
+    this.hooks = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
   }
 
   /** A packet came in through `packet.in`: `ip_rcv()`, `ipv6_rcv()`. */

@@ -44,9 +44,18 @@ export interface ReplayOptions {
   readonly prepares?: Preparation;
   /** Gets to know what the capture shows. */
   readonly sight?: Sight;
+  /** Another ruleset is loaded during the capture, ns since its start. */
+  readonly later?: LaterRuleset;
 }
 
 export type Preparation = (passage: Passage, tracker: Tracker) => void;
+
+/** A ruleset that takes the place of the first one. */
+export interface LaterRuleset {
+  /** ns since capture start. */
+  readonly at: number;
+  readonly ruleset: Ruleset;
+}
 
 export type Admission = (packet: Packet, how: 'received' | 'sent') => boolean;
 
@@ -96,6 +105,7 @@ export class Replay {
   clock = { now: 0 };
   /** Time of the last frame, ns since capture start. */
   lastTime = 0;
+  private later: LaterRuleset | null;
   private readonly egress = new EgressWindow();
   private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;
@@ -117,6 +127,7 @@ export class Replay {
     this.callIptables = host.sysctlNumber('net.bridge.bridge-nf-call-iptables', 0) !== 0;
     this.callIp6tables = host.sysctlNumber('net.bridge.bridge-nf-call-ip6tables', 0) !== 0;
     this.bridges = new BridgeTables(host);
+    this.later = options.later ?? null;
     this.sight = options.sight ?? new Sight();
     for (const name of source.interfaces ?? []) {
       const device = host.deviceByName(name);
@@ -186,6 +197,10 @@ export class Replay {
     const { packet, device, direction } = arrival;
     this.lastTime = packet.time;
     this.clock.now = packet.time;
+    if (this.later && packet.time >= this.later.at) {
+      this.kernel.load(this.later.ruleset);
+      this.later = null;
+    }
     if (direction === 'out') {
       this.egress.shift(arrival);
       return this.left(arrival);

@@ -13,6 +13,9 @@ export type Suspect =
   | { readonly set: string; readonly element: string; readonly table?: string }
   | { readonly sysctl: string }
   | { readonly route: string }
+  | { readonly address: string; readonly interface: string }
+  /** Tables as a whole. */
+  | { readonly backend: 'iptables' | 'nft'; readonly tables: string }
   | { readonly conntrack: string };
 
 /**
@@ -45,10 +48,23 @@ export interface FindingFacts {
   /** Connections that were there before the capture began. */
   olderConnections: { readonly count: number };
   /** Another generation of the ruleset was loaded at a time, ns since capture start. */
-  reloaded: { readonly at: number };
+  reloaded: {
+    readonly at: number;
+    /** What is otherwise in it, as a sentence's words; null: not told. */ readonly rule: string | null;
+  };
   helper: { readonly name: string };
-  /** Tables of the other backend, or of a bridge, decide as well. */
-  otherTables: { readonly which: string };
+  /** Tables decide on the host that were not given, or (`onHost` false) were given and do not. */
+  otherTables: { readonly which: string; readonly onHost: boolean };
+  /**
+   * The wall clock of the log is off: ns that it is ahead of the capture's, how much it gains (a part of 1), and ns
+   * within which that is known.
+   */
+  clock: {
+    readonly file: string;
+    readonly offset: number;
+    readonly drift: number;
+    readonly uncertainty: number;
+  };
   logLost: { readonly count: number; readonly reason: string | null };
   captureIncomplete: { readonly packets: number };
   /** No hypothesis explains it, but the differences share a rule. */

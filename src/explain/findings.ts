@@ -1,23 +1,29 @@
 import type { Comparison } from '../compare/result.js';
 import { logPrefixes } from '../rules/logPrefix.js';
 import { ruleAddress } from '../rules/model.js';
+import type { ObservedEntry } from '../observed/entry.js';
 import type { Finding } from './finding.js';
 import { type Clues, findClues } from './hypotheses/clues.js';
 import type { Hypothesis, Trial, Tried, World } from './hypotheses/hypothesis.js';
 import { additions, type Addition, forAll, forFrames, forWords } from './hypotheses/missingRules.js';
 import { policyChanges } from './hypotheses/policies.js';
-import { attribute, bestOfEach, rank, unexplained } from './hypotheses/rank.js';
+import { bestOfEach, explainedBy, rank, type Ranked, unexplained } from './hypotheses/rank.js';
+import { tablesTooFew } from './hypotheses/otherTables.js';
+import { createLateChanges, unknownReload } from './hypotheses/reloads.js';
 import { lossHypotheses } from './hypotheses/lost.js';
 import { ruleChanges, someCondition } from './hypotheses/ruleChanges.js';
 import { costOf, costOfNoCause, isOpen, openCount } from './hypotheses/score.js';
 import { prepareTrials, type Trials, type TrialsOptions } from './hypotheses/trials.js';
 import { recordWalks } from './hypotheses/walks.js';
+import { plainFindings } from './plain.js';
 import { worldChanges } from './hypotheses/worldChanges.js';
 
 export interface FindingsOptions extends Omit<TrialsOptions, 'comparison'> {
   readonly world: World;
   /** The comparison of the given world: its differences are told which finding explains them. */
   readonly comparison: Comparison;
+  /** The log as it was read, losses and clocks among it. */
+  readonly entries: readonly ObservedEntry[];
   readonly limits?: Partial<Limits>;
 }
 
@@ -41,21 +47,37 @@ const LIMITS: Limits = { trials: 4000, packets: 2_000_000, isOver: () => false, 
  * given world agrees with the log. Rejects where a replay does.
  */
 export async function findCauses(options: FindingsOptions): Promise<Finding[]> {
-  const { world, comparison } = options;
+  const { comparison } = options;
+  const plain = plainFindings(comparison, options.entries);
+  const ranked = comparison.differences.some(isOpen) ? await findByTrial(options) : [];
+  const tried = ranked.map((r) => ({
+    finding: r.finding,
+    explains: r.finding.explains > 0 ? explainedBy(r) : () => false,
+  }));
+  // What explains most comes first; of the tried ones the order stays.
+  const most = Math.max(0, ...ranked.map((r) => r.finding.explains));
+  const first = plain.filter(({ finding }) => finding.explains > most);
+  const all = [...first, ...tried, ...plain.filter((p) => !first.includes(p))];
+  for (const difference of comparison.differences) {
+    const at = all.findIndex(({ explains }) => explains(difference));
+    difference.finding = at < 0 ? null : at;
+  }
+  return all.map(({ finding }) => finding);
+}
+
+async function findByTrial(options: FindingsOptions): Promise<Ranked[]> {
+  const { world } = options;
   const limits = { ...LIMITS, ...options.limits };
-  if (!comparison.differences.some(isOpen)) return [];
   const trials = await prepareTrials(options);
   const walks = recordWalks(world.ruleset);
   const base = await trials.some({}, walks);
   const clues = findClues(world, base, walks);
   const found = await search(clues, base, trials, limits);
   const { tried, base: whole } = await confirmed(trials, found, base);
-  const losses = lossHypotheses(clues, whole);
-  const likely = [...tried, ...losses].filter((t) => t.score.bits < costOfNoCause(whole));
+  const untried = [...lossHypotheses(clues, whole), ...unknownReload(whole), ...tablesTooFew(clues, whole)];
+  const likely = [...tried, ...untried].filter((t) => t.score.bits < costOfNoCause(whole));
   const ranked = rank(likely, whole);
-  if (ranked.length === 0) return unexplained(whole);
-  attribute(comparison.differences, ranked);
-  return ranked.map((r) => r.finding);
+  return ranked.length > 0 ? ranked : unexplained(whole).map((finding) => ({ finding, trial: whole }));
 }
 
 /** Hypotheses that are tried again on the whole capture where only some of it was replayed. */
@@ -120,6 +142,7 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
   const tried: Tried[] = [];
   const open = openCount(base);
   const gates = new Map<string, boolean>();
+  const late = createLateChanges(base);
   let best = all;
   /** What is still otherwise where nothing is left: copies that the capture lacks, which no cause explains. */
   let floor = 0;
@@ -133,6 +156,7 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
     const trial = await trials.some(change);
     const one = scored(hypothesis, trial);
     if (one.score.bits < all && one.score.left < open) tried.push(one);
+    late.note(hypothesis, trial);
     if (one.score.bits < best) {
       best = one.score.bits;
       floor = one.score.left === 0 ? costOf(trial) : 0;
@@ -159,6 +183,7 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
     if (worded) await test(worded);
     else await test(forFrames(clues, addition));
   }
+  for (const hypothesis of late.hypotheses()) if (hypothesis.bits <= best + MARGIN) await test(hypothesis);
   return tried;
 }
 

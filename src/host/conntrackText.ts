@@ -33,6 +33,8 @@ export interface ConntrackEntry {
   readonly reply: ConntrackTuple;
   readonly unreplied: boolean;
   readonly assured: boolean;
+  /** A helper expected it (`IPS_EXPECTED`), which no listing shows. */
+  readonly expected?: boolean;
   readonly offload?: 'OFFLOAD' | 'HW_OFFLOAD';
   /** Lists print it always, events only where it is not 0. */
   readonly mark?: number;

@@ -78,7 +78,9 @@ const WORDS = {
   },
   reloaded: {
     title: 'Ruleset loaded during the capture',
-    statement: ({ at }) => `From ${(at / 1e9).toFixed(6)} s on, the host decides by another ruleset.`,
+    statement: ({ at, rule }) =>
+      `From ${(at / 1e9).toFixed(6)} s on, the host decides by another ruleset` +
+      `${rule === null ? '' : `, in which ${rule} is otherwise`}.`,
     advice: () => 'Look for what reloads the firewall then, and cut the capture there.',
   },
   helper: {
@@ -88,8 +90,20 @@ const WORDS = {
   },
   otherTables: {
     title: 'Tables of another backend',
-    statement: ({ which }) => `${which} decide as well on the host.`,
-    advice: () => 'Give both: iptables-save of each variant, and nft list ruleset.',
+    statement: ({ which, onHost }) =>
+      onHost
+        ? `On the host, tables decide as well that were not given: ${which}.`
+        : `The host decides as if it had not loaded ${which}.`,
+    advice: () =>
+      'Compare with iptables-legacy-save, iptables-nft-save and nft list ruleset on the host: each shows only its own.',
+  },
+  clock: {
+    title: "The host's clock",
+    statement: ({ file, offset, drift }) =>
+      `The clock of ${file} is ${clockText(offset)} ${offset > 0 ? 'ahead of' : 'behind'} the capture's` +
+      `${isZone(offset) ? ' (another time zone?)' : ''}${driftText(drift)}.`,
+    advice: () =>
+      'Lines and packets were paired all the same. Compare date -u on the host with the machine that captured.',
   },
   logLost: {
     title: 'Log lines lost',
@@ -119,6 +133,41 @@ const WORDS = {
         : `Ask nfreplay why ${rule} does or does not fire, and compare the rules before it with the host's.`,
   },
 } satisfies { readonly [K in FindingKind]: Words<FindingFacts[K]> };
+
+/** `9 h`, `2 days 3 min`: the two largest units of ns; of what looks like a zone, that zone. */
+function clockText(offset: number): string {
+  const ns = Math.abs(isZone(offset) ? Math.round(offset / QUARTER) * QUARTER : offset);
+  const units = [
+    [86_400e9, 'days'],
+    [3600e9, 'h'],
+    [60e9, 'min'],
+    [1e9, 's'],
+  ] as const;
+  let rest = Math.round(ns / 1e9) * 1e9;
+  const parts: string[] = [];
+  for (const [size, name] of units) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0 && parts.length < 2)
+      parts.push(`${count} ${count === 1 && name === 'days' ? 'day' : name}`);
+  }
+  return parts.join(' ');
+}
+
+const QUARTER = 900e9;
+/** Zones reach from 12 hours behind to 14 ahead. */
+const WIDEST_ZONE = 14 * 3600e9;
+
+/** Zones differ by whole quarters of an hour. */
+function isZone(offset: number): boolean {
+  const apart = Math.abs(offset - Math.round(offset / QUARTER) * QUARTER);
+  return apart < 10e9 && Math.abs(offset) <= WIDEST_ZONE && Math.abs(offset) > QUARTER / 2;
+}
+
+function driftText(drift: number): string {
+  const ppm = drift * 1e6;
+  return Math.abs(ppm) < 0.5 ? '' : ` and ${ppm > 0 ? 'gains' : 'loses'} ${Math.abs(ppm).toFixed(1)} ppm`;
+}
 
 /** A finding in words. */
 export interface Worded {

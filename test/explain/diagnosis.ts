@@ -58,8 +58,7 @@ export async function compareOtherwise(
     const sets = keepSets(given.sets);
     const observed = await readLogs([{ file: join(dir, 'kernel.log') }], diagnostics);
     const comparison = compareWithLog(await runReplay(frames, given), observed, frames);
-    const findings =
-      comparison.differences.length === 0 ? [] : await causes({ frames, given, sets, observed, comparison });
+    const findings = await causes({ frames, given, sets, observed, comparison });
     return { comparison, findings };
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -87,7 +87,7 @@ export async function compareWith(
   const assumed = inputs.given.host.assumptions.mattered.map((a) => a.text);
   const comparison: Comparison = { ...held, assumptions: [...held.assumptions, ...assumed] };
   const findings =
-    comparison.differences.length === 0 || options.search === 0
+    !isWorthExplaining(comparison, observed.entries) || options.search === 0
       ? []
       : await explain(source, observed.entries, inputs.given, sets, comparison, options, terminal);
 
@@ -139,6 +139,11 @@ export async function compareWith(
   if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
   if (simulated.isCut) return Status.unusable;
   return agrees(comparison) && beside?.agrees !== false ? Status.done : Status.different;
+}
+
+/** There are differences, or a wall clock that may be off. */
+function isWorthExplaining({ differences }: Comparison, entries: readonly ObservedEntry[]): boolean {
+  return differences.length > 0 || entries.some(({ time }) => time.wall);
 }
 
 async function explain(

@@ -24,6 +24,7 @@ export function seedConnections(tracker: Tracker, entries: readonly ConntrackEnt
     entry.status = CtStatus.srcNatDone | CtStatus.dstNatDone;
     if (!listed.unreplied) entry.status |= CtStatus.seenReply;
     if (listed.assured) entry.status |= CtStatus.assured;
+    if (listed.expected) entry.status |= CtStatus.expected;
     const { original, reply } = listed;
     if (!original.source.equals(reply.destination) || original.sourcePort !== reply.destinationPort)
       entry.status |= CtStatus.srcNat;

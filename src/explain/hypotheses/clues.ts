@@ -26,6 +26,8 @@ export interface Clues {
   readonly hostLines: readonly HostLine[];
   /** The same by prefix. */
   readonly prefixes: readonly Prefixed[];
+  /** Those with which given rules log. */
+  readonly knownPrefixes: ReadonlySet<string>;
   /** The host's lines with a prefix that no given rule has: whatever is otherwise makes such a rule. */
   readonly foreignLines: number;
   /** The frame that a difference is about; 0: not known. */
@@ -73,6 +75,8 @@ export interface Prefixed {
 export interface FieldClue {
   readonly frame: number;
   readonly field: string;
+  /** Where the packet goes, as its line says. */
+  readonly destination: string;
   readonly simulated: string | null;
   readonly host: string | null;
 }
@@ -142,11 +146,20 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
     ),
     hostLines,
     prefixes,
+    knownPrefixes: known,
     foreignLines: hostLines.filter(({ fields: seen }) => !known.has(seen.get('PREFIX') ?? '')).length,
     frameOf,
     fields: wrong.flatMap((d) =>
       d.kind === 'field' && d.field !== null
-        ? [{ frame: d.frame, field: d.field, simulated: d.simulated, host: d.host }]
+        ? [
+            {
+              frame: d.frame,
+              field: d.field,
+              destination: / DST=(\S+)/.exec(d.line)?.[1] ?? '',
+              simulated: d.simulated,
+              host: d.host,
+            },
+          ]
         : [],
     ),
     places,

@@ -1,3 +1,4 @@
+import type { LaterRuleset } from '../../engine/replay.js';
 import type { Observer } from '../../engine/observer.js';
 import type { Comparison } from '../../compare/result.js';
 import type { Host } from '../../host/host.js';
@@ -11,6 +12,8 @@ export interface World {
   readonly host: Host;
   /** Fresh each time it is called: rules add to sets. */
   readonly sets: () => IpSets;
+  /** What was loaded while the capture ran. */
+  readonly later?: LaterRuleset;
 }
 
 /** A replay in another world, held against the same log. */

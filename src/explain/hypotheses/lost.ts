@@ -1,7 +1,7 @@
 import { isDisagreement } from '../../compare/result.js';
 import type { Clues } from './clues.js';
 import type { Claim, Trial, Tried } from './hypothesis.js';
-import { costOf, openCount } from './score.js';
+import { costOf, isOpen, openCount } from './score.js';
 
 /** Bits for a log that loses lines and does not say so, and for a capture that does not have all packets. */
 const UNSAID_LOSS = 16;
@@ -20,7 +20,9 @@ export function lossHypotheses(clues: Clues, base: Trial): Tried[] {
     const hypothesis = { claim, suspect: null, bits, frames: null, change: () => null };
     out.push({ hypothesis, trial, score: { left: openCount(trial), bits: bits + costOf(trial) } });
   };
-  const lost = differences.filter((d) => d.kind === 'onlySimulated');
+  const lost = differences.filter(
+    (d) => d.kind === 'onlySimulated' || (isOpen(d) && d.host === null && d.field === null),
+  );
   if (lost.length > 0) {
     const bits = UNSAID_LOSS + bitsToChoose(lost.length, summary.predicted);
     without({ kind: 'logLost', facts: { count: lost.length, reason: null } }, bits, lost);

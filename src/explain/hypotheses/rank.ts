@@ -75,13 +75,18 @@ export function bestOfEach(tried: readonly Tried[]): Tried[] {
   return [...best.values()].sort((a, b) => a.score.bits - b.score.bits);
 }
 
-/** Tells each difference the first of the findings that explains it. */
-export function attribute(differences: readonly Difference[], ranked: readonly Ranked[]): void {
-  const left = ranked.map(({ trial }) => new Set(trial.comparison.differences.map(differenceKey)));
-  for (const difference of differences) {
-    const at = left.findIndex((keys) => !keys.has(differenceKey(difference)));
-    difference.finding = at < 0 ? null : at;
-  }
+/** Which differences a finding explains: those that are gone where it is true. */
+export function explainedBy({ trial }: Ranked): (difference: Difference) => boolean {
+  const left = new Set(trial.comparison.differences.map(differenceKey));
+  return (difference) => !left.has(differenceKey(difference));
+}
+
+/** A rule as the command line addresses it; null for what is none. */
+export function suspectAddressOf(suspect: Suspect | null): string | null {
+  if (!suspect || !('chain' in suspect)) return null;
+  const { backend, family, table, chain, rule } = suspect;
+  const head = family === 'ip' && backend === 'iptables' ? '' : `${family}:`;
+  return `${head}${table}:${chain}:${rule ?? 'policy'}`;
 }
 
 /** Where nothing explains them: the rules whose lines differ. */

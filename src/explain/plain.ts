@@ -1,0 +1,91 @@
+import { toCapture, type LogStretch } from '../compare/clock.js';
+import type { Comparison, Difference } from '../compare/result.js';
+import type { ObservedEntry } from '../observed/entry.js';
+import type { Finding } from './finding.js';
+import { isOpen } from './hypotheses/score.js';
+
+/** A finding that needs no trial, and which differences it is about. */
+export interface Plain {
+  readonly finding: Finding;
+  readonly explains: (difference: Difference) => boolean;
+}
+
+const MOST_EVIDENCE = 6;
+
+/** What the log itself says: that lines were lost, and what the host's clock shows. */
+export function plainFindings(comparison: Comparison, observed: readonly ObservedEntry[]): Plain[] {
+  return [...lostLines(comparison), ...clocks(comparison, observed)];
+}
+
+function* lostLines({ differences }: Comparison): Generator<Plain> {
+  const lost = differences.filter((d) => d.kind === 'lost');
+  if (lost.length === 0) return;
+  const reasons = [...new Set(lost.map((d) => d.reason))].filter((r) => r !== null);
+  yield {
+    explains: (d) => d.kind === 'lost',
+    finding: {
+      kind: 'logLost',
+      facts: { count: lost.length, reason: reasons.join('; ') },
+      confidence: 1,
+      explains: lost.length,
+      left: differences.filter(isOpen).length,
+      suspect: null,
+      evidence: lost.slice(0, MOST_EVIDENCE).map((d) => ({ frame: d.frame, text: `lost: ${d.line}` })),
+    },
+  };
+}
+
+/** ns; a wall clock that shows less off is told of nowhere: logs are written late. */
+const CLOCK_OFF = 5e9;
+/** Entries by which a clock is read. */
+const MOST_ENTRIES = 1000;
+const DAY = 86_400e9;
+
+function* clocks(
+  { clocks: stretches, epoch, differences }: Comparison,
+  observed: readonly ObservedEntry[],
+): Generator<Plain> {
+  for (const stretch of stretches) {
+    const offset = wallOffset(stretch, observed, epoch);
+    if (offset === null || Math.abs(offset) < CLOCK_OFF + stretch.resolution) continue;
+    const { file, fit } = stretch;
+    yield {
+      explains: () => false,
+      finding: {
+        kind: 'clock',
+        facts: { file, offset, drift: fit ? 1 / fit.rate - 1 : 0, uncertainty: fit?.uncertainty ?? 0 },
+        confidence: 1,
+        explains: 0,
+        left: differences.filter(isOpen).length,
+        suspect: null,
+        evidence: [],
+      },
+    };
+    return;
+  }
+}
+
+/** ns by which the wall clock of a log is ahead of the capture's; null where it shows none, or nothing tells. */
+function wallOffset(
+  { file, firstLine, fit, clock, lines }: LogStretch,
+  observed: readonly ObservedEntry[],
+  epoch: bigint,
+): number | null {
+  if (!fit || fit.votes === 0) return null;
+  const offsets: number[] = [];
+  let isYearless = false;
+  let seen = 0;
+  for (const { time, file: own, line, loss } of observed) {
+    if (own !== file || line < firstLine || loss) continue;
+    if (seen++ >= lines || offsets.length >= MOST_ENTRIES) break;
+    const { kernel, wall } = time;
+    const read = clock === 'kernel' ? kernel?.ns : wall && Number(wall.ns - epoch);
+    if (!wall || read === undefined) continue;
+    isYearless ||= wall.yearAssumed === true;
+    offsets.push(Number(wall.ns - epoch) - toCapture(fit, read));
+  }
+  if (offsets.length === 0) return null;
+  const offset = offsets.sort((a, b) => a - b)[offsets.length >> 1];
+  // Without a year the day tells nothing either.
+  return isYearless ? offset - Math.round(offset / DAY) * DAY : offset;
+}
