@@ -86,8 +86,10 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
     case 'script': {
       const { tables, lastFailure } = runScript(text, file, scriptHost(loaded), diagnostics);
       replaceTables(loaded, tables, file);
-      if (lastFailure !== 0)
-        diagnostics.error(`${file}: the last command that failed left the status ${lastFailure}`);
+      if (lastFailure) {
+        const { status, position } = lastFailure;
+        diagnostics.error(`the last command that failed left the status ${status}`, { position });
+      }
       return true;
     }
     case 'nft':

@@ -36,7 +36,16 @@ export function findTarget(address: string, ruleset: Ruleset): Target | AddressP
   const place = /^([^\s:]+(?::[^\s:]+)*):(\d+|policy)$/i.exec(text);
   if (place) return byPlace(place[1].split(':'), place[2].toLowerCase(), ruleset);
   if (/^[^\s:]+(?::[^\s:]+){1,2}$/.test(text)) return withoutNumber(text.split(':'), ruleset);
+  const named = ruleset.tables.flatMap(({ chains }) => chains.get(text) ?? []);
+  if (named.length > 0) return onlyChain(text, named, ruleset);
   return byText(text, ruleset);
+}
+
+/** Only a chain is named. */
+function onlyChain(name: string, chains: readonly Chain[], ruleset: Ruleset): AddressProblem {
+  const rules = chains.flatMap((chain) => chain.rules);
+  const which = rules.length > 0 ? 'which of its rules is meant?' : 'it has no rules';
+  return problem(`${name} is a chain; ${which}`, ruleset, rules);
 }
 
 export function isProblem(found: Target | AddressProblem): found is AddressProblem {

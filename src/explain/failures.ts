@@ -122,13 +122,19 @@ export class Failures {
 
 /** Who made the value what it is, from what. */
 function originOf(
-  { field, saw }: Condition,
+  condition: Condition,
   trip: Trip,
 ): { from: string; made: string; rule: Rule | null } | undefined {
+  const { field, saw } = condition;
   const { connection } = trip.passage;
   if (field === 'ct.mark' && connection?.markRule)
     return { from: '0x0', made: saw, rule: connection.markRule };
-  const change = lastChange(trip, field);
+  // The change that made an end of what is wanted; a rule's rather than the kernel's own, of several.
+  const changes = trip.changes.filter((c) => c.field === field);
+  const change =
+    changes.findLast(({ from }) => wouldFulfil(condition, from)) ??
+    changes.findLast(({ rule }) => rule !== null) ??
+    changes.at(-1);
   if (!change) return undefined;
   const [address, port] = ENDPOINTS.find((ends) => ends.includes(field)) ?? [];
   const both = address && port && [lastChange(trip, address), lastChange(trip, port)];

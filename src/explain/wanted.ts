@@ -32,8 +32,28 @@ function holds(field: Condition['field'], item: string, value: string): boolean 
       const name = item.replace(/^"(.*)"$/, '$1');
       return /[+*]$/.test(name) ? value.startsWith(name.slice(0, -1)) : name === value;
     }
+    case 'ip.ttl':
+      return compares(item, Number(value));
     default:
       return item === value;
+  }
+}
+
+/** `64`, `== 64`, `< 10`, as -m ttl and nft say it. */
+function compares(item: string, value: number): boolean {
+  const [, sign = '==', text = ''] = /^(==|[<>]=?)? ?(\d+)$/.exec(item) ?? [];
+  const limit = text === '' ? NaN : Number(text);
+  switch (sign) {
+    case '==':
+      return value === limit;
+    case '<':
+      return value < limit;
+    case '<=':
+      return value <= limit;
+    case '>':
+      return value > limit;
+    default:
+      return value >= limit;
   }
 }
 

@@ -38,11 +38,14 @@ export function whyText(result: WhyResult): string {
     if (failed.length > MOST_CONDITIONS)
       lines.push(`  and ${failed.length - MOST_CONDITIONS} more conditions`);
   }
-  if (evidence.matched === 0)
+  if (evidence.matched === 0 && setters.length > 0) {
+    lines.push('', 'What it asks for is set by:');
     for (const { rule: setter, reached, matched } of setters.slice(0, MOST_NOTES))
       lines.push(
-        `  ${setter.address} (${setter.text}) sets it: reached ${times(reached)}, matched ${times(matched)}`,
+        `  ${setter.address} (${setter.text}): reached ${times(reached)}, matched ${times(matched)}`,
       );
+    if (setters.length > MOST_NOTES) lines.push(`  and ${setters.length - MOST_NOTES} more`);
+  }
   if (away.length > 0) {
     lines.push('', `${packets(evidence.awayTotal)} of ${evidence.packets} never came to it:`);
     for (const reason of away.slice(0, MOST_AWAY))
@@ -139,7 +142,8 @@ function failedSentence({ name, field, wanted, values, undecided, count }: Faile
   const [origin] = first.changed;
   if (origin?.wanted)
     return `${saw}: ${FIELDS.get(field) ?? name} was ${origin.from} until ${whose(origin)}, which comes before this rule, made it ${origin.made}.`;
-  return `${saw}.`;
+  if (origin?.rule) return `${saw}, which ${whose(origin)} made of ${origin.from}.`;
+  return first.since === null ? `${saw}.` : `${saw}: packet ${first.since} opened its connection.`;
 }
 
 function failedLines({ name, wanted, count, undecided, values, otherValues }: FailedCondition): string[] {

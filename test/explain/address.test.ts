@@ -63,6 +63,12 @@ describe('an address that names no rule', () => {
     ['filter:INPUT', /which of its rules/, undefined],
     ['filter:DOCKER-USER:policy', /no policy/, undefined],
     ['inet:filter:input:1', /no table inet:filter/, undefined],
+    [
+      'DOCKER-USER',
+      /is a chain; which of its rules/,
+      'filter:DOCKER-USER:1  -A DOCKER-USER -p tcp -m tcp --dport 22 -j ACCEPT',
+    ],
+    ['FORWARD', /is a chain; it has no rules/, undefined],
     ['prefix:"INN: "', /no rule logs/, 'prefix:"IN: "'],
     [
       '-p tcp --dport 22 -j ACCEPT',

@@ -377,3 +377,43 @@ describe('the walk of one packet', () => {
     expect((await walkOf(9, PUBLISHED, CONVERSATION)).trips).toEqual([]);
   });
 });
+
+describe('where a value came from', () => {
+  const RULES = `*mangle
+-A PREROUTING -p tcp -j MARK --set-xmark 0x2/0xffffffff
+-A PREROUTING -p udp -j TTL --ttl-set 10
+-A PREROUTING -p tcp -j CONNMARK --set-xmark 0x7/0xffffffff
+COMMIT
+*nat
+-A PREROUTING -p tcp -m tcp --dport 10000 -j DNAT --to-destination 172.17.0.2:6379
+COMMIT
+*filter
+-A FORWARD -p tcp -m mark --mark 0x1 -j DROP
+-A FORWARD -p tcp -m connmark --mark 0x1 -j DROP
+-A FORWARD -p udp -m ttl --ttl-eq 64 -j DROP
+-A FORWARD -p udp -m ttl --ttl-lt 5 -j DROP
+-A FORWARD -p tcp -m ttl --ttl-eq 64 -j DROP
+-A FORWARD -d 198.51.100.2/32 -j DROP
+-A FORWARD -s 172.17.0.0/16 -m conntrack --ctstate NEW -j DROP
+COMMIT
+`;
+  const PACKETS = [
+    'udp 198.51.100.9:5 > 172.17.0.2:53 in eth0',
+    'tcp 198.51.100.9:5 > 198.51.100.2:10000 in eth0',
+    'tcp 172.17.0.2:6379 > 198.51.100.9:5 in docker0 flags SYN,ACK',
+  ];
+  it.each([
+    [1, 'mark', '0x2', '0x0 > 0x2 mangle:PREROUTING:1', null],
+    [2, 'mark', '0x7', '0x0 > 0x7 mangle:PREROUTING:3', null],
+    [3, 'ttl', '9', '64 > 10 mangle:PREROUTING:2', null],
+    [4, 'ttl', '9', '64 > 10 mangle:PREROUTING:2', null],
+    [5, 'ttl', '63', '64 > 63 kernel', null],
+    [6, 'destination', '172.17.0.2', '198.51.100.2 > 172.17.0.2:6379 nat:PREROUTING:1', null],
+    [7, 'ctstate', 'ESTABLISHED,DNAT', '', 2],
+  ])('filter:FORWARD:%i: %s %s', async (number, name, saw, origin, since) => {
+    const { evidence } = await ask(`filter:FORWARD:${number}`, RULES, PACKETS);
+    const value = evidence.failed.find((f) => f.name === name)?.values.find((v) => v.saw === saw);
+    const told = value?.changed.map((c) => `${c.from} > ${c.made} ${c.rule?.address ?? 'kernel'}`);
+    expect([told?.join(), value?.since]).toEqual([origin, since]);
+  });
+});

@@ -38,8 +38,8 @@ export interface ScriptResult {
   readonly tables: Table[];
   /** The last command's exit status, as the shell would return it. */
   readonly status: number;
-  /** The last status that was not 0; 0 where every command succeeded. */
-  readonly lastFailure: number;
+  /** The last command whose status was not 0; null where every command succeeded. */
+  readonly lastFailure: { readonly status: number; readonly position: Position } | null;
 }
 
 /** What a script may make this program do at most: rules copied by `iptables-restore -n`, characters printed. */
@@ -57,7 +57,7 @@ interface Session {
   stopOnFailure: boolean;
   exited: boolean;
   status: number;
-  lastFailure: number;
+  lastFailure: ScriptResult['lastFailure'];
   copied: number;
   printed: number;
 }
@@ -85,7 +85,7 @@ export function runScript(
     stopOnFailure: false,
     exited: false,
     status: 0,
-    lastFailure: 0,
+    lastFailure: null,
     copied: 0,
     printed: 0,
   };
@@ -103,7 +103,7 @@ export function runScript(
     }
     const status = runOne(session, command, input);
     session.status = command.negated ? Number(status === 0) : status;
-    if (status !== 0) session.lastFailure = status;
+    if (status !== 0) session.lastFailure = { status, position: command.position };
     const tested = command.after === '&&' || command.after === '||' || command.negated;
     if (session.exited || (session.stopOnFailure && status !== 0 && !tested)) break;
   }

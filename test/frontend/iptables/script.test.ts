@@ -40,7 +40,7 @@ function run(text: string): Ran {
     other,
     said: diagnostics.list.map((d) => `${d.position?.line}:${d.position?.column} ${d.message}`),
     status: result.status,
-    lastFailure: result.lastFailure,
+    lastFailure: result.lastFailure?.status ?? 0,
     rules: saved.split('\n').filter((line) => line.startsWith('-A')),
   };
 }
