@@ -1,7 +1,7 @@
-import { parseUint, parseUintRange, type UintRange } from './integers.js';
+import { leadingUint, parseUint, parseUintRange, type UintRange } from './integers.js';
 import type { Negatable } from './negatable.js';
 import type { GivenOption, OptionList, Word } from './options.js';
-import { refusal } from './refusal.js';
+import { refusal, refuseTogether } from './refusal.js';
 
 const MAX_U32 = 0xffffffff;
 
@@ -27,16 +27,17 @@ export function negatableNumber(
   extension: string,
   name: string,
   max = MAX_U32,
+  min = 0,
 ): Negatable<number> | null {
   const given = options.find(name);
   if (!given) return null;
   const value = parseUint(given.args[0].text, max);
-  if (value !== undefined) return { value, negated: given.negated };
-  options.error(refusal.outOfRange(extension, name, 0, max), given.args[0]);
+  if (value !== undefined && value >= min) return { value, negated: given.negated };
+  options.error(refusal.outOfRange(extension, name, min, max), given.args[0]);
   return null;
 }
 
-/** An option's range; null where the option was not given or holds none. */
+/** An option's range; null where the option was not given or holds none. One that begins above its end is taken, and contains nothing. */
 export function rangeArgument(
   options: OptionList,
   extension: string,
@@ -47,7 +48,7 @@ export function rangeArgument(
   if (!given) return null;
   const word = given.args[0];
   const value = parseUintRange(word.text, max);
-  if (value && value.min <= value.max) return { value, negated: given.negated };
+  if (value) return { value, negated: given.negated };
   options.error(refusal.badRange(extension, name, word.text, max), word);
   return null;
 }
@@ -59,7 +60,7 @@ export function oneOf(
   names: readonly string[],
 ): GivenOption | undefined {
   const given = options.given.filter((o) => names.includes(o.name));
-  if (given.length > 1) options.error(refusal.together(extension, given[1].name, given[0].name), given[1]);
+  refuseTogether(options, extension, names);
   return given[0];
 }
 
@@ -68,4 +69,25 @@ export function requireOption(options: OptionList, extension: string, name: stri
   const word = options.find(name)?.args[0];
   if (!word) options.error(refusal.missing(extension, name));
   return word;
+}
+
+/** 32 bits of a mark, and those of them that count. */
+export interface MarkAndMask {
+  readonly value: number;
+  readonly mask: number;
+}
+
+/**
+ * `value` or `value/mask` (`xtopt_parse_markmask()`, libxtables/xtoptions.c).
+ * @returns undefined where the option was not given, or holds something else, which is reported at its word
+ */
+export function markArgument(options: OptionList, extension: string, name: string): MarkAndMask | undefined {
+  const word = options.find(name)?.args[0];
+  if (!word) return undefined;
+  const value = leadingUint(word.text, MAX_U32);
+  const mask = value?.rest.startsWith('/') ? leadingUint(value.rest.slice(1), MAX_U32) : null;
+  if (!value || mask === undefined) options.error(refusal.cannotMark(extension, name), word);
+  else if ((mask ?? value).rest === '') return { value: value.value, mask: mask?.value ?? MAX_U32 };
+  else options.error(`${extension}: trailing garbage after value for option "${name}".`, word);
+  return undefined;
 }

@@ -73,6 +73,8 @@ export interface MatchDefinition<D = any, S = any> {
   readonly aliases?: readonly string[];
   /** The -p protocols that load it without -m, when one of its options is met. */
   readonly protocols?: readonly number[];
+  /** The kernel takes it under other protocols, too: it looks for its header itself. */
+  readonly anyProtocol?: true;
   /** IP versions for which it exists. */
   readonly versions: readonly (4 | 6)[];
   readonly options: readonly OptionSpec[];
@@ -82,6 +84,8 @@ export interface MatchDefinition<D = any, S = any> {
   print(data: D, version: 4 | 6): string;
   /** The columns' rest as `iptables -L` shows it (`tcp dpt:80`); `numeric` is -n. */
   list(data: D, numeric: boolean, version: 4 | 6): string;
+  /** `-L` puts it right behind the destination's column, without a blank before it. */
+  readonly listedTight?: true;
   readonly reads: (data: D) => readonly Field[];
   /**
    * What a packet must have for a hit, for an index: the test misses, and is neither unknown nor a hotdrop, where the

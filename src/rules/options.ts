@@ -36,6 +36,8 @@ export class OptionList {
     /** What -p said, for extensions that ask (multiport, DNAT ports, REJECT tcp-reset); null where it said nothing or was negated. */
     readonly protocol: number | null,
     readonly version: 4 | 6,
+    /** What `! -p` said; null where it said nothing. */
+    readonly negatedProtocol: number | null = null,
   ) {}
 
   has(name: string): boolean {

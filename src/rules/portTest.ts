@@ -1,3 +1,4 @@
+import { Protocol } from '../packet/numbers.js';
 import type { Negatable } from './negatable.js';
 import type { OptionList } from './options.js';
 import {
@@ -5,6 +6,7 @@ import {
   inRange,
   listPortRange,
   parsePortRange,
+  parsePortsOf,
   type PortRange,
   printPortRange,
 } from './ports.js';
@@ -12,15 +14,23 @@ import {
 /** `--sport` and `--dport` of -m sctp and dccp. */
 export type PortTest = Negatable<PortRange>;
 
-export function portTest(options: OptionList, name: '--sport' | '--dport'): PortTest | null {
+/** The spelling that iptables uses in its own errors. */
+const LONG = { '--sport': '--source-port', '--dport': '--destination-port' } as const;
+
+export function portTest(
+  options: OptionList,
+  extension: 'sctp' | 'dccp',
+  name: keyof typeof LONG,
+): PortTest | null {
   const given = options.find(name);
   if (!given) return null;
-  const value = parsePortRange(given.args[0]);
-  if (value) return { value, negated: given.negated };
-  options.error(
-    badPortRange(given.args[0].text, options.protocol === 33 ? 'dccp' : 'sctp', name),
-    given.args[0],
-  );
+  const [word] = given.args;
+  const value =
+    extension === 'sctp'
+      ? parsePortsOf(word.text, Protocol.sctp)
+      : (parsePortRange(word) ?? badPortRange(word.text, extension, LONG[name]));
+  if (typeof value !== 'string') return { value, negated: given.negated };
+  options.error(value, word);
   return null;
 }
 

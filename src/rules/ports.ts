@@ -19,14 +19,14 @@ export function parsePort(text: string, protocol: number | null = null): number 
 }
 
 /**
- * One end of a range of -m tcp, udp and conntrack. It goes through getaddrinfo(3), which reads numbers as decimal, takes
+ * One end of a range of -m udp, dccp and conntrack. It goes through getaddrinfo(3), which reads numbers as decimal, takes
  * nothing for 0 and a name of any protocol, and leaves to others that a port has 16 bits: 70000 is 4464 (`xtables_parse_port()` of libxtables).
  */
 function parseEnd(text: string): number | undefined {
-  return /^\d{0,15}$/.test(text) ? Number(text) % 65536 : servicePort(text, null);
+  return /^\s*\d{0,15}$/.test(text) ? Number(text) % 65536 : servicePort(text, null);
 }
 
-/** `min:max` with either side left out, as -m tcp takes it; where the first is above the second it contains nothing. */
+/** `min:max` with either side left out, as -m udp, dccp and conntrack take it; where the first is above the second it contains nothing. */
 export function parsePortRange(word: Word): PortRange | undefined {
   const [low, high, more] = word.text.split(':');
   if (more !== undefined) return undefined;
@@ -34,6 +34,24 @@ export function parsePortRange(word: Word): PortRange | undefined {
   const max = high === undefined ? min : high === '' ? 65535 : parseEnd(high);
   if (min === undefined || max === undefined) return undefined;
   return { min, max };
+}
+
+/**
+ * The same as -m tcp and sctp take it (`parse_tcp_ports()` of libxt_tcp).
+ * @returns what iptables says, where it is none
+ */
+export function parsePortsOf(text: string, protocol: number): PortRange | string {
+  const [low, high] = text.split(/:(.*)/s, 2);
+  const min = low === '' && high !== undefined ? 0 : parsePort(low, protocol);
+  const max = high === undefined ? min : high === '' ? 65535 : parsePort(high, protocol);
+  if (min === undefined) return badPort(low);
+  if (max === undefined) return badPort(high);
+  return min > max ? 'invalid portrange (min > max)' : { min, max };
+}
+
+/** What iptables says of a port that `parsePort` does not take. */
+export function badPort(text: string): string {
+  return `invalid port/service \`${text}' specified`;
 }
 
 /** What iptables says about a range that `parsePortRange` does not take. */

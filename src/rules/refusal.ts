@@ -1,3 +1,4 @@
+import { leadingUint } from './integers.js';
 import type { OptionList } from './options.js';
 
 /** What iptables says when the kernel refuses a rule that the program itself found nothing wrong with. */
@@ -8,14 +9,23 @@ export const refusal = {
   missing: (extension: string, option: string) => `${extension}: option "${option}" must be specified`,
   together: (extension: string, option: string, other: string) =>
     `${extension}: option "${option}" cannot be used together with "${other}".`,
-  outOfRange: (extension: string, option: string, min: number, max: number) =>
+  outOfRange: (extension: string, option: string, min: number, max: number | bigint) =>
     `${extension}: bad value for option "${option}", or out of range (${min}-${max}).`,
-  badRange: (extension: string, option: string, text: string, max: number) => {
-    const parts = text.split(':');
-    if (parts.length > 2) return `${extension}: Too many components for option "${option}" (max: 2)`;
-    const near = parts.find((part) => !/^(\d{1,9}|0x[0-9a-f]+)?$/i.test(part) || Number(part) > max) ?? text;
+  /** `xtopt_parse_mint()` (libxtables/xtoptions.c): the text from the part on that is no number, or too large. */
+  badRange: (extension: string, option: string, text: string, max: number | bigint) => {
+    let near = text;
+    for (let part = 0; ; part++) {
+      if (part === 2) return `${extension}: Too many components for option "${option}" (max: 2)`;
+      const found = near === '' || near.startsWith(':') ? { rest: near } : leadingUint(near, Number(max));
+      if (!found) break;
+      if (!found.rest.startsWith(':'))
+        return `${extension}: Argument to "${option}" has unexpected characters near "${found.rest}".`;
+      near = found.rest.slice(1);
+    }
     return `${extension}: bad value for option "${option}" near "${near}", or out of range (0-${max}).`;
   },
+  cannotMark: (extension: string, option: string) =>
+    `${extension}: bad integer value for option "${option}", or out of range.`,
   badValue: (extension: string, option: string, value: string) =>
     `${extension}: Bad value for "${option}" option: "${value}"`,
 } as const;

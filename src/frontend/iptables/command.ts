@@ -19,7 +19,7 @@ import {
   setFlag,
   tooLong,
 } from './scan.js';
-import { load, type Loaded, matchStep, stray, targetStep } from './specification.js';
+import { load, type Loaded, matchStep, type RuleProtocol, stray, targetStep } from './specification.js';
 
 /** Words beyond this are refused, as iptables-restore refuses more than 255 (`MAX_ARGC`, iptables/xshared.h). */
 const MOST_WORDS = 255;
@@ -323,12 +323,16 @@ function withoutArgument(scan: Scan, letter: string, word: Word): void {
 }
 
 /** Messages of the guided option parser (libxtables/xtoptions.c) end in a line end of their own. */
-const GUIDED = /: option "--?[^"]*" |: bad value for option |: Too many components |^Port "/;
+const GUIDED =
+  /: (option "--?[^"]*" |bad (integer )?value for option |Too many components |Argument to |trailing garbage )|^Port "|^log level /;
 
 function finish(scan: Scan, at: Position): Command | null {
   const { reader } = scan;
   const table = reader.table ?? scan.table?.text ?? 'filter';
-  const protocol = scan.protocolNegated || scan.protocol === 0 ? null : scan.protocol;
+  const named = scan.protocol === 0 ? null : scan.protocol;
+  const protocol: RuleProtocol = scan.protocolNegated
+    ? { is: null, isNot: named }
+    : { is: named, isNot: null };
   const complain = (message: string, position: Position, length: number): void => {
     if (message === KERNEL_REFUSES && reader.strict) scan.refusedByKernel = true;
     else fail(scan, GUIDED.test(message) ? `${message}\n` : message, position, length);

@@ -1,4 +1,7 @@
 import { ip, type IpMatch } from '../../rules/matches/ip.js';
+import { TcpFlag } from '../../packet/transport.js';
+import { tcp, type TcpMatch } from '../../rules/matches/tcp.js';
+import { tcpmss, type TcpMssTarget } from '../../rules/targets/tcpmss.js';
 import { Hook } from '../../rules/hook.js';
 import type { Chain, Rule, Step } from '../../rules/model.js';
 import type { TableState } from './tables.js';
@@ -31,7 +34,12 @@ const MATCH_HOOKS: ReadonlyMap<string, number> = new Map([
   ['socket', mask([Hook.prerouting, Hook.input])],
 ]);
 
+/** Where there is a path whose MTU TCPMSS can take: `tcpmss_tg4_check()` (net/netfilter/xt_TCPMSS.c). */
+const PATH_HOOKS = mask([Hook.forward, Hook.output, Hook.postrouting]);
+
 function stepHooks(step: Step): number {
+  if (step.kind === 'target' && step.definition === tcpmss && (step.data as TcpMssTarget).mss === null)
+    return PATH_HOOKS;
   if (step.kind === 'target') return step.definition.hooks ? mask(step.definition.hooks) : ALL;
   if (step.kind === 'match') return MATCH_HOOKS.get(step.definition.name) ?? ALL;
   return ALL;
@@ -86,7 +94,7 @@ export function kernelRefuses(state: TableState, rule: Rule): Refusal | null {
   let hooks = ALL;
   let jump: string | null = null;
   for (const step of rule.steps) {
-    if (!standsHere(step, state.table.name, protocol)) return 'EINVAL';
+    if (!standsHere(step, state.table.name, protocol) || lacksSyn(step, rule)) return 'EINVAL';
     hooks &= stepHooks(step);
     if (step.kind === 'jump') jump = step.chain;
   }
@@ -111,7 +119,8 @@ export function kernelRefusesTable(state: TableState): Refusal | null {
   for (const chain of state.table.chains.values())
     for (const rule of chain.rules) {
       const protocol = protocolOf(rule);
-      for (const step of rule.steps) if (!standsHere(step, state.table.name, protocol)) return 'EINVAL';
+      for (const step of rule.steps)
+        if (!standsHere(step, state.table.name, protocol) || lacksSyn(step, rule)) return 'EINVAL';
     }
   return refusesPaths(state);
 }
@@ -125,8 +134,18 @@ function protocolOf(rule: Rule): IpMatch['protocol'] {
 /** The table and the protocol that an extension asks for. */
 function standsHere(step: Step, table: string, protocol: IpMatch['protocol']): boolean {
   if (step.kind === 'target') return step.definition.tables?.includes(table) ?? true;
-  if (step.kind !== 'match' || !step.definition.protocols) return true;
+  if (step.kind !== 'match' || !step.definition.protocols || step.definition.anyProtocol) return true;
   return protocol !== null && !protocol.negated && step.definition.protocols.includes(protocol.value);
+}
+
+/** TCPMSS wants a -m tcp beside it that asks for SYN: `find_syn_match()` (net/netfilter/xt_TCPMSS.c). */
+function lacksSyn(step: Step, rule: Rule): boolean {
+  if (step.kind !== 'target' || step.definition !== tcpmss) return false;
+  return !rule.steps.some((other) => {
+    if (other.kind !== 'match' || other.definition !== tcp) return false;
+    const { flags } = other.data as TcpMatch;
+    return flags !== null && !flags.negated && (flags.set & TcpFlag.syn) !== 0;
+  });
 }
 
 /** Follows the jumps from each hook: a loop is refused, and what may not be reached from there. */

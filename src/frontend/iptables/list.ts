@@ -112,7 +112,8 @@ function partsOf(rule: Rule, numeric: boolean): Parts {
     }
     if (step.kind === 'target') target = listedTarget(step);
     const text = step.definition.list(step.data, numeric, version);
-    if (text !== '') rest += ` ${text}`;
+    const tight = step.kind === 'match' && step.definition.listedTight;
+    if (text !== '') rest += tight ? text : ` ${text}`;
   }
   return { data, target, goto, rest };
 }

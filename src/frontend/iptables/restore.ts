@@ -8,7 +8,7 @@ import { kernelRefusesTable } from './kernelChecks.js';
 import { printRules } from './print.js';
 import { printList } from './list.js';
 import type { Problem } from './problem.js';
-import { stray, type Specification } from './specification.js';
+import { ANY_PROTOCOL, stray, type Specification } from './specification.js';
 import { matchStep } from './specification.js';
 import { addChain, flushChain, type TableState } from './tables.js';
 import { restoreWords } from './words.js';
@@ -262,7 +262,7 @@ function keepWords(
   );
   const specification: Specification = {
     heads: [null],
-    matches: [matchStep(rest, null, 4, () => undefined)],
+    matches: [matchStep(rest, ANY_PROTOCOL, 4, () => undefined)],
     target: null,
     jump: null,
     goto: false,

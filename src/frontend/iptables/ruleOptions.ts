@@ -6,7 +6,7 @@ import type { Position } from '../../source/text.js';
 import { isMatchName, isTargetName } from './extensionNames.js';
 import { parseNetworks } from './networks.js';
 import { fail, INTERFACE_SIZE, NAME_SIZE, optionalWord, rawWords, type Scan, setFlag } from './scan.js';
-import { headStep, load, type Specification, stray } from './specification.js';
+import { headStep, load, type RuleProtocol, type Specification, stray } from './specification.js';
 
 /** What a rule says by itself or loads by name: -s -d -p -i -o -m -j -g -t -c. */
 export function withArgument(scan: Scan, letter: string, argument: Word, word: Word): void {
@@ -172,7 +172,7 @@ function countersOption(scan: Scan, argument: Word, word: Word): void {
 export function headSteps(
   scan: Scan,
   at: Position,
-  protocol: number | null,
+  protocol: RuleProtocol,
   complain: (message: string, position: Position, length: number) => void,
 ): Specification['heads'] {
   const { version } = scan.reader;

@@ -34,6 +34,14 @@ export interface Loaded {
   broken: boolean;
 }
 
+/** What -p says, and what `! -p` says; at most one of them is not null. */
+export interface RuleProtocol {
+  readonly is: number | null;
+  readonly isNot: number | null;
+}
+
+export const ANY_PROTOCOL: RuleProtocol = { is: null, isNot: null };
+
 export type Complain = (message: string, position: Position, length: number) => void;
 
 const NO_OPTIONS: readonly OptionSpec[] = [];
@@ -90,7 +98,7 @@ export function unknownTargetStep(loaded: Loaded): TargetStep {
 /** Lets the definition read its options; what it complains about, and what has none, becomes unknown. */
 export function matchStep(
   loaded: Loaded,
-  protocol: number | null,
+  protocol: RuleProtocol,
   version: 4 | 6,
   complain: Complain,
 ): MatchStep {
@@ -102,7 +110,7 @@ export function matchStep(
 
 export function targetStep(
   loaded: Loaded,
-  protocol: number | null,
+  protocol: RuleProtocol,
   version: 4 | 6,
   complain: Complain,
 ): TargetStep {
@@ -115,7 +123,7 @@ export function targetStep(
 function readOptions(
   loaded: Loaded,
   definition: { parse(options: OptionList): unknown },
-  protocol: number | null,
+  protocol: RuleProtocol,
   version: 4 | 6,
   complain: Complain,
 ): unknown {
@@ -129,8 +137,9 @@ function readOptions(
       if (message !== KERNEL_REFUSES) loaded.broken = true;
       complain(message, position, length);
     },
-    protocol,
+    protocol.is,
     version,
+    protocol.isNot,
   );
   return definition.parse(list);
 }
@@ -139,7 +148,7 @@ function readOptions(
 export function headStep(
   given: readonly GivenOption[],
   at: Position,
-  protocol: number | null,
+  protocol: RuleProtocol,
   version: 4 | 6,
   complain: Complain,
 ): MatchStep | null {
@@ -152,8 +161,9 @@ export function headStep(
       broken = true;
       complain(message, position, length);
     },
-    protocol,
+    protocol.is,
     version,
+    protocol.isNot,
   );
   const data = ip.parse(list);
   if (broken) {

@@ -34,11 +34,10 @@ const OPTIONS: readonly OptionSpec[] = [
 ];
 
 function parse(options: OptionList): ClusterMatch {
+  const given = oneOf(options, 'cluster', ['--cluster-local-node', '--cluster-local-nodemask']);
+  if (!given) options.error("cluster match: `--cluster-local-node' or`--cluster-local-nodemask' is missing");
   requireOption(options, 'cluster', '--cluster-total-nodes');
   requireOption(options, 'cluster', '--cluster-hash-seed');
-  const given = oneOf(options, 'cluster', ['--cluster-local-node', '--cluster-local-nodemask']);
-  if (!given)
-    options.error('cluster match: `--cluster-local-node` or `--cluster-local-nodemask` must be given');
   const nodes = numberArgument(options, 'cluster', '--cluster-total-nodes', 1, MAX_NODES);
   const node = negatableNumber(options, 'cluster', '--cluster-local-node', MAX_NODES);
   const mask = negatableNumber(options, 'cluster', '--cluster-local-nodemask');

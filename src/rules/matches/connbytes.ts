@@ -7,6 +7,7 @@ import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { outcomeOf } from '../outcomes.js';
 import type { OptionList, OptionSpec } from '../options.js';
+import { refusal } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 
 /**
@@ -33,24 +34,28 @@ const OPTIONS: readonly OptionSpec[] = [
 ];
 
 function parse(options: OptionList): ConnbytesMatch {
+  // In the order of the option table, as a guided parser asks for them.
   const word = requireOption(options, 'connbytes', '--connbytes');
-  const choose = <T extends string>(name: string, from: readonly T[]): T => {
-    const given = requireOption(options, 'connbytes', name);
-    const found = from.find((value) => value === given?.text);
-    if (given && !found) options.error(`"${given.text}" is none of ${from.join(', ')}`, given);
-    return found ?? from[0];
+  const direction = requireOption(options, 'connbytes', '--connbytes-dir')?.text;
+  const mode = requireOption(options, 'connbytes', '--connbytes-mode')?.text;
+  const choose = <T extends string>(name: string, text: string | undefined, among: readonly T[]): T => {
+    const found = among.find((value) => value === text);
+    if (text !== undefined && !found)
+      options.error(`Unknown ${name} \`${text}'`, options.find(name)?.args[0]);
+    return found ?? among[0];
   };
   const found = /^(\d{0,20})(?::(\d{0,20}))?$/.exec(word?.text ?? '');
   const from = BigInt(found?.[1] ?? '');
   const to = found?.[2] ? BigInt(found[2]) : MAX;
-  if (word && (!found || word.text === '' || from > to || to > MAX))
-    options.error(`"${word.text}" is no range such as 1000:2000`, word);
+  if (word && (!found || from > MAX || to > MAX))
+    options.error(refusal.badRange('connbytes', '--connbytes', word.text, MAX), word);
+  else if (from > to) options.error(`${from} should be less than ${to}`, word);
   return {
     from,
     to,
     negated: options.find('--connbytes')?.negated ?? false,
-    what: choose('--connbytes-mode', WHAT),
-    direction: choose('--connbytes-dir', DIRECTIONS),
+    what: choose('--connbytes-mode', mode, WHAT),
+    direction: choose('--connbytes-dir', direction, DIRECTIONS),
   };
 }
 

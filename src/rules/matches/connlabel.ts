@@ -8,7 +8,6 @@ import { parseUint } from '../integers.js';
 import { bang } from '../negatable.js';
 import type { OptionList } from '../options.js';
 import { outcomeOf } from '../outcomes.js';
-import { refusal } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 
 /** `struct xt_connlabel_mtinfo` (linux/netfilter/xt_connlabel.h). */
@@ -27,8 +26,7 @@ function parse(options: OptionList): ConnlabelMatch {
   const word = requireOption(options, 'connlabel', '--label');
   const label = word?.text ?? '';
   const bit = parseUint(label, 0xffffffff);
-  if (bit !== undefined && bit > LAST_BIT)
-    options.error(refusal.badValue('connlabel', '--label', label), word);
+  if (bit !== undefined && bit > LAST_BIT) options.error('Numerical result out of range.', word);
   return {
     label,
     bit: bit !== undefined && bit <= LAST_BIT ? bit : null,

@@ -53,10 +53,10 @@ function parse(options: OptionList): DccpMatch {
   }
   if (options.protocol !== Protocol.dccp) options.error(KERNEL_REFUSES);
   return {
-    source: portTest(options, '--sport'),
-    destination: portTest(options, '--dport'),
+    source: portTest(options, 'dccp', '--sport'),
+    destination: portTest(options, 'dccp', '--dport'),
     types,
-    option: negatableNumber(options, 'dccp', '--dccp-option', 255),
+    option: negatableNumber(options, 'dccp', '--dccp-option', 255, 1),
   };
 }
 

@@ -32,7 +32,8 @@ export const eui64: MatchDefinition<null, undefined> = {
   options: [],
   parse: () => null,
   print: () => '',
-  // libip6t_eui64 prints a blank after its name.
+  // libip6t_eui64 prints a blank after its name, not before it.
+  listedTight: true,
   list: () => 'eui64 ',
   reads: () => ['ip.source', 'link'],
   pure: true,

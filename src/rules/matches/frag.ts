@@ -5,7 +5,7 @@ import type { Packet } from '../../packet/packet.js';
 import { negatableNumber, rangeArgument } from '../arguments.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
-import { printUintRange, type UintRange } from '../integers.js';
+import { listHeaderRange, printHeaderRange, printUintRange, type UintRange } from '../integers.js';
 import { findExtensionHeader, noHeader } from '../ipv6Headers.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList } from '../options.js';
@@ -38,24 +38,19 @@ function parse(options: OptionList): FragMatch {
 }
 
 function print(data: FragMatch): string {
-  const parts: string[] = [];
-  if (data.id) parts.push(`${bang(data.id.negated)}--fragid ${printUintRange(data.id.value)}`);
+  const parts = [printHeaderRange('--fragid', data.id)];
   if (data.length) parts.push(`${bang(data.length.negated)}--fraglen ${data.length.value}`);
   if (data.reserved) parts.push('--fragres');
   if (data.first) parts.push('--fragfirst');
   if (data.more) parts.push('--fragmore');
   if (data.last) parts.push('--fraglast');
-  return parts.join(' ');
+  return parts.filter(Boolean).join(' ');
 }
 
+/** The blank before the id stands there without one, too. */
 function list(data: FragMatch): string {
-  const parts = ['frag'];
-  const mark = (n: Negatable<unknown>): string => (n.negated ? '!' : '');
-  if (data.id) {
-    const { min, max } = data.id.value;
-    parts.push(`id${min === max ? '' : 's'}:${mark(data.id)}${printUintRange(data.id.value)}`);
-  }
-  if (data.length) parts.push(`length:${mark(data.length)}${data.length.value}`);
+  const parts = [`frag ${listHeaderRange('id', data.id)}`];
+  if (data.length) parts.push(`length:${data.length.negated ? '!' : ''}${data.length.value}`);
   if (data.reserved) parts.push('reserved');
   if (data.first) parts.push('first');
   if (data.more) parts.push('more');

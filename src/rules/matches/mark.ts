@@ -1,6 +1,7 @@
+import { markArgument } from '../arguments.js';
 import type { MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
-import { hex, parseUint } from '../integers.js';
+import { hex } from '../integers.js';
 import { bang } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { refusal } from '../refusal.js';
@@ -13,17 +14,13 @@ export interface MarkMatch {
   readonly negated: boolean;
 }
 
-const UINT32_MAX = 0xffffffff;
 const OPTIONS: readonly OptionSpec[] = [{ name: '--mark', args: 1, negatable: true }];
 
 function parseFor(name: string, options: OptionList): MarkMatch {
   const given = options.find('--mark');
   if (!given) options.error(refusal.missing(name, '--mark'));
-  const parts = given?.args[0].text.split('/') ?? ['0'];
-  const [mark, mask = UINT32_MAX] = parts.map((part) => parseUint(part, UINT32_MAX) ?? NaN);
-  if (parts.length > 2 || Number.isNaN(mark) || Number.isNaN(mask))
-    options.error(`${name}: bad integer value for option "--mark", or out of range.`, given?.args[0]);
-  return { mark: mark | 0, mask: mask | 0, negated: given?.negated ?? false };
+  const { value, mask } = markArgument(options, name, '--mark') ?? { value: 0, mask: 0 };
+  return { mark: value | 0, mask: mask | 0, negated: given?.negated ?? false };
 }
 
 /** The value with its mask, where that leaves out a bit. */

@@ -42,11 +42,19 @@ function parse(options: OptionList): MhMatch {
   const [low, high, more] = word.text.split(':');
   const min = low === '' && high !== undefined ? 0 : typeOf(low);
   const max = high === undefined ? min : high === '' ? 255 : typeOf(high);
-  if (min === undefined || max === undefined || min > max || more !== undefined) {
+  if (min === undefined || max === undefined || more !== undefined) {
     options.error(refusal.badValue('mh', '--mh-type', word.text), word);
     return null;
   }
+  if (min > max) {
+    options.error('Invalid MH type range (min > max)', word);
+    return null;
+  }
   return { value: { min, max }, negated: given.negated };
+}
+
+function isEveryType({ min, max }: UintRange): boolean {
+  return min === 0 && max === 255;
 }
 
 function nameOf(type: number, numeric: boolean): string {
@@ -54,7 +62,7 @@ function nameOf(type: number, numeric: boolean): string {
 }
 
 function list(data: MhMatch, numeric: boolean): string {
-  if (!data) return 'mh';
+  if (!data || (isEveryType(data.value) && !data.negated)) return 'mh';
   const { min, max } = data.value;
   const range = min === max ? nameOf(min, numeric) : `${nameOf(min, numeric)}:${nameOf(max, numeric)}`;
   return `mh ${data.negated ? '!' : ''}${range}`;
@@ -75,7 +83,8 @@ export const mh: MatchDefinition<MhMatch, undefined> = {
   versions: [6],
   options: [{ name: '--mh-type', args: 1, negatable: true }],
   parse,
-  print: (data) => (data ? `${bang(data.negated)}--mh-type ${printUintRange(data.value)}` : ''),
+  print: (data) =>
+    data && !isEveryType(data.value) ? `${bang(data.negated)}--mh-type ${printUintRange(data.value)}` : '',
   list,
   reads: () => ['ip.protocol', 'transport'],
   pure: true,

@@ -4,7 +4,7 @@ import type { Condition, Field, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { bang } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
-import { inRange, parsePort, type PortRange, printPortRange } from '../ports.js';
+import { badPort, inRange, parsePort, type PortRange, printPortRange } from '../ports.js';
 import { refusal } from '../refusal.js';
 import { serviceName } from '../services.js';
 import { Outcome } from '../verdict.js';
@@ -44,7 +44,7 @@ function parseRange(text: string, protocol: number): PortRange | string {
   const [low, high] = text.split(/:(.*)/s, 2);
   const ports = [low, high ?? low].map((part) => parsePort(part, protocol));
   const bad = ports.indexOf(undefined);
-  if (bad >= 0) return `invalid port/service \`${bad === 0 ? low : high}' specified`;
+  if (bad >= 0) return badPort(bad === 0 ? low : high);
   const [min, max] = ports as number[];
   return high !== undefined && min >= max ? 'invalid portrange specified' : { min, max };
 }
@@ -62,11 +62,11 @@ function parse(options: OptionList): MultiportMatch {
     options.error(refusal.together('multiport', first, second), given[1]);
   }
   const [option] = given;
-  if (protocol === null) {
+  if (protocol === null && options.negatedProtocol === null) {
     options.error("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'", option);
     return none;
   }
-  if (!PROTOCOLS.includes(protocol)) {
+  if (protocol === null || !PROTOCOLS.includes(protocol)) {
     options.error('multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP', option);
     return none;
   }

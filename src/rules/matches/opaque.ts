@@ -1,8 +1,10 @@
+import { Protocol } from '../../packet/numbers.js';
+import { numberArgument } from '../arguments.js';
 import type { MatchDefinition } from '../definition.js';
 import { bang } from '../negatable.js';
 import { saveString } from '../quoting.js';
 import type { OptionList, OptionSpec } from '../options.js';
-import { refusal } from '../refusal.js';
+import { KERNEL_REFUSES, refusal } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 
 /** Matches on what a capture and a snapshot cannot tell; they are kept, printed, and answered `unknown`. */
@@ -35,13 +37,17 @@ function define(
   what: string,
   specs: readonly OptionSpec[],
   list: (data: OpaqueMatch) => string,
+  check: (options: OptionList) => void = () => undefined,
   outcome: Outcome = Outcome.unknown,
 ): MatchDefinition<OpaqueMatch, undefined> {
   return {
     name,
     versions: [4, 6],
     options: specs,
-    parse: (options) => parse(name, specs[0].name, specs, options),
+    parse: (options) => {
+      check(options);
+      return parse(name, specs[0].name, specs, options);
+    },
     print: ({ given }) =>
       given.map((o) => [`${bang(o.negated)}${o.name}`, ...o.values.map(saveString)].join(' ')).join(' '),
     list,
@@ -57,14 +63,6 @@ function value(data: OpaqueMatch, name: string): string {
   return data.given.find((o) => o.name === name)?.values[0] ?? '';
 }
 
-/** The processor that took the packet in. */
-export const cpu = define(
-  'cpu',
-  'a processor that no capture tells',
-  [{ name: '--cpu', args: 1, negatable: true }],
-  (data) => `cpu ${bang(data.given[0]?.negated ?? false)}${value(data, '--cpu')}`,
-);
-
 /** Passive fingerprints, from a table that user space loads into the kernel. */
 export const osf = define(
   'osf',
@@ -75,6 +73,11 @@ export const osf = define(
     { name: '--log', args: 1 },
   ],
   (data) => `OS fingerprint match ${bang(data.given[0]?.negated ?? false)}${value(data, '--genre')}`,
+  (options) => {
+    numberArgument(options, 'osf', '--ttl', 0, 2);
+    numberArgument(options, 'osf', '--log', 0, 2);
+    if (options.protocol !== Protocol.tcp) options.error(KERNEL_REFUSES);
+  },
 );
 
 /** A counter that `nfacct` keeps; one without a quota always hits. */
@@ -83,6 +86,7 @@ export const nfacct = define(
   'a counter without a quota',
   [{ name: '--nfacct-name', args: 1 }],
   (data) => `nfacct-name  ${value(data, '--nfacct-name')}`,
+  undefined,
   Outcome.hit,
 );
 

@@ -6,6 +6,7 @@ import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { outcomeOf } from '../outcomes.js';
 import type { OptionList, OptionSpec } from '../options.js';
+import { refusal } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 
 /** `struct xt_quota_info` (linux/netfilter/xt_quota.h). */
@@ -25,7 +26,7 @@ function parse(options: OptionList): QuotaMatch {
   const word = requireOption(options, 'quota', '--quota');
   const quota = /^(\d{1,20}|0x[0-9a-f]{1,16})$/i.test(word?.text ?? '') ? BigInt(word!.text) : undefined;
   if (word && (quota === undefined || quota >= 1n << 64n))
-    options.error(`"${word.text}" is no number of bytes`, word);
+    options.error(refusal.outOfRange('quota', '--quota', 0, (1n << 64n) - 1n), word);
   return { quota: quota ?? 0n, negated: options.find('--quota')?.negated ?? false };
 }
 

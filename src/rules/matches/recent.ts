@@ -11,6 +11,7 @@ import type { Condition, Field, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { HZ, jiffies } from '../jiffies.js';
 import type { OptionList, OptionSpec } from '../options.js';
+import { KERNEL_REFUSES, refusal } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { outcomeOf } from '../outcomes.js';
 
@@ -82,11 +83,14 @@ function parse(options: OptionList): RecentMatch {
   const hitCount = numberArgument(options, 'recent', '--hitcount', 0);
   const reap = options.has('--reap');
   const rttl = options.has('--rttl');
-  if ((action === 'set' || action === 'remove') && (seconds || hitCount || reap || rttl))
-    options.error(`--seconds, --hitcount, --reap and --rttl have no place beside --${action}`, given);
+  if (action === 'set' || action === 'remove') {
+    // The kernel refuses the others too, which libxt_recent lets by: `recent_mt_check()` (net/netfilter/xt_recent.c).
+    const out = options.find('--rttl');
+    if (out) options.error(refusal.together('recent', '--rttl', `--${action}`), out);
+    else if (seconds || hitCount || reap) options.error(KERNEL_REFUSES, given);
+  }
   if (reap && !seconds) options.error('--reap needs --seconds', options.find('--reap'));
-  if (hitCount >= MAX_STAMPS)
-    options.error(`--hitcount is less than ${MAX_STAMPS}`, options.find('--hitcount')?.args[0]);
+  if (hitCount >= MAX_STAMPS) options.error(KERNEL_REFUSES, options.find('--hitcount')?.args[0]);
   const nameWord = options.find('--name')?.args[0];
   const name = nameWord?.text ?? 'DEFAULT';
   if (name === '' || name.length > NAME_LENGTH || name.includes('/'))

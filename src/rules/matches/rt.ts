@@ -5,7 +5,7 @@ import type { Packet } from '../../packet/packet.js';
 import { negatableNumber, rangeArgument } from '../arguments.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
-import { printUintRange, type UintRange } from '../integers.js';
+import { listHeaderRange, printHeaderRange, printUintRange, type UintRange } from '../integers.js';
 import { extensionLength, findExtensionHeader, noHeader } from '../ipv6Headers.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList } from '../options.js';
@@ -60,28 +60,24 @@ function parse(options: OptionList): RtMatch {
 function print(data: RtMatch): string {
   const parts: string[] = [];
   if (data.type) parts.push(`${bang(data.type.negated)}--rt-type ${data.type.value}`);
-  if (data.segmentsLeft)
-    parts.push(`${bang(data.segmentsLeft.negated)}--rt-segsleft ${printUintRange(data.segmentsLeft.value)}`);
+  parts.push(printHeaderRange('--rt-segsleft', data.segmentsLeft));
   if (data.length) parts.push(`${bang(data.length.negated)}--rt-len ${data.length.value}`);
   if (data.reserved) parts.push('--rt-0-res');
   if (data.addresses.length) parts.push(`--rt-0-addrs ${data.addresses.join(',')}`);
   if (data.notStrict) parts.push('--rt-0-not-strict');
-  return parts.join(' ');
+  return parts.filter(Boolean).join(' ');
 }
 
 function list(data: RtMatch): string {
   const parts = ['rt'];
   const mark = (n: Negatable<unknown>): string => (n.negated ? '!' : '');
   if (data.type) parts.push(`type:${mark(data.type)}${data.type.value}`);
-  if (data.segmentsLeft) {
-    const { min, max } = data.segmentsLeft.value;
-    parts.push(`segsleft${min === max ? '' : 's'}:${mark(data.segmentsLeft)}${printUintRange({ min, max })}`);
-  }
+  parts.push(listHeaderRange('segsleft', data.segmentsLeft));
   if (data.length) parts.push(`length:${mark(data.length)}${data.length.value}`);
   if (data.reserved) parts.push('reserved');
   if (data.addresses.length) parts.push(`0-addrs ${data.addresses.join(',')}`);
   if (data.notStrict) parts.push('0-not-strict');
-  return parts.join(' ');
+  return parts.filter(Boolean).join(' ');
 }
 
 /** Whether the hops stand in the header: all of them and no others, or (not strict) in this order among others. */

@@ -41,9 +41,13 @@ const CHUNKS: readonly (readonly [name: string, type: number, flags: string])[] 
   ['ECN_ECNE', 12, ''],
   ['ECN_CWR', 13, ''],
   ['SHUTDOWN_COMPLETE', 14, '-------T'],
+  ['I_DATA', 64, '----IUBE'],
   ['ASCONF', 193, ''],
   ['ASCONF_ACK', 128, ''],
+  ['RE_CONFIG', 130, ''],
+  ['PAD', 132, ''],
   ['FORWARD_TSN', 192, ''],
+  ['I_FORWARD_TSN', 194, ''],
 ];
 const HEADER_LENGTH = 4;
 
@@ -90,8 +94,8 @@ function parse(options: OptionList): SctpMatch {
   const given = options.find('--chunk-types');
   if (options.protocol !== Protocol.sctp) options.error(KERNEL_REFUSES);
   return {
-    source: portTest(options, '--sport'),
-    destination: portTest(options, '--dport'),
+    source: portTest(options, 'sctp', '--sport'),
+    destination: portTest(options, 'sctp', '--dport'),
     chunks: given ? parseChunks(options, given) : null,
   };
 }

@@ -4,7 +4,7 @@ import type { Packet } from '../../packet/packet.js';
 import { negatableNumber, rangeArgument } from '../arguments.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
-import { printUintRange, type UintRange } from '../integers.js';
+import { listHeaderRange, printHeaderRange, printUintRange, type UintRange } from '../integers.js';
 import { findExtensionHeader } from '../ipv6Headers.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
@@ -38,21 +38,17 @@ function parse(name: Name, options: OptionList): SpiMatch {
 }
 
 function print(name: Name, { spi, length, reserved }: SpiMatch): string {
-  const parts: string[] = [];
-  if (spi) parts.push(`${bang(spi.negated)}--${name}spi ${printUintRange(spi.value)}`);
+  const parts = [printHeaderRange(`--${name}spi`, spi)];
   if (length) parts.push(`${bang(length.negated)}--ahlen ${length.value}`);
   if (reserved) parts.push('--ahres');
-  return parts.join(' ');
+  return parts.filter(Boolean).join(' ');
 }
 
 function list(name: Name, { spi, length, reserved }: SpiMatch): string {
-  const mark = (negated: boolean): string => (negated ? '!' : '');
-  const range = spi
-    ? `spi${spi.value.min === spi.value.max ? '' : 's'}:${mark(spi.negated)}${printUintRange(spi.value)}`
-    : '';
+  const range = listHeaderRange('spi', spi);
   // libip6t_ah puts no blank before the length; both print one after a bare `ah`.
   const rest =
-    (length ? `length:${mark(length.negated)}${length.value}` : '') + (reserved ? ' reserved' : '');
+    (length ? `length:${length.negated ? '!' : ''}${length.value}` : '') + (reserved ? ' reserved' : '');
   return name === 'ah' ? `ah ${range}${rest}` : `esp${range && ` ${range}`}`;
 }
 
@@ -99,6 +95,7 @@ function define(
   return {
     name,
     protocols: [Protocol[name]],
+    ...(name === 'ah' && versions.includes(6) ? { anyProtocol: true } : {}),
     versions,
     options,
     parse: (given) => parse(name, given),

@@ -50,6 +50,7 @@ function parse(options: OptionList): StatisticMatch {
     const word = probability.args[0];
     const value = /^\+?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?$/i.test(word.text) ? Number(word.text) : NaN;
     if (!(value <= 1)) return fail(refusal.outOfRange('statistic', '--probability', 0, 1), word);
+    if (mode === undefined) return fail(refusal.missing('statistic', '--mode'));
     return { mode: 'random', probability: Math.round(value * ONE), negated: probability.negated };
   }
   if (!every && !packet) return fail('--every and --packet must be specified when using nth mode');

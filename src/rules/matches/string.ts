@@ -6,7 +6,7 @@ import { parseUint } from '../integers.js';
 import { bang } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { negate } from '../outcomes.js';
-import { refusal } from '../refusal.js';
+import { KERNEL_REFUSES, refusal } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 
 /** `struct xt_string_info` (linux/netfilter/xt_string.h). */
@@ -43,8 +43,8 @@ function parse(options: OptionList): StringMatch {
     const word = given.args[0];
     const read = given.name === '--string' ? new TextEncoder().encode(word.text) : parseHex(word.text);
     if (typeof read === 'string') options.error(`STRING: ${read}`, word);
-    else if (read.length === 0 || read.length > MAX_PATTERN)
-      options.error(`STRING: a string has 1 to ${MAX_PATTERN} bytes`, word);
+    else if (read.length > MAX_PATTERN) options.error(`STRING too long "${word.text}"`, word);
+    else if (read.length === 0) options.error(KERNEL_REFUSES, word);
     else pattern = read;
   }
   const offset = (name: string, otherwise: number): number => {

@@ -6,15 +6,7 @@ import { condition } from '../explaining.js';
 import type { Condition, Field, MatchDefinition } from '../definition.js';
 import type { Negatable } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
-import {
-  badPortRange,
-  inRange,
-  isAnyPort,
-  listPortRange,
-  parsePortRange,
-  type PortRange,
-  printPortRange,
-} from '../ports.js';
+import { inRange, isAnyPort, listPortRange, parsePortsOf, type PortRange, printPortRange } from '../ports.js';
 import { formatFlags, formatFlagsHex, parseFlags } from '../tcpFlags.js';
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
@@ -41,19 +33,14 @@ const OPTIONS: readonly OptionSpec[] = [
 /** --syn: SYN set, and FIN, RST and ACK not (iptables-extensions(8)). */
 const SYN = { mask: 0x17, set: 0x02 };
 
-/** The spelling that iptables uses in its own errors. */
-const LONG = { '--sport': '--source-port', '--dport': '--destination-port' } as const;
-
 function parse(options: OptionList): TcpMatch {
-  const ports = (name: keyof typeof LONG): Negatable<PortRange> | null => {
+  const ports = (name: '--sport' | '--dport'): Negatable<PortRange> | null => {
     const given = options.find(name);
     if (!given) return null;
-    const value = parsePortRange(given.args[0]);
-    if (!value) {
-      options.error(badPortRange(given.args[0].text, 'tcp', LONG[name]), given.args[0]);
-      return null;
-    }
-    return { value, negated: given.negated };
+    const value = parsePortsOf(given.args[0].text, Protocol.tcp);
+    if (typeof value !== 'string') return { value, negated: given.negated };
+    options.error(value, given.args[0]);
+    return null;
   };
   if (options.protocol !== Protocol.tcp) options.error(KERNEL_REFUSES);
   const given = options.find('--tcp-flags');

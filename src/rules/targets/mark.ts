@@ -1,18 +1,19 @@
 import type { Packet } from '../../packet/packet.js';
+import { markArgument, type MarkAndMask } from '../arguments.js';
 import type { TargetDefinition } from '../definition.js';
 import { hex } from '../integers.js';
 import type { OptionList } from '../options.js';
 import { refuseTogether } from '../refusal.js';
 import { Verdict } from '../verdict.js';
-import { ALL_BITS, type MarkAndMask, markOption, uintOption } from './reading.js';
+import { ALL_BITS, uintOption } from './reading.js';
 
 const MODES = ['--set-xmark', '--set-mark', '--and-mark', '--or-mark', '--xor-mark'] as const;
 
 /** The mark options that MARK and CONNMARK share, as what is cleared and what is XORed; undefined where none was given. */
 export function parseMarkChange(options: OptionList, extension: string): MarkAndMask | undefined {
-  const xmark = markOption(options, extension, '--set-xmark');
+  const xmark = markArgument(options, extension, '--set-xmark');
   if (xmark) return xmark;
-  const set = markOption(options, extension, '--set-mark');
+  const set = markArgument(options, extension, '--set-mark');
   if (set) return { value: set.value, mask: (set.value | set.mask) >>> 0 };
   const number = (name: string): number | undefined => markNumber(options, extension, name);
   const and = number('--and-mark');

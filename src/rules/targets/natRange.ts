@@ -1,7 +1,7 @@
 import { type IpAddress, parseAddress } from '../../address/ip.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { NatRange } from '../context.js';
-import { parseUint } from '../integers.js';
+import { leadingUint } from '../integers.js';
 import type { OptionList, OptionSpec, Word } from '../options.js';
 import { parsePort } from '../ports.js';
 import { words } from './reading.js';
@@ -27,16 +27,15 @@ function flags(options: OptionList): Pick<NatRange, 'random' | 'fullyRandom' | '
 /** iptables takes ports for these only, negated ones too; ICMP has its id there. */
 function needsPorts(options: OptionList, word: Word): boolean {
   const { tcp, udp, sctp, dccp, icmp } = Protocol;
-  if (([tcp, udp, sctp, dccp, icmp] as (number | null)[]).includes(options.protocol)) return true;
+  const given = options.protocol ?? options.negatedProtocol;
+  if (([tcp, udp, sctp, dccp, icmp] as (number | null)[]).includes(given)) return true;
   options.error('Need TCP, UDP, SCTP or DCCP with port specification', word);
   return false;
 }
 
-/** The number that a text begins with, and what follows it; undefined where it begins with none up to 65535. */
-function leadingPort(text: string): { readonly port: number; readonly rest: string } | undefined {
-  const digits = /^(?:0x[0-9a-f]+|\d+)/i.exec(text)?.[0] ?? '';
-  const port = parseUint(digits, 0xffff);
-  return port === undefined ? undefined : { port, rest: text.slice(digits.length) };
+/** The port that a text begins with, and what follows it. */
+function leadingPort(text: string): ReturnType<typeof leadingUint> {
+  return leadingUint(text, 0xffff);
 }
 
 /**
@@ -55,22 +54,26 @@ function parsePorts(
     return { minPort: null, maxPort: null };
   };
   const low = leadingPort(text);
-  const minPort = low?.port ?? parsePort(text);
+  const minPort = low?.value ?? parsePort(text);
   if (minPort === undefined) return wrong(`Port \`${text}' not valid`);
   if (!low || low.rest === '') return { minPort, maxPort: minPort };
+  if (low.rest.startsWith(':')) return wrong('Invalid port:port syntax - use dash');
   if (!low.rest.startsWith('-')) return wrong(`Garbage after port value: \`${low.rest}'`);
   const end = low.rest.slice(1);
   const high = leadingPort(end);
   if (!high) return wrong(`Port \`${end}' not valid`);
-  if (high.port < minPort) return wrong(`Port range \`${end}' funky`);
-  if (high.rest === '') return { minPort, maxPort: high.port };
+  if (high.value < minPort) return wrong(`Port range \`${end}' funky`);
+  if (high.rest === '') return { minPort, maxPort: high.value };
   if (!high.rest.startsWith('/')) return wrong(`Garbage after port range: \`${high.rest}'`);
   if (base === 'refused') return wrong('Shifted portmap ranges not supported with this kernel');
   const shift = high.rest.slice(1);
-  const basePort = leadingPort(shift)?.port ?? parsePort(shift);
-  if (basePort === undefined) return wrong(`Port \`${shift}' not valid`);
+  const leadingBase = leadingPort(shift);
+  const basePort = leadingBase?.value ?? parsePort(shift);
+  // What was saved of SNAT is taken, though iptables refuses its own 0.
+  if (basePort === undefined || (basePort === 0 && base === 'taken'))
+    return wrong(`Port \`${shift}' not valid`);
   // iptables 1.8.9 sets the flag for SNAT and forgets the value.
-  return { minPort, maxPort: high.port, basePort: base === 'taken' ? basePort : 0 };
+  return { minPort, maxPort: high.value, basePort: base === 'taken' ? basePort : 0 };
 }
 
 function parseAddresses(options: OptionList, text: string, word: Word): Addresses {
@@ -96,8 +99,8 @@ function split(text: string, version: 4 | 6): { addresses: string; ports: string
     return { addresses: text.slice(open + 1, close), ports: colon < 0 ? null : text.slice(colon + 1) };
   }
   const colon = text.indexOf(':');
-  // In IPv6 one colon stands before a port; more make it an address.
-  if (colon < 0 || (version === 6 && text.includes(':', colon + 1))) return { addresses: text, ports: null };
+  // One colon stands before a port; more make it an address, in IPv4 too.
+  if (colon < 0 || text.includes(':', colon + 1)) return { addresses: text, ports: null };
   return { addresses: text.slice(0, colon), ports: text.slice(colon + 1) };
 }
 

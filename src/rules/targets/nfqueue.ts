@@ -1,9 +1,9 @@
 import type { Packet } from '../../packet/packet.js';
 import type { Context } from '../context.js';
 import type { TargetDefinition } from '../definition.js';
-import { parseUint } from '../integers.js';
+import { parseUintRange } from '../integers.js';
 import type { OptionList } from '../options.js';
-import { refuseTogether } from '../refusal.js';
+import { KERNEL_REFUSES, refusal, refuseTogether } from '../refusal.js';
 import { Verdict } from '../verdict.js';
 import { uintOption, words } from './reading.js';
 
@@ -18,12 +18,16 @@ export interface NfqueueTarget {
 function parseBalance(options: OptionList): Pick<NfqueueTarget, 'first' | 'total'> | undefined {
   const word = options.find('--queue-balance')?.args[0];
   if (!word) return undefined;
-  const [low, high, more] = word.text.split(':');
-  const first = parseUint(low, 0xffff);
-  const last = high === undefined || more !== undefined ? undefined : parseUint(high, 0xffff);
-  if (first === undefined || last === undefined) options.error(`Bad range "${word.text}"`, word);
-  else if (first >= last) options.error(`${first} should be less than ${last}`, word);
-  else return { first, total: last - first + 1 };
+  const range = parseUintRange(word.text, 0xffff);
+  if (!range) options.error(refusal.badRange('NFQUEUE', '--queue-balance', word.text, 0xffff), word);
+  else if (!word.text.includes(':')) options.error(`Bad range "${word.text}"`, word);
+  else if (range.min >= range.max) options.error(`${range.min} should be less than ${range.max}`, word);
+  else {
+    const total = range.max - range.min + 1;
+    // The number of queues has 16 bits.
+    if (total > 0xffff) options.error(KERNEL_REFUSES);
+    return { first: range.min, total };
+  }
   return { first: 0, total: 1 };
 }
 

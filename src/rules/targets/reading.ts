@@ -2,12 +2,6 @@ import { parseUint } from '../integers.js';
 import type { OptionList } from '../options.js';
 import { refusal } from '../refusal.js';
 
-/** 32 bits of a mark, and the bits that are cleared before they are XORed in. */
-export interface MarkAndMask {
-  readonly value: number;
-  readonly mask: number;
-}
-
 export const ALL_BITS = 0xffffffff;
 
 /**
@@ -27,22 +21,6 @@ export function uintOption<T>(
   if (value !== undefined && value >= min) return value;
   options.error(refusal.outOfRange(extension, name, min, max), word);
   return otherwise;
-}
-
-/** `value` or `value/mask`; undefined where the option is absent or reported. */
-export function markOption(options: OptionList, extension: string, name: string): MarkAndMask | undefined {
-  const word = options.find(name)?.args[0];
-  if (!word) return undefined;
-  const [first, second, more] = word.text.split('/');
-  const value = parseUint(first, ALL_BITS);
-  const mask = second === undefined ? ALL_BITS : parseUint(second, ALL_BITS);
-  if (value !== undefined && mask !== undefined && more === undefined) return { value, mask };
-  const why =
-    more === undefined
-      ? `bad integer value for option "${name}", or out of range.`
-      : `trailing garbage after value for option "${name}".`;
-  options.error(`${extension}: ${why}`, word);
-  return undefined;
 }
 
 /** The text of an option that must be there; reported and '' where it is not. */

@@ -33,7 +33,7 @@ export const connsecmark: TargetDefinition<{ readonly mode: 'save' | 'restore' }
     const restore = options.has('--restore');
     if (save && restore)
       options.error(refusal.together('CONNSECMARK', '--restore', '--save'), options.find('--restore'));
-    else if (!save && !restore) options.error('CONNSECMARK target: Must specify --save or --restore');
+    else if (!save && !restore) options.error('CONNSECMARK target: parameter required');
     return { mode: restore ? 'restore' : 'save' };
   },
   print: ({ mode }) => `--${mode}`,

@@ -1,11 +1,12 @@
 import type { Packet } from '../../packet/packet.js';
 import { setTos, tosOf } from '../../packet/rewrite.js';
+import type { MarkAndMask } from '../arguments.js';
 import type { TargetDefinition } from '../definition.js';
 import { hex, parseUint } from '../integers.js';
 import type { OptionList } from '../options.js';
 import { refuseTogether } from '../refusal.js';
 import { Verdict } from '../verdict.js';
-import { type MarkAndMask, uintOption } from './reading.js';
+import { uintOption } from './reading.js';
 
 /** RFC 1349; the names stand for a value under this mask. */
 const NAMES = [

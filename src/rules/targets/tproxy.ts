@@ -1,6 +1,7 @@
 import { IpAddress, parseAddress } from '../../address/ip.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
+import { markArgument, type MarkAndMask } from '../arguments.js';
 import type { Context } from '../context.js';
 import type { TargetDefinition } from '../definition.js';
 import { Hook } from '../hook.js';
@@ -9,7 +10,7 @@ import type { OptionList } from '../options.js';
 import { parsePort } from '../ports.js';
 import { KERNEL_REFUSES, refusal } from '../refusal.js';
 import { Verdict } from '../verdict.js';
-import { ALL_BITS, type MarkAndMask, markOption } from './reading.js';
+import { ALL_BITS } from './reading.js';
 
 /** `struct xt_tproxy_target_info_v1` (linux/netfilter/xt_TPROXY.h). */
 export interface TproxyTarget {
@@ -34,7 +35,7 @@ function parse(options: OptionList): TproxyTarget {
   return {
     port: port ?? 0,
     address: address?.version === options.version ? address : new IpAddress(options.version, 0),
-    mark: markOption(options, 'TPROXY', '--tproxy-mark') ?? { value: 0, mask: 0 },
+    mark: markArgument(options, 'TPROXY', '--tproxy-mark') ?? { value: 0, mask: 0 },
   };
 }
 
