@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { CAPTURE, HOST, LOG } from './examples.js';
@@ -48,5 +49,12 @@ describe.skipIf(!existsSync(PROGRAM))('the built program as a process', () => {
     const { stdout, stderr } = await run('bash', ['-c', shell]);
     expect(stdout).toMatch(/^ frame time .*\n0\n$/);
     expect(stderr).toBe('');
+  });
+
+  it('has all that its parts ask for', async () => {
+    const parts = readdirSync('dist/bundle').map((name) => pathToFileURL(`dist/bundle/${name}`).href);
+    const script = `for (const part of ${JSON.stringify(parts)}) await import(part);`;
+    await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
+    expect(parts.length).toBeGreaterThan(5);
   });
 });
