@@ -84,6 +84,11 @@ export class RuleContext implements Context {
     return this.kernel.tracker.find(tuple, { zone, zoneDirections: 3 }, this.now)?.entry ?? null;
   }
 
+  couldBe(packet: Packet, manip: Manip, range: NatRange): boolean | null {
+    const seen = this.kernel.evidence.left(this.passage.packet);
+    return seen ? agrees({ kind: 'translated', manip, range }, packet, seen) : null;
+  }
+
   random(): number {
     const seen = this.asking && this.kernel.evidence.left(this.passage.packet);
     if (seen) {

@@ -160,6 +160,11 @@ export interface Context {
   findConnection(tuple: Tuple, zone: number): Connection | null;
   /** TCP in TIME_WAIT or CLOSE: what -m connlimit no longer counts (`already_closed()`, net/netfilter/nf_conncount.c). */
   isClosed(connection: Connection): boolean;
+  /**
+   * Whether what left the host of this packet can have come out of such a translation; null where the capture does not
+   * show what left (design.md, decision 7).
+   */
+  couldBe(packet: Packet, manip: Manip, range: NatRange): boolean | null;
   /** A number in [0, 1) where evidence or the seed gives one; the choice is noted (design.md, decision 7). */
   random(): number;
 

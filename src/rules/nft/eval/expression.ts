@@ -1,12 +1,14 @@
 import type { Packet } from '../../../packet/packet.js';
 import type { Context } from '../../context.js';
-import type { BinaryOperator, Expression, SetExpression, SetReference } from '../model.js';
+import type { BinaryOperator, Expression, Nat, SetExpression, SetReference, Verdict } from '../model.js';
 import { readCt } from './ct.js';
+import { elementSeen, isChosen, type Way } from './evidence.js';
 import { readFib, readRoute } from './fib.js';
 import { readMeta } from './meta.js';
 import { incrementing, jhash, layoutOf, random } from './numbers.js';
-import { readExtensionHeader, readIpOption, readTcpOption } from './options.js';
+import { readExtensionHeader, readIpOption, readSctpChunk, readTcpOption } from './options.js';
 import { payloadReader } from './payload.js';
+import { readSocket } from './socket.js';
 import type { Element, LiveSet } from './set.js';
 import { patternOf, type Read, type Scalar } from './value.js';
 
@@ -17,6 +19,8 @@ export type Reader = (packet: Packet, context: Context) => Read;
 export interface Lookup {
   /** An anonymous set or one of the table's; null: the table has none of that name. */
   set(of: SetExpression | SetReference): LiveSet | null;
+  /** The NAT statements that a verdict can come to. */
+  behind(verdict: Verdict): readonly Nat[];
   /** A new set that rules fill, for keys like this. */
   meter(key: Expression, size: number): LiveSet;
 }
@@ -67,10 +71,12 @@ export function reader(expression: Expression, lookup: Lookup): Reader {
       return fieldsReader(expression, lookup);
     case 'map':
       return mapReader(expression.key, expression.map, lookup);
+    case 'sctpChunk':
+      return (packet) => readSctpChunk(expression, packet);
     case 'socket':
+      return (packet, context) => readSocket(expression, packet, context);
     case 'osf':
     case 'ipsec':
-    case 'sctpChunk':
     case 'set':
     case 'setReference':
       return UNKNOWN;
@@ -158,18 +164,25 @@ function widened(operator: BinaryOperator, a: bigint, b: bigint): bigint {
 /** The element that a key finds; undefined and null as for values. */
 export type ElementReader = (packet: Packet, context: Context) => Element | undefined | null;
 
-/** `nft_lookup_eval()` (net/netfilter/nft_lookup.c): its own statements are the caller's to run. @param see is told the key */
+/** `nft_lookup_eval()` (net/netfilter/nft_lookup.c): its own statements are the caller's to run. @param see is told the key @param ways what an element leads to, where it may be chosen by what was seen */
 export function elementReader(
   key: Expression,
   of: SetExpression | SetReference,
   lookup: Lookup,
   see?: (fields: readonly Scalar[] | undefined | null) => void,
+  ways?: (element: Element) => readonly Way[],
 ): ElementReader {
   const set = lookup.set(of);
   // A set that is not there makes the answer unknown, whatever the key.
   if (!set) return () => null;
   const read = fieldsReader(key, lookup);
+  const chosen = ways !== undefined && isChosen(key);
   return (packet, context) => {
+    const known = chosen ? elementSeen(set, ways, packet, context) : null;
+    if (known) {
+      see?.(null);
+      return known;
+    }
     const fields = read(packet, context);
     see?.(fields);
     if (!fields) return fields;

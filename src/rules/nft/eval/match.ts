@@ -6,7 +6,9 @@ import type { Expression, Match, VerdictMap } from '../model.js';
 import { fieldOf, nameOf, show } from './describe.js';
 import { elementReader, fieldsReader, type Lookup, type Reader, reader } from './expression.js';
 import { Flow, type RunningStatement, type StatementResult } from './result.js';
-import { runElement } from './set.js';
+import type { Way } from './evidence.js';
+import { waysOf } from './nat.js';
+import { type Element, runElement } from './set.js';
 import { matches, patternsOf, type Read, same, type Scalar } from './value.js';
 
 /** What comparing a value gives; undefined and null as for values. */
@@ -117,7 +119,9 @@ function inSet(
 export function verdictMap(statement: VerdictMap, text: string, lookup: Lookup): RunningStatement {
   const { key, map } = statement;
   let seen: Read;
-  const find = elementReader(key, map, lookup, (value) => (seen = value));
+  const ways = ({ source: { data } }: Element): readonly Way[] =>
+    data?.kind === 'verdict' ? lookup.behind(data.verdict).flatMap(waysOf) : [];
+  const find = elementReader(key, map, lookup, (value) => (seen = value), ways);
   return {
     statement,
     run(packet, context): StatementResult {

@@ -2,8 +2,10 @@ import { addressOf } from '../../../packet/addresses.js';
 import { type Context, Manip, type NatRange } from '../../context.js';
 import { Verdict } from '../../verdict.js';
 import type { Expression, Nat } from '../model.js';
+import type { Way } from './evidence.js';
 import { elementReader, type Lookup, reader } from './expression.js';
 import { Flow, type RunningStatement, type StatementResult } from './result.js';
+import type { Element } from './set.js';
 import { type Interval, patternsOf, toAddress } from './value.js';
 import type { Packet } from '../../../packet/packet.js';
 
@@ -20,12 +22,28 @@ function rangesOf(constant: Expression): readonly Interval[] | null {
   return ranges.length > 0 ? ranges : null;
 }
 
-function rangesReader(expression: Expression | null, lookup: Lookup): RangesReader {
+function manipOf({ nat: kind }: Nat): Manip {
+  return kind === 'snat' || kind === 'masquerade' ? Manip.source : Manip.destination;
+}
+
+/** What a statement with constants translates to; none where it looks them up. */
+export function waysOf(statement: Nat): readonly Way[] {
+  const addresses = statement.address ? rangesOf(statement.address) : [];
+  const ports = statement.port ? rangesOf(statement.port) : [];
+  if (!addresses || !ports || addresses.length + ports.length === 0) return [];
+  return [{ manip: manipOf(statement), range: rangeOf(statement, addresses, ports) }];
+}
+
+function rangesReader(
+  expression: Expression | null,
+  lookup: Lookup,
+  ways?: (element: Element) => readonly Way[],
+): RangesReader {
   if (!expression) return () => [];
   const constant = rangesOf(expression);
   if (constant) return () => constant;
   if (expression.kind === 'map') {
-    const find = elementReader(expression.key, expression.map, lookup);
+    const find = elementReader(expression.key, expression.map, lookup, undefined, ways);
     return (packet, context) => {
       const element = find(packet, context);
       if (!element) return element;
@@ -60,10 +78,13 @@ function rangeOf(statement: Nat, addresses: readonly Interval[], ports: readonly
 
 /** `nft_nat_eval()`, `nft_masq_eval()`, `nft_redir_eval()`. */
 export function nat(statement: Nat, lookup: Lookup): RunningStatement {
-  const readAddresses = rangesReader(statement.address, lookup);
+  const ways = ({ source: { data } }: Element): readonly Way[] => {
+    const addresses = data && rangesOf(data);
+    return addresses ? [{ manip, range: rangeOf(statement, addresses, []) }] : [];
+  };
+  const readAddresses = rangesReader(statement.address, lookup, ways);
   const readPorts = rangesReader(statement.port, lookup);
-  const source = statement.nat === 'snat' || statement.nat === 'masquerade';
-  const manip = source ? Manip.source : Manip.destination;
+  const manip = manipOf(statement);
   const version = statement.family === null ? null : statement.family === 'ip' ? 4 : 6;
   return {
     statement,

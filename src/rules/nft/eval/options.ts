@@ -5,8 +5,8 @@ import { Ipv6 } from '../../../packet/ipv6.js';
 import { Protocol } from '../../../packet/numbers.js';
 import type { Packet } from '../../../packet/packet.js';
 import { tcpHeaderLength } from '../../../packet/rewriteTcp.js';
-import { Tcp, TcpOption as TcpKind } from '../../../packet/transport.js';
-import type { ExtensionHeader, IpOption, TcpOption } from '../model.js';
+import { Sctp, Tcp, TcpOption as TcpKind } from '../../../packet/transport.js';
+import type { ExtensionHeader, IpOption, SctpChunk, TcpOption } from '../model.js';
 import { readBits } from './payload.js';
 import type { Read } from './value.js';
 
@@ -92,6 +92,25 @@ export function readIpOption(option: IpOption, packet: Packet): Read {
   }
   return missing;
 }
+
+/** `nft_exthdr_sctp_eval()`: the first chunk of this type. */
+export function readSctpChunk(chunk: SctpChunk, packet: Packet): Read {
+  const missing = chunk.field === null ? 0 : undefined;
+  if (packet.protocol !== Protocol.sctp || packet.fragmentOffset !== 0) return missing;
+  const { data } = packet;
+  const end = packet.length;
+  for (let at = packet.transport + Sctp.headerLength; at + CHUNK_HEADER <= end;) {
+    if (at + CHUNK_HEADER > data.length) return null;
+    const length = u16(data, at + 2);
+    if (length === 0) break;
+    if (u8(data, at) === chunk.number) return readField(packet, { at, length: end - at }, chunk);
+    at += (length + 3) & ~3;
+  }
+  return missing;
+}
+
+/** Type, flags and length of an SCTP chunk, bytes (RFC 9260, section 3.2). */
+const CHUNK_HEADER = 4;
 
 /** `nft_exthdr_ipv6_eval()`: the first extension header of this number (`ipv6_find_hdr()`). */
 export function readExtensionHeader(header: ExtensionHeader, packet: Packet): Read {

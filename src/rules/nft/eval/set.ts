@@ -177,6 +177,11 @@ export class LiveSet {
     if (element.timeout !== 0) element.expires = expiry(timeout ?? this.parts.timeout, now);
   }
 
+  /** What it has now, in no order that means anything. */
+  elements(): Iterable<Element> {
+    return this.all;
+  }
+
   remove(fields: readonly Scalar[]): void {
     const key = keyOfFields(fields);
     const element = this.exact.get(key);

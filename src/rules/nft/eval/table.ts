@@ -3,6 +3,7 @@ import { Verdict } from '../../verdict.js';
 import {
   type Expression,
   type KeyField,
+  type Nat,
   type NftObject,
   type NftSet,
   type NftTable,
@@ -14,11 +15,13 @@ import {
   type Verdict as NftVerdict,
 } from '../model.js';
 import { log, mangle, noted, notrack, queue, reject, resetTcpOption, setUpdate, unknown } from './actions.js';
+import { statementsBehind } from './evidence.js';
 import { elementReader, type Lookup } from './expression.js';
 import { match, verdictMap } from './match.js';
 import { nat } from './nat.js';
 import { Flow, type Jumps, type RunningStatement, type StatementResult } from './result.js';
 import { LiveSet } from './set.js';
+import { synproxy, transparentProxy } from './socket.js';
 import { asStatement, connectionLimit, counter, last, limit, quota, type Stateful } from './stateful.js';
 
 /** How many levels of sets' statements are followed; nft allows one. */
@@ -54,6 +57,10 @@ export class RunningTable implements Lookup {
       start: (statement) => this.start(statement),
       result: (data) => this.resultOf(data),
     });
+  }
+
+  behind(verdict: NftVerdict): readonly Nat[] {
+    return statementsBehind(verdict, this.table);
   }
 
   meter(key: Expression, size: number): LiveSet {
@@ -156,9 +163,11 @@ export class RunningTable implements Lookup {
         return noted(statement, 'dup: a copy was sent elsewhere');
       case 'flowAdd':
         return noted(statement, 'flow add: what the flow table forwards past the rules is not simulated');
-      case 'fwd':
       case 'tproxy':
+        return transparentProxy(statement, this);
       case 'synproxy':
+        return { statement, run: synproxy(statement) };
+      case 'fwd':
       case 'unknown':
         return unknown(statement);
     }
@@ -173,6 +182,7 @@ export class RunningTable implements Lookup {
       if (!this.table.objects.has(objectKey(object, key))) return () => Flow.unknown;
       const helper = this.table.objects.get(objectKey(object, key));
       if (helper?.kind === 'ct helper') return assignHelper(helper);
+      if (helper?.kind === 'synproxy') return synproxy(helper);
       return (_, context) => {
         context.note(`${object} ${key}`);
         return Flow.continue;
