@@ -26,8 +26,13 @@ export function normalised(elements: readonly SetElement[], ordering: Ordering):
   if (spans) return spans;
   const keyed = elements.map((element) => ({ element, key: sortKey(element.key, ordering) }));
   // The kernel gives a set of flags back from the last to the first, and flags with the same lowest bit stay so.
-  const [{ key: first }] = elements;
-  if (!ordering.listed && !elements[0].data && first.kind === 'integer' && first.type === 'tcp_flag')
+  const first = elements.at(0);
+  if (
+    !ordering.listed &&
+    first?.data === null &&
+    first.key.kind === 'integer' &&
+    first.key.type === 'tcp_flag'
+  )
     keyed.reverse();
   keyed.sort((a, b) => compareKeys(a.key, b.key));
   const unique = keyed.filter((k, i) => i === 0 || k.key === null || !same(k.element, keyed[i - 1].element));

@@ -1,15 +1,20 @@
 import fc from 'fast-check';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Diagnostics, formatDiagnostic } from '../../../src/source/diagnostic.js';
 import { parseNftJson } from '../../../src/frontend/nft/json.js';
 import { parseNft } from '../../../src/frontend/nft/parse.js';
+import { tablesOfNft } from '../../../src/rules/nft/eval/load.js';
 import { modelValues, printNft } from '../../../src/frontend/nft/print.js';
 
-function read(text: string, include?: Parameters<typeof parseNft>[3]): { printed: string; said: string[] } {
+function read(
+  text: string,
+  include?: Parameters<typeof parseNft>[3],
+  listed = false,
+): { printed: string; said: string[] } {
   const diagnostics = new Diagnostics();
-  const printed = printNft(parseNft(text, 'rules.nft', diagnostics, include));
+  const printed = printNft(parseNft(text, 'rules.nft', diagnostics, include, listed));
   return { printed, said: diagnostics.list.map(formatDiagnostic) };
 }
 
@@ -189,10 +194,47 @@ describe('hostile text', () => {
     fc.assert(
       fc.property(family, fc.array(word, { maxLength: 40 }), (name, parts) => {
         const first = read(`table ${name} t {\n chain c {\n${parts.join(' ')}\n}\n}\n`).printed;
-        const second = read(first).printed;
-        expect(read(second).printed).toBe(second);
+        const second = read(first, undefined, true).printed;
+        expect(read(second, undefined, true).printed).toBe(second);
       }),
       { numRuns: 1000 },
+    );
+  });
+
+  const programs = join(import.meta.dirname, 'programs');
+  const rulesets = readdirSync(programs)
+    .filter((name) => /\.(nft|listed|json)$/.test(name))
+    .map((name) => readFileSync(join(programs, name), 'utf8'));
+
+  it('made of real rulesets is read whole', () => {
+    const cut = fc.tuple(
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.nat(60),
+      fc.oneof(word, fc.constant('')),
+    );
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...rulesets),
+        fc.array(cut, { minLength: 1, maxLength: 6 }),
+        (text, cuts) => {
+          let changed = text;
+          for (const [at, length, put] of cuts) {
+            const from = Math.floor(at * changed.length);
+            changed = changed.slice(0, from) + put + changed.slice(from + length);
+          }
+          const diagnostics = new Diagnostics();
+          const json = text.startsWith('{');
+          const ruleset = json
+            ? parseNftJson(changed, 'x', diagnostics)
+            : parseNft(changed, 'x', diagnostics);
+          diagnostics.list.forEach(formatDiagnostic);
+          tablesOfNft(ruleset, { rule: () => '', statement: () => '' }, diagnostics);
+          const printed = printNft(ruleset);
+          const second = read(printed, undefined, true).printed;
+          expect(read(second, undefined, true).printed).toBe(second);
+        },
+      ),
+      { numRuns: Number(process.env.FUZZ_RUNS ?? 150) },
     );
   });
 
