@@ -41,7 +41,9 @@ describe('chunks of SCTP, as this kernel counted them', () => {
     const body = Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));
     const length = 20 + body.length;
     const ip = [0x45, 0, length >> 8, length & 255, 0, 0, 0, 0, 64, 132, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1];
-    return decodePacket(Uint8Array.from([...ip, ...body]));
+    const packet = decodePacket(Uint8Array.from([...ip, ...body]));
+    if (typeof packet === 'string') throw new Error(packet);
+    return packet;
   });
 
   it.each<[chunk: string, field: string | null, read: (number | undefined)[]]>([
