@@ -41,7 +41,7 @@ export function liveFrames(lanes: readonly LiveLane[], now: () => bigint = wallC
 
   const stop = (): void => {
     stopped = true;
-    for (const lane of lanes) lane.stop();
+    for (const lane of lanes) lane.stop(true);
   };
 
   const read = async (lane: LiveLane, file: number): Promise<void> => {

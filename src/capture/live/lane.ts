@@ -24,8 +24,11 @@ export interface LiveLane {
   readonly ended: Promise<string | null>;
   /** Frames lost so far; null where the engine does not tell. */
   dropped(): number | null;
-  /** Ends the capture; what was taken until now still comes. */
-  stop(): void;
+  /**
+   * Ends the capture.
+   * @param drain what was taken until now still comes, which may take the lane's `lag`
+   */
+  stop(drain: boolean): void;
 }
 
 /** Starts to capture on an interface. */

@@ -1,14 +1,23 @@
-import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 
-/** linux/if.h */
-const IFF_UP = 1;
-
-/** Whether an interface of this machine is up; null where nothing tells (`any`, no sysfs). */
-export function isUp(name: string): boolean | null {
-  if (name === 'any' || name.includes('/')) return null;
-  try {
-    return (Number(readFileSync(`/sys/class/net/${name}/flags`, 'utf8')) & IFF_UP) !== 0;
-  } catch {
-    return null;
-  }
+/**
+ * Notices when interfaces go down and come up again. What is known is of those that have an address while they are up:
+ * the others, and `any`, are never said to be down.
+ */
+export function watchLinks(
+  names: readonly string[],
+): () => { readonly name: string; readonly isUp: boolean }[] {
+  const wereUp = new Map<string, boolean>();
+  return () => {
+    const present = networkInterfaces();
+    const changed = [];
+    for (const name of names) {
+      const isUp = present[name] !== undefined;
+      const before = wereUp.get(name);
+      if (before === undefined && !isUp) continue;
+      wereUp.set(name, isUp);
+      if (before !== undefined && before !== isUp) changed.push({ name, isUp });
+    }
+    return changed;
+  };
 }

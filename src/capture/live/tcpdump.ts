@@ -59,11 +59,17 @@ export const tcpdump: LiveEngine = (device, options) => {
     started,
     ended,
     dropped: () => dropped,
-    stop() {
+    stop(drain) {
       if (stopped) return;
       stopped = true;
-      child.kill('SIGINT');
-      setTimeout(() => child.kill('SIGKILL'), PATIENCE).unref();
+      // tcpdump ends without what stands in a block that is not full yet; waiting hands it over.
+      const wait = drain ? BLOCK_LAG / 1e6 : 0;
+      const asked = setTimeout(() => child.kill('SIGINT'), wait);
+      const forced = setTimeout(() => child.kill('SIGKILL'), wait + PATIENCE);
+      child.on('exit', () => {
+        clearTimeout(asked);
+        clearTimeout(forced);
+      });
     },
   };
 };

@@ -3,7 +3,7 @@ import type { FrameSource } from '../../capture/frame.js';
 import { cap } from '../../capture/live/cap.js';
 import { type LiveFrames, liveFrames } from '../../capture/live/frames.js';
 import type { LiveEngine, LiveLane } from '../../capture/live/lane.js';
-import { isUp } from '../../capture/live/link.js';
+import { watchLinks } from '../../capture/live/link.js';
 import { hasTcpdump, tcpdump } from '../../capture/live/tcpdump.js';
 import { tap } from '../../capture/tap.js';
 import { pcapngWriter } from '../../capture/write.js';
@@ -161,7 +161,7 @@ async function startLanes(options: LiveOptions, terminal: Terminal): Promise<Liv
       advice.add(`${error.advice[0].toUpperCase()}${error.advice.slice(1)}`);
   }
   if (wrong.length === 0) return lanes;
-  for (const lane of lanes) lane.stop();
+  for (const lane of lanes) lane.stop(false);
   throw new Unusable(wrong.join('; '), [...advice]);
 }
 
@@ -194,23 +194,15 @@ function watch(
   terminal: Terminal,
 ): { stop(): void } {
   const told = { dropped: 0, overruns: 0, ended: false };
-  const down = new Set<string>();
+  const changedLinks = watchLinks(options.interface);
+  changedLinks();
   const look = (): void => {
     const { reached = 0 } = frames;
     for (const d of comparison.settle(reached - 2 * options.window * 1e9))
       say(d, frames.epoch, options, terminal);
     tell();
-    for (const name of options.interface) {
-      const isDown = isUp(name) === false;
-      if (isDown === down.has(name)) continue;
-      if (isDown) {
-        down.add(name);
-        terminal.warn(`${name} is down: nothing is captured on it`);
-      } else {
-        down.delete(name);
-        terminal.warn(`${name} is up again`);
-      }
-    }
+    for (const { name, isUp } of changedLinks())
+      terminal.warn(isUp ? `${name} is up again` : `${name} is down: nothing is captured on it`);
     const dropped = frames.dropped() ?? 0;
     if (dropped > told.dropped) {
       terminal.warn(`the capture has lost ${dropped} packets: use --filter, or a larger --ring`);
