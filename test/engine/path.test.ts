@@ -107,6 +107,20 @@ describe('conntrack around the rules', () => {
     expect(connections[0]).toContain('dport=53 zone-orig=2 src=203.0.113.5');
   });
 
+  it('does not take the tuple of an answer in one zone for that of a connection in another', async () => {
+    const raw =
+      '*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -j CT --zone-reply 2\nCOMMIT\n';
+    const nat =
+      '*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -o eth0 -j MASQUERADE\nCOMMIT\n';
+    const { logged, left } = await play(raw + STATES + nat, [
+      [0, 'eth1', DATAGRAM],
+      [1, 'eth0', 'udp 203.0.113.5:53 > 192.168.1.10:1000'],
+      [2, 'eth0', 'udp 203.0.113.5:53 > 192.168.1.10:1000'],
+    ]);
+    expect(logged).toEqual(['NEW', 'NEW', 'NEW']);
+    expect(left).toHaveLength(3);
+  });
+
   it('tells DCCP connections apart by their addresses alone, as Linux does since 6.15', async () => {
     const { logged } = await play(STATES, [
       [0, 'eth1', 'ip 192.168.1.10 > 203.0.113.5 proto 33 len 24'],

@@ -10,7 +10,7 @@ import type { Passage } from '../passage.js';
 import { ConnectionEntry, CtEvent } from './entry.js';
 import { icmpKind, isMalformedUdp, trackProtocol } from './protocols.js';
 import type { ConntrackSettings } from './settings.js';
-import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone } from './table.js';
+import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone, zoneIn } from './table.js';
 import { isMalformedTcp } from './tcp.js';
 import { invertTuple, readTuple } from './tuple.js';
 import { ProtocolVerdict } from './verdict.js';
@@ -224,9 +224,14 @@ export class Tracker {
 
   private isTaken(entry: ConnectionEntry, now: number): boolean {
     return (
-      this.table.find(entry.original, entry, now) !== null ||
-      this.table.find(entry.reply, entry, now) !== null
+      this.isTakenIn(entry, Direction.original, now) || this.isTakenIn(entry, Direction.reply, now)
     );
+  }
+
+  /** A tuple is looked for only where those of its own zone are kept: `__nf_conntrack_confirm()`. */
+  private isTakenIn(entry: ConnectionEntry, direction: Direction, now: number): boolean {
+    const found = this.table.find(entry.tuple(direction), entry, now);
+    return found !== null && zoneIn(found.entry, found.direction) === zoneIn(entry, direction);
   }
 
   /** What it returns is good until the next call. */
