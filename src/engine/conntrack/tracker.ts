@@ -223,9 +223,7 @@ export class Tracker {
   }
 
   private isTaken(entry: ConnectionEntry, now: number): boolean {
-    return (
-      this.isTakenIn(entry, Direction.original, now) || this.isTakenIn(entry, Direction.reply, now)
-    );
+    return this.isTakenIn(entry, Direction.original, now) || this.isTakenIn(entry, Direction.reply, now);
   }
 
   /** A tuple is looked for only where those of its own zone are kept: `__nf_conntrack_confirm()`. */
