@@ -215,7 +215,7 @@ function fileSinks(
       logTable(logRow(line));
     },
     created: (entry, now) => void events.write(`${conntrackEvent('NEW', entry, now)}\n`),
-    updated: (entry, _bits, now) => void events.write(`${conntrackEvent('UPDATE', entry, now)}\n`),
+    updated: (entry, changes, now) => void events.write(`${conntrackEvent('UPDATE', entry, now, changes)}\n`),
     destroyed: (entry, now) => void events.write(`${conntrackEvent('DESTROY', entry, now)}\n`),
     sent(passage) {
       const { packet } = passage;

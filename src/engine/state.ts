@@ -4,7 +4,7 @@ import { printConntrack, type ConntrackEventKind } from '../host/conntrackText.j
 import type { Chain, Rule } from '../rules/model.js';
 import { listedTable, type RunningRule } from '../rules/nft/eval/listed.js';
 import type { NftRuleset } from '../rules/nft/model.js';
-import type { ConnectionEntry } from './conntrack/entry.js';
+import { type ConnectionEntry, CtEvent } from './conntrack/entry.js';
 import { listConnection } from './conntrack/snapshot.js';
 import type { Tracker } from './conntrack/tracker.js';
 import type { PredictedLine } from './events.js';
@@ -41,10 +41,37 @@ export function conntrackText(tracker: Tracker, now: number): string {
   return text;
 }
 
-/** One event, as conntrack -E prints it: without what a list has and an event has not. */
-export function conntrackEvent(kind: ConntrackEventKind, entry: ConnectionEntry, now: number): string {
-  const { version: _version, use: _use, mark, state, ...listed } = listConnection(entry, now);
-  return printConntrack({ ...listed, event: kind, state, mark: mark === 0 ? undefined : mark });
+/**
+ * One event, as conntrack -E prints it: without what a list has and an event has not. Counters come with the last event,
+ * which has no timeout, and the state with a change of it (`ctnetlink_conntrack_event()`, net/netfilter/nf_conntrack_netlink.c).
+ * @param events what an update is about
+ */
+export function conntrackEvent(
+  kind: ConntrackEventKind,
+  entry: ConnectionEntry,
+  now: number,
+  events: number = CtEvent.protoinfo,
+): string {
+  const {
+    version: _version,
+    use: _use,
+    mark,
+    state,
+    original,
+    reply,
+    ...listed
+  } = listConnection(entry, now);
+  const isLast = kind === 'DESTROY';
+  const counts = isLast ? {} : { packets: undefined, bytes: undefined };
+  return printConntrack({
+    ...listed,
+    timeout: isLast ? undefined : listed.timeout,
+    original: { ...original, ...counts },
+    reply: { ...reply, ...counts },
+    event: kind,
+    state: events & CtEvent.protoinfo ? state : undefined,
+    mark: mark === 0 ? undefined : mark,
+  });
 }
 
 /** A predicted line as dmesg prints it, with capture time: `[%5lu.%06lu] text`. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCaptures } from '../capture/open.js';
-import { conntrackText, nftText, saveText } from '../engine/state.js';
+import { conntrackEvent, conntrackText, nftText, saveText } from '../engine/state.js';
 import type { PredictedLine } from '../engine/events.js';
 import { parseConntrack, printConntrack } from '../host/conntrackText.js';
 import { loadGiven } from '../given.js';
@@ -14,6 +14,8 @@ export interface Agreement {
   readonly counters: readonly string[];
   readonly conntrack: readonly string[];
   readonly timeouts: readonly string[];
+  /** New and changed connections as they came; when what is over is thrown out is the kernel's own affair. */
+  readonly events: readonly string[];
   readonly egress: readonly string[];
 }
 
@@ -39,9 +41,17 @@ export async function compareRecording(directory: string, knowsNeighbours = fals
   const source = openCaptures([join(directory, 'any.pcap')]);
   await source.open();
   let sent = 0;
-  const result = await runReplay(source, given, { sinks: { sent: () => sent++ } });
+  const events: string[] = [];
+  const result = await runReplay(source, given, {
+    sinks: {
+      sent: () => sent++,
+      created: (entry, now) => void events.push(conntrackEvent('NEW', entry, now)),
+      updated: (entry, changes, now) => void events.push(conntrackEvent('UPDATE', entry, now, changes)),
+    },
+  });
   return {
     log: [...errors, ...compareLog(read(directory, 'kernel.log'), result.lines)],
+    events: difference(eventsOf(read(directory, 'conntrack-events.txt').split('\n')), eventsOf(events)),
     ...compareState(directory, result, source.epoch, knowsNeighbours ? sent : 0),
   };
 }
@@ -52,7 +62,7 @@ function compareState(
   { replay }: ReplayResult,
   epoch: bigint,
   sent: number,
-): Omit<Agreement, 'log'> {
+): Omit<Agreement, 'log' | 'events'> {
   const taken = Number(read(directory, 'after/time.txt')) * 1e9 - Number(epoch);
   const real = listing(read(directory, 'after/conntrack.txt'));
   const simulated = listing(conntrackText(replay.kernel.tracker, taken));
@@ -75,6 +85,15 @@ function compareState(
   };
 }
 
+/** Events without their timeouts, and without those of entries that ended. */
+function eventsOf(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => {
+    const entry = parseConntrack(line.replace(/^\[\d+\.\d+\]\s+/, ''));
+    if (!entry || entry.event === undefined || entry.event === 'DESTROY') return [];
+    return [printConntrack({ ...entry, timeout: undefined }).trim()];
+  });
+}
+
 function some(sign: string, n: number, what: string): string[] {
   return n > 0 ? [`${sign}${n} ${n === 1 ? 'packet' : 'packets'} ${what}`] : [];
 }
@@ -93,9 +112,9 @@ function listed(text: string): string[] {
     .filter((l) => l !== '');
 }
 
-/** What the host made and no capture saw has no known identification. */
+/** What the host made and no capture saw has no known identification or flow label. */
 function maskId(line: string): string {
-  return line.replace(/(TTL=\d+ ID=)\d+/, '$1*');
+  return line.replace(/(TTL=\d+ ID=|FLOWLBL=)\d+/, '$1*');
 }
 
 function compareLog(kernelLog: string, lines: readonly PredictedLine[]): string[] {

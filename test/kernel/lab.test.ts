@@ -23,7 +23,7 @@ describe.skipIf(missing !== null)(`nfreplay lab${missing ? ` (${missing})` : ''}
       expect(stderr).toBe(`note: the report is in ${temporary.dir}\n`);
       expect(stdout).toMatch(/^No difference: .*\(31 of 31 predicted lines paired\)/);
       expect(stdout).toMatch(
-        /^the same on both: counters, connections, timeouts of connections, packets that left$/m,
+        /^the same on both: counters, connections, timeouts of connections, events of connections, packets that left$/m,
       );
       expect(status).toBe(0);
 
@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)(`nfreplay lab${missing ? ` (${missing})` : ''}
     const { status, stdout } = await run(`${COMMAND} --speed 10 --format json`);
     expect(JSON.parse(stdout)).toMatchObject({
       summary: { predicted: 31, matched: 31 },
-      lab: { counters: [], conntrack: [], timeouts: [], egress: [] },
+      lab: { counters: [], conntrack: [], timeouts: [], events: [], egress: [] },
     });
     expect(status).toBe(0);
   });

@@ -123,6 +123,7 @@ const TITLES = {
   counters: 'counters',
   conntrack: 'connections',
   timeouts: 'timeouts of connections',
+  events: 'events of connections',
   egress: 'packets that left',
 } as const;
 /** Differences of one kind that the text shows. */

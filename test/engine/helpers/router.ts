@@ -2,7 +2,7 @@ import { assumeHost, type AssumedHost } from '../../../src/host/assume.js';
 import { parseMac } from '../../../src/address/mac.js';
 import type { Frame, FrameSource } from '../../../src/capture/frame.js';
 import type { Observer } from '../../../src/engine/observer.js';
-import { conntrackText, saveText } from '../../../src/engine/state.js';
+import { conntrackEvent, conntrackText, saveText } from '../../../src/engine/state.js';
 import { parseSave } from '../../../src/frontend/iptables/save.js';
 import { ethernetFrame } from '../../../src/lab/craft.js';
 import { addressText } from '../../../src/packet/addresses.js';
@@ -101,6 +101,30 @@ export async function play(
       .filter((l) => l !== '')
       .map((l) => l.replace(/^ipv4 +2 (\w+) +\d+ \d+ /, '$1 ').replace(/ mark=0 use=1$/, '')),
   };
+}
+
+/** What conntrack -E would show of them. */
+export async function eventsOf(
+  rules: string,
+  packets: readonly Sent[],
+  sysctls: readonly string[] = [],
+): Promise<string[]> {
+  const diagnostics = new Diagnostics();
+  const host = assumeHost({ ...ROUTER, sysctls: ['net.ipv4.ip_forward=1', ...sysctls] }, diagnostics);
+  const tables = parseSave(rules, 'rules', 4, diagnostics);
+  const events: string[] = [];
+  await runReplay(
+    memorySource(packets),
+    { host, ruleset: { tables }, sets: new Map(), unusable: [] },
+    {
+      sinks: {
+        created: (entry, now) => void events.push(conntrackEvent('NEW', entry, now)),
+        updated: (entry, changes, now) => void events.push(conntrackEvent('UPDATE', entry, now, changes)),
+        destroyed: (entry, now) => void events.push(conntrackEvent('DESTROY', entry, now)),
+      },
+    },
+  );
+  return events;
 }
 
 function sentText(packet: Packet): string {

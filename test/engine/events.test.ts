@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { eventsOf } from './helpers/router.js';
+
+const NAT = `*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -m conntrack --ctstate NEW
+COMMIT
+`;
+const TUPLES = 'src=192.168.1.10 dst=203.0.113.5 sport=1000 dport=80';
+const REPLY = 'src=203.0.113.5 dst=192.168.1.10 sport=80 dport=1000';
+
+describe('conntrack events, as conntrack -E prints them', () => {
+  it('have no counters but the last, and a state only where that changed', async () => {
+    const events = await eventsOf(
+      NAT,
+      [
+        [0, 'eth1', 'tcp 192.168.1.10:1000 > 203.0.113.5:80 A seq 1 ack 1'],
+        [0.001, 'eth0', 'tcp 203.0.113.5:80 > 192.168.1.10:1000 A seq 1 ack 1'],
+        [0.002, 'eth1', 'tcp 192.168.1.10:1000 > 203.0.113.5:80 R seq 1'],
+        [20, 'eth1', 'tcp 192.168.1.10:1000 > 203.0.113.5:80 S seq 1'],
+      ],
+      ['net.netfilter.nf_conntrack_acct=1'],
+    );
+    expect(events).toEqual([
+      `    [NEW] tcp      6 300 ESTABLISHED ${TUPLES} [UNREPLIED] ${REPLY}`,
+      ` [UPDATE] tcp      6 300 ${TUPLES} ${REPLY}`,
+      ` [UPDATE] tcp      6 10 CLOSE ${TUPLES} ${REPLY}`,
+      `[DESTROY] tcp      6 CLOSE ${TUPLES} packets=2 bytes=80 ${REPLY} packets=1 bytes=40`,
+      `    [NEW] tcp      6 120 SYN_SENT ${TUPLES} [UNREPLIED] ${REPLY}`,
+    ]);
+  });
+});
