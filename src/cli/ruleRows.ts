@@ -49,6 +49,11 @@ export function* ruleRows(
     }
 }
 
+/** The words of a rule; nft lists what was counted among them. */
+function withoutCounts({ text, chain }: Rule): string {
+  return chain.table.nft ? text.replace(/counter packets \d+ bytes \d+|used \d+ \w*bytes/g, '') : text;
+}
+
 /** The counters of another reading of the same ruleset, rule by rule as far as the rules are the same. */
 export function countersFrom(ruleset: Ruleset, other: Ruleset): CounterOf {
   const found = new Map<Rule | Chain, { packets: number; bytes: number }>();
@@ -57,9 +62,11 @@ export function countersFrom(ruleset: Ruleset, other: Ruleset): CounterOf {
   for (const table of ruleset.tables)
     for (const chain of table.chains.values()) {
       const same = tables.get(key(table))?.chains.get(chain.name);
-      if (same?.base) found.set(chain, same.base);
+      // nft has no counters of policies.
+      if (same?.base && !table.nft) found.set(chain, same.base);
       chain.rules.forEach((rule, i) => {
-        if (same?.rules[i]?.text === rule.text) found.set(rule, same.rules[i]);
+        const other = same?.rules[i];
+        if (other && withoutCounts(other) === withoutCounts(rule)) found.set(rule, other);
       });
     }
   return (of) => found.get(of) as { packets: number; bytes: number };

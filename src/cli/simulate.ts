@@ -19,7 +19,6 @@ import {
 } from '../engine/state.js';
 import { printIpsetSave } from '../frontend/ipset/print.js';
 import type { CounterOf } from '../frontend/iptables/print.js';
-import { parseSave } from '../frontend/iptables/save.js';
 import {
   logColumns,
   type LogRow,
@@ -30,6 +29,9 @@ import {
 } from '../report/tables.js';
 import { ruleAddress } from '../rules/model.js';
 import { type ReplayResult, type ReplaySinks, runReplay } from '../run.js';
+import type { EgressWatch } from '../compare/egress.js';
+import { loadGiven } from '../given.js';
+import { type ConntrackEntry, parseConntrack } from '../host/conntrackText.js';
 import { Diagnostics } from '../source/diagnostic.js';
 import type { Inputs } from './inputs.js';
 import { openOutDir, type OutDir } from './outDir.js';
@@ -61,6 +63,8 @@ export interface SimulateOptions {
   readonly seed?: number;
   /** Gets to know what the capture shows. */
   readonly sight?: Sight;
+  /** Holds what leaves against the capture. */
+  readonly leaving?: EgressWatch;
   /** Is told of each packet of the capture, and what became of it. */
   readonly onPacket?: (row: VerdictRow) => void;
   /** Gets the predicted lines as they come. */
@@ -112,7 +116,18 @@ export async function simulate(
     rows?.line(line);
     options.onPredicted?.(line);
   };
-  const sinks = out ? fileSinks(out, source, watch, onLine) : { line: onLine };
+  const { leaving } = options;
+  const files: ReplaySinks = out ? fileSinks(out, source, watch, onLine) : { line: onLine };
+  const sinks: ReplaySinks = leaving
+    ? {
+        ...files,
+        seen: (packet, device, isPredicted) => leaving.seen(packet, device, isPredicted),
+        sent: (passage) => {
+          leaving.sent(passage);
+          files.sent?.(passage);
+        },
+      }
+    : files;
   let frames = 0;
   const progress = createProgress(() => performance.now());
   const tapped = tap(
@@ -249,10 +264,16 @@ export function logRow({ time, frame, rule, level, text, doubt }: PredictedLine)
 
 /** What the host's own rules had counted when the capture ended, where the snapshot tells (`after/`). */
 function hostCounters(host: string | undefined, given: Inputs['given']): CounterOf | null {
-  if (host === undefined) return null;
-  const tables = ([4, 6] as const).flatMap((version) => {
-    const file = join(host, 'after', `${version === 4 ? 'iptables' : 'ip6tables'}-save.txt`);
-    return existsSync(file) ? parseSave(readFileSync(file, 'utf8'), file, version, new Diagnostics()) : [];
-  });
-  return tables.length > 0 ? countersFrom(given.ruleset, { tables }) : null;
+  const after = host === undefined ? null : join(host, 'after');
+  if (after === null || !existsSync(after)) return null;
+  const { ruleset } = loadGiven({ hostDir: after }, new Diagnostics());
+  return ruleset.tables.length > 0 ? countersFrom(given.ruleset, ruleset) : null;
+}
+
+/** The connections that the host had when the capture ended; null where the snapshot does not tell. */
+export function connectionsAfter(host: string | undefined): ConntrackEntry[] | null {
+  const file = host === undefined ? null : join(host, 'after', 'conntrack.txt');
+  if (file === null || !existsSync(file)) return null;
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.flatMap((line) => parseConntrack(line) ?? []);
 }

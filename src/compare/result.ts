@@ -42,7 +42,12 @@ export interface Aside {
   readonly undecidable: number;
 }
 
-export type DifferenceKind = 'field' | 'onlySimulated' | 'onlyHost' | 'lost' | 'undecidable';
+/**
+ * Of log lines; then a packet that left otherwise than predicted, a counter and a connection that are otherwise behind
+ * the capture.
+ */
+export type DifferenceKind =
+  'field' | 'onlySimulated' | 'onlyHost' | 'lost' | 'undecidable' | 'egress' | 'counter' | 'conntrack';
 
 export interface Difference {
   readonly kind: DifferenceKind;
@@ -65,6 +70,16 @@ export interface Difference {
   /** Place in the list of findings of the one that explains it, from 0; null for none. */
   finding: number | null;
 }
+
+/** It is about a line of the log, so that causes can be looked for. */
+export function isOfLog(
+  difference: Difference,
+): difference is Difference & { readonly kind: LogDifferenceKind } {
+  const { kind } = difference;
+  return kind !== 'egress' && kind !== 'counter' && kind !== 'conntrack';
+}
+
+export type LogDifferenceKind = Exclude<DifferenceKind, 'egress' | 'counter' | 'conntrack'>;
 
 /** The two sides contradict each other; what is lost or undecidable only leaves a question open. */
 export function isDisagreement(difference: Difference): boolean {

@@ -279,12 +279,14 @@ export class Replay {
     if (this.isPort(device)) return this.copy();
     if (this.expected.account(packet) || arrival.claimed) {
       this.counts.accounted++;
+      this.options.sinks.seen?.(packet, device, true);
       return;
     }
     const origin = this.unseen.originOf(packet, device);
     if (origin.kind === 'forwarded') return this.assume(origin.packet, packet);
     if (origin.kind === 'unknown') return this.undecided(packet, origin.reason);
     const own = this.options.admits?.(packet, 'sent') === false ? null : this.beforeTranslation(packet);
+    this.options.sinks.seen?.(packet, device, own !== null);
     if (!own) {
       this.counts.unexplained++;
       return;

@@ -28,6 +28,8 @@ export interface Sinks {
   line(line: PredictedLine): void;
   /** A packet leaves through `passage.packet.out`; what is behind the wire is not the host's doing. */
   sent(passage: Passage): void;
+  /** The capture shows a packet leave. @param isPredicted the simulation accounts for it */
+  seen?(packet: Packet, device: Device, isPredicted: boolean): void;
   /** A bridge was handed a packet for one of its ports: its copy on the bridge itself shows before any hook. */
   bridged?(passage: Passage): void;
   created?(entry: ConnectionEntry, now: number): void;

@@ -18,6 +18,9 @@ const KINDS: Readonly<Record<DifferenceKind, string>> = {
   onlySimulated: 'only simulated',
   onlyHost: 'only on the host',
   lost: 'lost on the way to the log',
+  egress: 'leaves otherwise',
+  counter: 'counted otherwise',
+  conntrack: 'tracked otherwise',
   undecidable: 'undecidable',
 };
 

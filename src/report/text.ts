@@ -75,6 +75,9 @@ const STYLES: Record<Difference['kind'], Style> = {
   onlySimulated: 'red',
   onlyHost: 'red',
   lost: 'dim',
+  egress: 'red',
+  counter: 'yellow',
+  conntrack: 'yellow',
   undecidable: 'dim',
 };
 
@@ -89,9 +92,16 @@ function verdict(result: Comparison, paint: (style: Style, text: string) => stri
   return paint(VERDICT_STYLES[kind], text);
 }
 
-/** Disagreements before open questions, in order of time. */
+const ORDER = new Map<Difference['kind'], number>([
+  ['egress', 1],
+  ['conntrack', 2],
+  ['counter', 2],
+]);
+
+/** Log lines, then packets, then counters and connections, open questions last; each in order of time. */
 function mostTelling(differences: readonly Difference[]): Difference[] {
-  return [...differences.filter(isDisagreement), ...differences.filter((d) => !isDisagreement(d))];
+  const rank = (d: Difference): number => (!isDisagreement(d) ? 3 : (ORDER.get(d.kind) ?? 0));
+  return [...differences].sort((a, b) => rank(a) - rank(b));
 }
 
 const HEADS: Record<Difference['kind'], string> = {
@@ -99,6 +109,9 @@ const HEADS: Record<Difference['kind'], string> = {
   onlySimulated: 'only simulated',
   onlyHost: 'only on the host',
   lost: 'lost on the way to the log',
+  egress: 'leaves otherwise',
+  counter: 'counted otherwise',
+  conntrack: 'tracked otherwise',
   undecidable: 'undecidable',
 };
 

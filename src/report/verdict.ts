@@ -1,4 +1,4 @@
-import { type Comparison, isDisagreement } from '../compare/result.js';
+import { type Comparison, isDisagreement, isOfLog } from '../compare/result.js';
 import type { ReplaySummary } from './replaySummary.js';
 
 /** What a comparison or a replay came to, in one sentence. */
@@ -11,7 +11,8 @@ export function verdictSentence({ summary, differences }: Comparison): VerdictSe
   const wrong = differences.filter(isDisagreement).length;
   const lines = `${summary.predicted} predicted ${plural(summary.predicted, 'line')}`;
   if (wrong > 0) {
-    const text = `${wrong} ${plural(wrong, 'difference')} from the host's log: ${lines}, ${summary.observed} logged.`;
+    const from = differences.every(isOfLog) ? "the host's log" : 'the host';
+    const text = `${wrong} ${plural(wrong, 'difference')} from ${from}: ${lines}, ${summary.observed} logged.`;
     return { kind: 'differs', text };
   }
   if (summary.predicted === 0 && summary.observed === 0) {

@@ -1,4 +1,9 @@
-import type { Comparison } from '../../compare/result.js';
+import { conntrackDifferences, counterDifferences } from '../../compare/after.js';
+import { createEgressWatch } from '../../compare/egress.js';
+import type { Comparison, Difference } from '../../compare/result.js';
+import { Sight } from '../../engine/sight.js';
+import { conntrackText } from '../../engine/state.js';
+import { parseConntrack } from '../../host/conntrackText.js';
 import { agrees } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
 import { comparisonJson, comparisonNdjson, printJson } from '../../report/json.js';
@@ -15,7 +20,7 @@ import { type Inputs, logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
 import { aboutInputs, printReport } from '../output.js';
-import { eachOf, logRow, simulate, type Simulated } from '../simulate.js';
+import { connectionsAfter, eachOf, logRow, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay compare`: runs the captures through the simulated host and holds its log against the host's. */
@@ -67,10 +72,14 @@ export async function compareWith(
   const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
   const annotation =
     options.annotate === undefined ? null : (await import('../annotate.js')).createAnnotation();
+  const sight = new Sight();
+  const egress = createEgressWatch((device) => sight.has(device));
   const simulated = await simulate(
     { ...inputs, captures: { ...inputs.captures, source } },
     {
       ...options,
+      sight,
+      leaving: egress,
       onPacket: page || annotation ? eachOf(page, annotation) : undefined,
     },
     terminal,
@@ -85,7 +94,13 @@ export async function compareWith(
   }
   const held = compareWithLog(result, observed.entries, source);
   const assumed = inputs.given.host.assumptions.mattered.map((a) => a.text);
-  const comparison: Comparison = { ...held, assumptions: [...held.assumptions, ...assumed] };
+  const comparison: Comparison = {
+    ...held,
+    differences: [...held.differences, ...egress.differences(), ...behind(simulated, options.host)].sort(
+      (a, b) => a.time - b.time,
+    ),
+    assumptions: [...held.assumptions, ...assumed],
+  };
   const findings =
     !isWorthExplaining(comparison, observed.entries) || options.search === 0
       ? []
@@ -139,6 +154,18 @@ export async function compareWith(
   if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
   if (simulated.isCut) return Status.unusable;
   return agrees(comparison) && beside?.agrees !== false ? Status.done : Status.different;
+}
+
+/** Counters and connections that are otherwise when the capture ends, where the snapshot has them (`after/`). */
+function* behind({ rules, result }: Simulated, host: string | undefined): Generator<Difference> {
+  const { lastTime, kernel } = result.replay;
+  yield* counterDifferences(rules, lastTime);
+  const theirs = connectionsAfter(host);
+  if (!theirs) return;
+  const ours = conntrackText(kernel.tracker, lastTime)
+    .split('\n')
+    .flatMap((line) => parseConntrack(line) ?? []);
+  yield* conntrackDifferences(ours, theirs, lastTime);
 }
 
 /** There are differences, or a wall clock that may be off. */

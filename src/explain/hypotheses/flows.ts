@@ -1,13 +1,12 @@
 import { parseAddress } from '../../address/ip.js';
 import type { Frame } from '../../capture/frame.js';
 import { addressText } from '../../packet/addresses.js';
-import { u16, u8 } from '../../packet/bytes.js';
+import { u16 } from '../../packet/bytes.js';
 import { Ipv4 } from '../../packet/ipv4.js';
 import { decodeLink, LinkLayer } from '../../packet/link.js';
-import { Protocol } from '../../packet/numbers.js';
 import { decodePacket, type Packet } from '../../packet/packet.js';
 import { hasPorts, isIcmpError } from '../../packet/rewrite.js';
-import { Tcp, Udp } from '../../packet/transport.js';
+import { bodyKey } from '../../packet/body.js';
 
 /** ns that a packet may take through the host. */
 const THROUGH = 1e8;
@@ -34,7 +33,7 @@ export class Flows {
     this.groups.set(frame.number, group);
     for (const key of alsoOf(packet)) this.unite(group, this.numberOf(key));
     // What left with other addresses shortly after it came is the same packet.
-    const body = bodyOf(packet);
+    const body = bodyKey(packet);
     const before = this.passing.get(body);
     if (before && frame.time - before.time < THROUGH) this.unite(group, before.group);
     this.passing.set(body, { time: frame.time, group });
@@ -115,18 +114,4 @@ function alsoOf(packet: Packet): string[] {
 
 function idOf({ version, data }: Packet): number {
   return version === 4 ? u16(data, Ipv4.id) : 0;
-}
-
-/** Bytes of the payload by which packets are told apart. */
-const SAMPLE = 32;
-
-/** What NAT leaves alone: length, identification, what follows the ports. */
-function bodyOf(packet: Packet): string {
-  const { data, protocol, length, version, transport, fragmentOffset } = packet;
-  const from = transport + (hasPorts(protocol) ? 4 : ICMP_HEADER);
-  const checksum = transport + (protocol === Protocol.tcp ? Tcp.checksum : Udp.checksum);
-  let hash = 0;
-  for (let i = from; i < from + SAMPLE && i < data.length; i++)
-    if (i !== checksum && i !== checksum + 1) hash = (Math.imul(hash, 31) + u8(data, i)) | 0;
-  return `${version} ${protocol} ${length} ${idOf(packet)} ${fragmentOffset} ${hash}`;
 }

@@ -1,5 +1,5 @@
 import { NEVER_SEEN } from '../../compare/pairs.js';
-import { type Difference, isDisagreement } from '../../compare/result.js';
+import { type Difference, isDisagreement, isOfLog } from '../../compare/result.js';
 import type { Trial } from './hypothesis.js';
 
 /** Bits that a leftover costs: more than what tells one rule of thousands from the others. */
@@ -23,7 +23,7 @@ function costOfDifference(d: Difference): number {
  * given rules let it go on.
  */
 export function isOpen(d: Difference): boolean {
-  return isDisagreement(d) || (d.kind === 'undecidable' && d.reason === NEVER_SEEN);
+  return (isDisagreement(d) && isOfLog(d)) || (d.kind === 'undecidable' && d.reason === NEVER_SEEN);
 }
 
 export function openCount({ comparison }: Trial): number {

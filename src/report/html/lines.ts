@@ -1,4 +1,4 @@
-import type { Difference } from '../../compare/result.js';
+import { type Difference, isOfLog, type LogDifferenceKind } from '../../compare/result.js';
 import type { LogRow } from '../tables.js';
 import type { LineStanding } from './data.js';
 
@@ -14,13 +14,15 @@ export interface StandingLine {
   readonly remark: string;
 }
 
-const STANDINGS: Readonly<Record<Difference['kind'], LineStanding>> = {
+const STANDINGS: Readonly<Record<LogDifferenceKind, LineStanding>> = {
   field: 'field differs',
   onlySimulated: 'only simulated',
   onlyHost: 'only on the host',
   lost: 'lost',
   undecidable: 'undecidable',
 };
+
+type LogDifference = Difference & { readonly kind: LogDifferenceKind };
 
 /** Nothing is to be said against the line. */
 export function isAlike(standing: LineStanding): boolean {
@@ -44,9 +46,9 @@ export function standingLines(
   predicted: readonly LogRow[],
   differences: readonly Difference[],
 ): StandingLine[] {
-  const about = new Map<string, Difference[]>();
-  const alone: Difference[] = [];
-  for (const d of differences) {
+  const about = new Map<string, LogDifference[]>();
+  const alone: LogDifference[] = [];
+  for (const d of differences.filter(isOfLog)) {
     const key = `${d.frame} ${d.line.trimEnd()}`;
     if (d.kind === 'onlyHost') alone.push(d);
     else if (about.has(key)) about.get(key)!.push(d);

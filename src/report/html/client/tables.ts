@@ -4,6 +4,9 @@ const DIFFERENCE_KINDS: Readonly<Record<string, string>> = {
   onlySimulated: 'only simulated',
   onlyHost: 'only on the host',
   lost: 'lost',
+  egress: 'leaves otherwise',
+  counter: 'counted otherwise',
+  conntrack: 'tracked otherwise',
   undecidable: 'undecidable',
 };
 
