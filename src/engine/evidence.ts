@@ -44,7 +44,8 @@ function samePayload(a: Packet, b: Packet, from = 0): boolean {
   return true;
 }
 
-const CHECKSUM_AT = new Map<number, number>([
+/** Where the checksums are that egress frames may have otherwise, from the transport header on. */
+export const CHECKSUM_AT: ReadonlyMap<number, number> = new Map([
   [Protocol.tcp, 16],
   [Protocol.udp, 6],
   [Protocol.udplite, 6],
@@ -58,15 +59,6 @@ function sameAddresses(a: Packet, b: Packet): boolean {
   for (let i = 0; i < width; i += 4)
     if (i32(a.data, a.sourceOffset + i) !== i32(b.data, b.sourceOffset + i)) return false;
   return true;
-}
-
-/** Whether an egress frame is the copy of a packet that the simulation sent, or a fragment of it. */
-export function isCopy(sent: Packet, seen: Packet): boolean {
-  if (sent.version !== seen.version || !sameAddresses(sent, seen)) return false;
-  if (sent.version === 4 && u16(sent.data, Ipv4.id) !== u16(seen.data, Ipv4.id)) return false;
-  if (seen.moreFragments || seen.fragmentOffset !== 0)
-    return sent.protocol === seen.protocol && sent.length >= seen.length;
-  return sent.protocol === seen.protocol && sent.length === seen.length && samePayload(sent, seen);
 }
 
 /**
