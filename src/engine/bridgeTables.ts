@@ -19,9 +19,14 @@ export class BridgeTables {
 
   /** null: the bridge has several ports and nothing was heard from that address. */
   port(bridge: Device, address: IpAddress): Device | null {
-    const known = this.learned.get(address.toString());
+    const known = this.learned.size > 0 ? this.learned.get(address.toString()) : undefined;
     if (known?.master === bridge) return known;
-    const ports = this.host.devices.filter((d) => d.master === bridge);
-    return ports.length === 1 ? ports[0] : null;
+    let only: Device | null = null;
+    for (const { device } of this.host.links) {
+      if (device.master !== bridge) continue;
+      if (only) return null;
+      only = device;
+    }
+    return only;
   }
 }

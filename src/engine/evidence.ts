@@ -12,6 +12,7 @@ import { DEFAULT_ZONE, type Found } from './conntrack/table.js';
 import type { Tracker } from './conntrack/tracker.js';
 import { invertTuple, readTuple } from './conntrack/tuple.js';
 import { flowLabelOf, setFlowLabel } from './flowLabels.js';
+import { Queue } from './queue.js';
 
 const scratch = new Tuple();
 const inverse = new Tuple();
@@ -123,7 +124,7 @@ export function takeIdentification(packet: Packet, seen: Packet): void {
 
 /** The egress frames ahead of the packet at hand. */
 export class EgressWindow {
-  private readonly ahead: Arrival[] = [];
+  private readonly ahead = new Queue<Arrival>();
 
   push(arrival: Arrival): void {
     this.ahead.push(arrival);
@@ -131,7 +132,7 @@ export class EgressWindow {
 
   /** The frame has become the packet at hand. */
   shift(arrival: Arrival): void {
-    if (this.ahead[0] === arrival) this.ahead.shift();
+    if (this.ahead.length > 0 && this.ahead.first === arrival) this.ahead.shift();
   }
 
   /** Finds and claims the frame of an answer that is about to be sent. */
@@ -144,12 +145,18 @@ export class EgressWindow {
 
   /** The unclaimed frame of an answer. */
   answerTo(tracker: Tracker, answer: Packet): Arrival | null {
-    return this.ahead.find((a) => !a.claimed && isAnswer(tracker, answer, a.packet)) ?? null;
+    const { ahead } = this;
+    for (let i = 0; i < ahead.length; i++) {
+      const arrival = ahead.at(i);
+      if (!arrival.claimed && isAnswer(tracker, answer, arrival.packet)) return arrival;
+    }
+    return null;
   }
 
   /** The port or ICMP id of an unclaimed egress frame that is `packet` with the addresses of `tuple`. */
   portOf(packet: Packet, tuple: Tuple, manip: Manip): number | undefined {
-    for (const { packet: seen, claimed } of this.ahead) {
+    for (let i = 0; i < this.ahead.length; i++) {
+      const { packet: seen, claimed } = this.ahead.at(i);
       if (claimed || seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
       if (seen.length !== packet.length || !readInto(scratch, seen)) continue;
       const icmp = seen.protocol === Protocol.icmp || seen.protocol === Protocol.icmpv6;
@@ -166,7 +173,8 @@ export class EgressWindow {
   copyOf(packet: Packet): Packet | null {
     const icmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
     const fixed = icmp ? 6 : hasPorts(packet.protocol) ? 4 : 0;
-    for (const { packet: seen, claimed } of this.ahead) {
+    for (let i = 0; i < this.ahead.length; i++) {
+      const { packet: seen, claimed } = this.ahead.at(i);
       if (claimed || seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
       if (seen.length !== packet.length || seen.fragmentOffset !== packet.fragmentOffset) continue;
       if (seen.version === 4 && u16(seen.data, Ipv4.id) !== u16(packet.data, Ipv4.id)) continue;

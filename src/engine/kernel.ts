@@ -244,22 +244,18 @@ export class Kernel {
     passage.packet.time = cause.packet.time;
     passage.packet.frame = cause.packet.frame;
     passage.uncaptured = !this.evidence.adopt(passage);
-    const saved = this.saveContext();
+    const { context } = this;
+    const { hook, table, family, rule, passage: current } = context;
     this.send(passage);
-    this.restoreContext(saved);
+    context.hook = hook;
+    context.table = table;
+    context.family = family;
+    context.rule = rule;
+    context.passage = current;
   }
 
   reject(passage: Passage, packet: Packet, kind: RejectKind, hook: Hook): void {
     this.stack.reject(passage, packet, kind, hook);
-  }
-
-  private saveContext(): [Hook, string, Rule, Passage] {
-    const { hook, table, rule, passage } = this.context;
-    return [hook, table, rule, passage];
-  }
-
-  private restoreContext([hook, table, rule, passage]: [Hook, string, Rule, Passage]): void {
-    Object.assign(this.context, { hook, table, rule, passage });
   }
 
   /** Runs what is registered at a hook, in order of priority: `nf_hook_slow()`. False: the packet is gone. */

@@ -23,6 +23,7 @@ import { seedConnections } from './conntrack/snapshot.js';
 import type { Tracker } from './conntrack/tracker.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
+import { Queue } from './queue.js';
 import { Sight } from './sight.js';
 import { isOwnAddress, undo, UnseenArrivals } from './unseen.js';
 
@@ -163,7 +164,7 @@ export class Replay {
 
   /** Runs every frame, in order. */
   async run(): Promise<void> {
-    const ahead: Arrival[] = [];
+    const ahead = new Queue<Arrival>();
     for await (const batch of this.source.batches()) {
       for (const frame of batch) {
         this.counts.frames++;
@@ -177,15 +178,14 @@ export class Replay {
           this.egress.push(arrival);
           this.labels.learn(arrival.packet);
         }
-        while (ahead.length > AHEAD.frames || ahead[0].packet.time + AHEAD.time < arrival.packet.time)
-          this.step(ahead.shift() as Arrival);
+        while (ahead.length > AHEAD.frames || ahead.first.packet.time + AHEAD.time < arrival.packet.time)
+          this.step(ahead.shift());
       }
       // While a capture is being made, time goes on where no frame comes.
       const { reached = -Infinity } = this.source;
-      while (ahead.length > 0 && ahead[0].packet.time + AHEAD.time < reached)
-        this.step(ahead.shift() as Arrival);
+      while (ahead.length > 0 && ahead.first.packet.time + AHEAD.time < reached) this.step(ahead.shift());
     }
-    for (const arrival of ahead) this.step(arrival);
+    while (ahead.length > 0) this.step(ahead.shift());
     if (this.counts.frames > 0) this.unseen.tellOfCounting();
   }
 

@@ -13,7 +13,7 @@ import { route6 } from './input6.js';
 import type { Route } from './routeModel.js';
 
 /** A power of two: how many recent flows are remembered. */
-const SLOTS = 8192;
+const SLOTS = 65_536;
 
 /** A flow and what was answered; overwritten by the next flow of the same hash. */
 class Slot<T> {

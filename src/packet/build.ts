@@ -58,6 +58,7 @@ function answer(asked: Packet, header: Header, origin: Origin): Packet {
   const headerLength = version === 4 ? Ipv4.minimumLength : Ipv6.length;
   const data = new Uint8Array(headerLength + header.captured);
   const packet = new Packet(data, version, headerLength + header.wire);
+  packet.takeOver();
   packet.protocol = header.protocol;
   packet.transport = headerLength;
   packet.time = asked.time;

@@ -46,8 +46,8 @@ export class Packet {
   gid: number | undefined;
   /** Whether a local socket sends this (a full socket, `skb_to_full_sk`). */
   fromSocket = false;
-  /** ns since capture start. */
-  time = 0;
+  /** ns since capture start. V8 keeps one form for a member, and few times are small integers, which 0 is and -0 is not. */
+  time = -0;
   /** The frame it came from, 1-based over all files; 0 for packets the engine made. */
   frame = 0;
   private owned = false;
