@@ -29,6 +29,8 @@ class Slot<T> {
   mark = 0;
   tos = 0;
   device: Device | null = null;
+  /** The answer is the same for all plain sources. */
+  forPlain = false;
   answer: T;
 
   constructor(answer: T) {
@@ -84,13 +86,34 @@ export class Routing {
     const device = packet.in ?? this.world.loopback;
     if (!fib.usesMark && !(packet.version === 4 && conf(device).validMark)) flow.mark = 0;
     if (fib.usesPorts) return this.inputRoute(flow, device);
-    const at = slotOf(flow, device);
-    let slot = this.inputs[at];
-    if (slot?.holds(flow, device)) return slot.answer;
-    if (!slot) this.inputs[at] = slot = new Slot<InputDecision>(DROPPED);
+    const source = flow.s0;
+    // What is answered to any plain source is kept once for all of them, under the source 0.
+    const isPlain = packet.version === 4 && this.isPlainSource(source, fib, device);
+    if (isPlain) {
+      flow.s0 = 0;
+      const known = this.inputs[slotOf(flow, device)];
+      if (known?.forPlain && known.holds(flow, device)) return known.answer;
+      flow.s0 = source;
+    }
+    const known = this.inputs[slotOf(flow, device)];
+    if (known && !known.forPlain && known.holds(flow, device)) return known.answer;
+    const answer = this.inputRoute(flow, device);
+    const forPlain = isPlain && !hangsOnSource(answer, device);
+    if (forPlain) flow.s0 = 0;
+    const slot = (this.inputs[slotOf(flow, device)] ??= new Slot<InputDecision>(DROPPED));
     slot.take(flow, device);
-    slot.answer = this.inputRoute(flow, device);
-    return slot.answer;
+    slot.forPlain = forPlain;
+    slot.answer = answer;
+    return answer;
+  }
+
+  /** A unicast source that `route4` asks nothing about before it knows the route. */
+  private isPlainSource(source: number, fib: Fib, device: Device): boolean {
+    const top = source >>> 24;
+    if (source === 0 || top === 127 || top >= 224 || fib.hasCustomRules || fib.hasCustomLocalRoutes)
+      return false;
+    const conf = this.world.conf(device);
+    return conf.rpFilter === 0 && !conf.acceptLocal && !this.world.sources.isOwn4(source);
   }
 
   /**
@@ -233,6 +256,12 @@ export class Routing {
     }
     return fib;
   }
+}
+
+/** `fib_validate_source()` looks at who sends through the device that it goes back to; a hash chooses among next hops. */
+function hangsOnSource({ action, route }: InputDecision, device: Device): boolean {
+  if (action === 'local') return false;
+  return action === 'drop' || route === null || route.device === device || route.alternatives.length > 0;
 }
 
 function isGroup(a: number): boolean {

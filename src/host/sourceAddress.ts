@@ -65,6 +65,12 @@ export class SourceAddresses {
     return list.some((own) => own.address.equals(address) && !own.tentative);
   }
 
+  /** The same of an IPv4 address in a word. */
+  isOwn4(address: number): boolean {
+    for (const own of this.all4) if (own.address.a === address && !own.tentative) return true;
+    return false;
+  }
+
   /** The device that has the address (`__ip_dev_find()`). */
   deviceOf(address: IpAddress): Device | null {
     return this.all4.find((own) => own.address.equals(address))?.device ?? null;
