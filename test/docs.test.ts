@@ -1,5 +1,8 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { scratch } from './cli/examples.js';
 import { run } from './cli/run.js';
 
 const PAGES = [
@@ -32,7 +35,11 @@ function shownIn(page: string): Shown[] {
 /** The output as a page shows it: a line of its own with … stands for lines that are left out. */
 function shortened(printed: string, as: string): string {
   const wanted = as.split('\n');
-  const lines = printed.trimEnd().split('\n');
+  // A page keeps no blanks at the end of a line.
+  const lines = printed
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.trimEnd());
   const gap = wanted.indexOf('…');
   if (gap < 0) return lines.join('\n');
   const after = wanted.length - gap - 1;
@@ -50,7 +57,8 @@ describe('the pages show what the program prints', () => {
     const printed = shortened(stdout, output);
     if (update) {
       const head = `$ nfreplay ${command}\n`;
-      const text = readFileSync(page, 'utf8').replace(`${head}${output}`, () => `${head}${printed}`);
+      const end = output === '' ? '\n' : '';
+      const text = readFileSync(page, 'utf8').replace(`${head}${output}`, () => `${head}${printed}${end}`);
       writeFileSync(page, text);
     } else expect(printed).toBe(output);
   });
@@ -70,6 +78,36 @@ describe('the pages show what the program prints', () => {
     const printed = outputs.map(({ stdout }, i) => `$ nfreplay ${commands[i]}\n${stdout}`).join('\n');
     const screen = readFileSync('README.md', 'utf8').split('\n').slice(0, 50).join('\n');
     expect(screen).toContain(`$ npm start\n${printed}`);
+  });
+});
+
+const hasSqlite = spawnSync('sqlite3', ['--version']).status === 0;
+
+describe.skipIf(!hasSqlite)('docs/csv.md answers its questions (needs sqlite3)', () => {
+  const page = 'docs/csv.md';
+  const recipes = [...readFileSync(page, 'utf8').matchAll(/^```sql\n([^]*?)^```\n\n```text\n([^]*?)^```$/gm)];
+  it('has recipes', () => expect(recipes.length).toBeGreaterThan(3));
+
+  it('with what the files of its comparison hold', async () => {
+    using temporary = scratch();
+    const [{ command }] = shownIn(page);
+    await run(command.replace('--csv -', `--out ${temporary.dir}`));
+    const tables = ['packets', 'rules', 'logs', 'differences', 'findings'].flatMap((name) => [
+      '-cmd',
+      `.import --csv ${join(temporary.dir, name)}.csv ${name}`,
+    ]);
+    for (const [shown, query, answer] of recipes) {
+      const printed = execFileSync('sqlite3', [...tables, ':memory:', query], { encoding: 'utf8' });
+      if (update) {
+        const text = readFileSync(page, 'utf8');
+        writeFileSync(
+          page,
+          text.replace(shown, () =>
+            shown.replace(/(```text\n)[^]*(```)$/, (_all, a, b) => `${a}${printed}${b}`),
+          ),
+        );
+      } else expect(printed, query).toBe(answer);
+    }
   });
 });
 
