@@ -43,7 +43,7 @@ export function conntrackText(tracker: Tracker, now: number): string {
 
 /**
  * One event, as conntrack -E prints it: without what a list has and an event has not. Counters come with the last event,
- * which has no timeout, and the state with a change of it (`ctnetlink_conntrack_event()`, net/netfilter/nf_conntrack_netlink.c).
+ * which has a timeout only where one is left, and the state with a change of it (`ctnetlink_conntrack_event()`, net/netfilter/nf_conntrack_netlink.c).
  * @param events what an update is about
  */
 export function conntrackEvent(
@@ -65,7 +65,7 @@ export function conntrackEvent(
   const counts = isLast ? {} : { packets: undefined, bytes: undefined };
   return printConntrack({
     ...listed,
-    timeout: isLast ? undefined : listed.timeout,
+    timeout: isLast && listed.timeout === 0 ? undefined : listed.timeout,
     original: { ...original, ...counts },
     reply: { ...reply, ...counts },
     event: kind,

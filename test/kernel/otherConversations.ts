@@ -36,23 +36,30 @@ function pause(c: Conversation, wait: number): void {
 export function ping(c: Conversation): void {
   const { random } = c;
   const id = random.chance(0.2) ? 7 : random.integer(0, 65535);
-  const [query, reply] = random.pick([8, 0], [8, 0], [8, 0], [13, 14], [15, 16], [17, 18]);
+  const six = isSix(c);
+  const [query, reply] = six ? [128, 129] : random.pick([8, 0], [8, 0], [8, 0], [13, 14], [15, 16], [17, 18]);
+  const protocol = six ? 58 : 1;
   for (let n = random.integer(1, 4); n > 0; n--) {
     const rest = (id << 16) | n;
-    const payload = random.bytes(query === 8 ? 56 : 12);
-    c.send('client', 1, icmpMessage(query, random.chance(0.9) ? 0 : 3, rest, payload));
-    if (random.chance(0.8)) c.send('server', 1, icmpMessage(reply, 0, rest, payload));
-    if (random.chance(0.1)) c.send('client', 1, icmpMessage(reply, 0, rest, payload));
-    if (random.chance(0.1)) c.send('server', 1, icmpMessage(query, 0, rest, payload));
+    const payload = random.bytes(query === 8 || six ? 56 : 12);
+    c.send('client', protocol, icmpMessage(query, random.chance(0.9) ? 0 : 3, rest, payload));
+    if (random.chance(0.8)) c.send('server', protocol, icmpMessage(reply, 0, rest, payload));
+    if (random.chance(0.1)) c.send('client', protocol, icmpMessage(reply, 0, rest, payload));
+    if (random.chance(0.1)) c.send('server', protocol, icmpMessage(query, 0, rest, payload));
   }
-  if (random.chance(0.15))
-    c.send('client', 1, icmpMessage(random.pick(1, 2, 9, 10, 19, 40), 0, random.word(), random.bytes(8)));
+  const odd = six ? random.pick(139, 140, 144, 160, 200) : random.pick(1, 2, 9, 10, 19, 40);
+  if (random.chance(0.15)) c.send('client', protocol, icmpMessage(odd, 0, random.word(), random.bytes(8)));
+}
+
+function isSix(c: Conversation): boolean {
+  return c.flow.client.source.includes(':');
 }
 
 /** Errors about packets of this conversation, from its ends and from routers on the way, quoting much or little. */
 export function icmpErrors(c: Conversation): void {
   const { random } = c;
-  const quotable = c.packets.filter((p) => p.bytes[0] >> 4 === 4);
+  const quotable = c.packets;
+  const six = isSix(c);
   for (let n = random.integer(1, 3); n > 0 && quotable.length > 0; n--) {
     const about = random.pick(...quotable);
     const speaker: Speaker = about.interface === c.flow.client.interface ? 'server' : 'client';
@@ -63,19 +70,25 @@ export function icmpErrors(c: Conversation): void {
     const other = c.view(speaker === 'client' ? 'server' : 'client');
     if (other && random.chance(0.9)) readdress(seen, { source: view.destination, destination: view.source });
     if (random.chance(0.9)) swapPorts(seen, view.destinationPort, view.sourcePort);
-    const quoted = seen.subarray(0, Math.min(seen.length, random.pick(20, 24, 28, 28, 28, 60, 548)));
-    const [type, code, rest] = random.pick(
-      [3, 3, 0],
-      [3, 1, 0],
-      [3, 4, 1400],
-      [11, 0, 0],
-      [12, 0, 0x14000000],
-      [4, 0, 0],
-      [5, 1, 0xc6336409],
-      [3, 13, 0],
-    );
-    const source = random.chance(0.3) ? random.pick('203.0.113.77', '192.168.1.12') : view.source;
-    c.send(speaker, 1, icmpMessage(type, code, rest, quoted), { source });
+    const lengths = six ? ([40, 44, 48, 48, 48, 80, 568] as const) : ([20, 24, 28, 28, 28, 60, 548] as const);
+    const quoted = seen.subarray(0, Math.min(seen.length, random.pick(...lengths)));
+    const [type, code, rest] = six
+      ? random.pick([1, 4, 0], [1, 0, 0], [2, 0, 1280], [3, 0, 0], [4, 1, 6], [1, 3, 0])
+      : random.pick(
+          [3, 3, 0],
+          [3, 1, 0],
+          [3, 4, 1400],
+          [11, 0, 0],
+          [12, 0, 0x14000000],
+          [4, 0, 0],
+          [5, 1, 0xc6336409],
+          [3, 13, 0],
+        );
+    const routers = six
+      ? (['2001:db8:ffff::77', '2001:db8:1::12'] as const)
+      : (['203.0.113.77', '192.168.1.12'] as const);
+    const source = random.chance(0.3) ? random.pick(...routers) : view.source;
+    c.send(speaker, six ? 58 : 1, icmpMessage(type, code, rest, quoted), { source });
   }
 }
 
@@ -83,13 +96,15 @@ function readdress(
   packet: Uint8Array,
   { source, destination }: { source: string; destination: string },
 ): void {
-  const made = ipPacket({ source, destination }, 1, new Uint8Array(0));
-  packet.set(made.subarray(12, 20), 12);
+  const made = ipPacket({ source, destination }, 59, new Uint8Array(0));
+  if (made[0] >> 4 === 6) packet.set(made.subarray(8, 40), 8);
+  else packet.set(made.subarray(12, 20), 12);
 }
 
 function swapPorts(packet: Uint8Array, source: number, destination: number): void {
-  const at = (packet[0] & 15) * 4;
-  if (![6, 17, 132].includes(packet[9]) || packet.length < at + 4) return;
+  const six = packet[0] >> 4 === 6;
+  const at = six ? 40 : (packet[0] & 15) * 4;
+  if (![6, 17, 132].includes(packet[six ? 6 : 9]) || packet.length < at + 4) return;
   setU16(packet, at, source);
   setU16(packet, at + 2, destination);
 }
@@ -205,6 +220,24 @@ export function unknownProtocol(c: Conversation): void {
   for (let n = random.integer(1, 3); n > 0; n--) c.send(random.pick(...EITHER), protocol, random.bytes(24));
 }
 
+/** Cut by RFC 8200 section 4.5. */
+function fragmentsInSix(packet: Uint8Array, size: number, id: number): Uint8Array[] {
+  const out: Uint8Array[] = [];
+  for (let at = 40; at < packet.length; at += size) {
+    const end = Math.min(packet.length, at + size);
+    const piece = new Uint8Array(48 + end - at);
+    piece.set(packet.subarray(0, 40));
+    piece.set(packet.subarray(at, end), 48);
+    setU16(piece, 4, piece.length - 40);
+    piece[40] = piece[6];
+    piece[6] = 44;
+    setU16(piece, 42, (at - 40) | (end < packet.length ? 1 : 0));
+    setU32(piece, 44, id | 0);
+    out.push(piece);
+  }
+  return out;
+}
+
 /** A datagram in pieces: in order or not, with repeats, overlaps and holes. */
 export function fragmented(c: Conversation): void {
   const { random } = c;
@@ -222,7 +255,8 @@ export function fragmented(c: Conversation): void {
     ttl: random.pick(64, 2, 1),
   };
   const whole = ipPacket(ip, 17, payload);
-  let pieces = fragments(whole, random.pick(64, 256, 400, 800));
+  const size = random.pick(64, 256, 400, 800);
+  let pieces = isSix(c) ? fragmentsInSix(whole, size, random.word()) : fragments(whole, size);
   random.weighted<() => void>([
     [5, () => undefined],
     [2, () => pieces.reverse()],
@@ -241,6 +275,10 @@ export function fragmented(c: Conversation): void {
 /** The same piece, eight bytes further to the front, and as the last one. */
 function overlapping(piece: Uint8Array): Uint8Array {
   const moved = Uint8Array.from(piece);
+  if (moved[0] >> 4 === 6) {
+    setU16(moved, 42, Math.max(0, (u16(piece, 42) & 0xfff8) - 8));
+    return moved;
+  }
   setU16(moved, 6, Math.max(0, (u16(piece, 6) & 0x1fff) - 1));
   setU16(moved, 10, 0);
   setU16(moved, 10, ipv4HeaderChecksum(moved));

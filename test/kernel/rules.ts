@@ -133,7 +133,6 @@ function addTranslations(
     add('nat', `-A INPUT -j SNAT --to-source ${random.pick('192.168.1.254', '198.51.100.9')}`);
 }
 
-/** Not connlimit: how many it counts depends on when the kernel last swept its list (`last_gc`, in jiffies). */
 function matches(random: Random, level: number, chain: string, table: string): string {
   const parts: string[] = [];
   const proto = random.pick('tcp', 'tcp', 'udp', 'icmp', ...(level >= 3 ? ['sctp', '47', 'all'] : []));
@@ -162,6 +161,10 @@ function matches(random: Random, level: number, chain: string, table: string): s
   if (random.chance(0.15))
     parts.push(
       `${random.pick('-s', '-d')} ${random.pick('192.168.1.0/24', '172.17.0.0/16', '198.51.100.0/24', '203.0.113.0/24')}`,
+    );
+  if (level >= 2 && table !== 'raw' && random.chance(0.06))
+    parts.push(
+      `-m connlimit --connlimit-${random.pick('above', 'upto')} ${random.integer(0, 3)} --connlimit-mask ${random.pick(0, 16, 32)} --connlimit-${random.pick('saddr', 'daddr')}`,
     );
   if (table !== 'raw' && random.chance(0.5))
     parts.push(

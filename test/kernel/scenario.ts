@@ -3,11 +3,13 @@ import { Conversation, type Flow } from './flow.js';
 import * as others from './otherConversations.js';
 import { makeRules, restoreText, type RuleLine, type Translation } from './rules.js';
 import { Random } from './random.js';
+import { flowIn, hostInSix, ruleInSix } from './six.js';
 import { TcpConversation } from './tcpConversation.js';
 import { INTERFACES, NEIGHBOURS, OWN, PEERS, POLICY, ROUTES, type Side, SIDES, SYSCTLS } from './topology.js';
 
 /** What a seed stands for. */
 export interface Scenario {
+  readonly family: 4 | 6;
   readonly name: string;
   readonly sysctls: Readonly<Record<string, string | number>>;
   readonly policies: Readonly<Record<string, string>>;
@@ -16,35 +18,46 @@ export interface Scenario {
 }
 
 /** Level 1: TCP, UDP and ping with filters. 2: NAT, ICMP errors, ports used again. 3: the rest. */
-export function makeScenario(seed: number, level: number): Scenario {
-  const random = new Random(`${seed}/${level}`);
-  const tag = `k${level}.${seed}:`;
+export function makeScenario(seed: number, level: number, family: 4 | 6 = 4): Scenario {
+  const random = new Random(family === 4 ? `${seed}/${level}` : `${seed}/${level}/6`);
+  const name = `k${family === 6 ? '6' : ''}${level}`;
+  const tag = `${name}.${seed}:`;
   const { lines, translations } = makeRules(random, level, tag);
   const sysctls = pickSysctls(random, level);
   const quick = 'net.netfilter.nf_conntrack_udp_timeout' in sysctls;
   const flows: Conversation[] = [];
   const ports = [random.integer(1024, 60000), random.integer(1024, 60000), 53, 4000, 900];
   for (let n = random.integer(3, level === 1 ? 5 : 8); n > 0; n--)
-    flows.push(converse(random, level, makeFlow(random, level, translations, ports), quick));
+    flows.push(converse(random, level, flowIn(family, makeFlow(random, level, translations, ports)), quick));
   const policies: Record<string, string> = {};
   for (const hook of ['INPUT', 'FORWARD', 'OUTPUT'])
     if (random.chance(0.1)) policies[`filter ${hook}`] = 'DROP';
-  return { name: `k${level}-${seed}`, sysctls, policies, rules: lines, packets: interleave(random, flows) };
+  const rules = family === 4 ? lines : lines.map(({ table, text }) => ({ table, text: ruleInSix(text) }));
+  return { family, name: `${name}-${seed}`, sysctls, policies, rules, packets: interleave(random, flows) };
 }
+
+/** Longer than a jiffy of any kernel that is likely to run this, µs. */
+const TICK = 10_500;
+const HOST = { interfaces: INTERFACES, neighbours: NEIGHBOURS, routes: ROUTES, rules: POLICY };
 
 /** The run that gives a scenario to the kernel. */
 export function runOf(scenario: Scenario): LabRun {
   const tag = `${scenario.name.replace('-', '.')}:`;
   return {
     host: {
-      interfaces: INTERFACES,
-      neighbours: NEIGHBOURS,
-      routes: ROUTES,
-      rules: POLICY,
+      ...(scenario.family === 4 ? HOST : hostInSix()),
       sysctls: { ...SYSCTLS, ...scenario.sysctls },
-      setups: [{ command: 'iptables-legacy-restore', input: restoreText(scenario.rules, scenario.policies) }],
+      setups: [
+        {
+          command: `ip${scenario.family === 6 ? '6' : ''}tables-legacy-restore`,
+          input: restoreText(scenario.rules, scenario.policies),
+        },
+      ],
     },
-    packets: scenario.packets,
+    // A connection of which a tick has seen too little is counted twice (`__nf_conncount_add()`): a tick for each.
+    packets: scenario.rules.some((r) => r.text.includes('connlimit'))
+      ? scenario.packets.map((p) => ({ ...p, wait: Math.max(p.wait, TICK) }))
+      : scenario.packets,
     isOurs: scenario.rules.some((r) => r.text.includes('-j LOG') || r.text.includes('-j TRACE'))
       ? (line) => line.startsWith(tag) || line.startsWith('TRACE: ')
       : null,

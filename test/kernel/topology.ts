@@ -51,6 +51,8 @@ export const OWN = { eth0: '198.51.100.2', eth1: '192.168.1.1', docker0: '172.17
 
 export const SYSCTLS: LabHost['sysctls'] = {
   'net.ipv4.ip_forward': 1,
+  'net.ipv6.conf.all.forwarding': 1,
+  'net.ipv6.icmp.ratelimit': 0,
   'net.ipv4.icmp_ratelimit': 0,
   'net.ipv4.icmp_msgs_per_sec': 100000,
   'net.ipv4.conf.all.send_redirects': 0,
