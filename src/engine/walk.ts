@@ -156,6 +156,10 @@ function trace(rule: CompiledRule, base: BaseChainProgram, passage: Passage, con
   if (passage.packet.traced && !base.chain.table.nft) context.trace(passage, base, rule.rule);
 }
 
+function doubt(rule: CompiledRule, passage: Passage): void {
+  passage.doubt ??= `${rule.rule.text}: not known what it does to the packet`;
+}
+
 /** Runs the steps of a rule in order, until one ends it. */
 function runRule(
   rule: CompiledRule,
@@ -182,6 +186,7 @@ function runRule(
       }
       case StepKind.target:
         trace(rule, base, passage, context);
+        if (step.definition.unforeseen) doubt(rule, passage);
         return step.definition.run(step.data, passage.packet, context, step.state);
       case StepKind.jump:
         trace(rule, base, passage, context);
@@ -226,6 +231,7 @@ function runRecorded(
       case StepKind.target: {
         tell(Outcome.hit);
         trace(rule, base, passage, context);
+        if (step.definition.unforeseen) doubt(rule, passage);
         const run = (): Verdict => step.definition.run(step.data, passage.packet, context, step.state);
         return watched(step.definition.writes, rule, passage, observer, run);
       }

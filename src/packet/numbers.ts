@@ -18,6 +18,7 @@ export const Protocol = {
   destination: 60,
   ospf: 89,
   pim: 103,
+  ipcomp: 108,
   vrrp: 112,
   sctp: 132,
   mobility: 135,

@@ -122,6 +122,8 @@ export interface TargetDefinition<D = any, S = any> {
   list(data: D, numeric: boolean, version: 4 | 6): string;
   /** The fields it may change, for provenance and for what an index may skip over. */
   readonly writes: readonly Field[];
+  /** What it does to the packet is not modelled: whatever becomes of the packet from here on is in doubt. */
+  readonly unforeseen?: true;
   /** Always ends the walk of the chain, whatever the packet (ACCEPT, DROP, REJECT…). */
   readonly terminal: boolean;
   start(data: D, context: Pick<Context, 'shared' | 'now'>): S;

@@ -102,6 +102,8 @@ export function parseIcmpType(text: string, version: 4 | 6): IcmpTypeMatch | str
     return `Ambiguous ${family} type \`${text}': \`${found[0][0]}' or \`${found[1][0]}'?`;
   }
   if (found.length > 0) return { type: found[0][1], code: found[0][2] };
+  // `255/0:255`, every type and code in the words of others.
+  if (version === 4 && text === '255/0:255') return { type: ANY_TYPE, code: null };
   const [type, code] = text.split('/', 2).map((part) => parseUint(part, 255));
   if (type === undefined) {
     return version === 4 && text.includes(':')

@@ -4,6 +4,7 @@ import type { OptionList } from './options.js';
 import {
   badPortRange,
   inRange,
+  isAnyPort,
   listPortRange,
   parsePortRange,
   parsePortsOf,
@@ -32,6 +33,11 @@ export function portTest(
   if (typeof value !== 'string') return { value, negated: given.negated };
   options.error(value, word);
   return null;
+}
+
+/** Whether a port can miss it, or `!` stood before it: what `-L` shows. */
+export function asksForPort({ value, negated }: PortTest): boolean {
+  return negated || !isAnyPort(value);
 }
 
 export function portHits({ value, negated }: PortTest, port: number): boolean {

@@ -12,7 +12,7 @@ export const refusal = {
   outOfRange: (extension: string, option: string, min: number, max: number | bigint) =>
     `${extension}: bad value for option "${option}", or out of range (${min}-${max}).`,
   /** `xtopt_parse_mint()` (libxtables/xtoptions.c): the text from the part on that is no number, or too large. */
-  badRange: (extension: string, option: string, text: string, max: number | bigint) => {
+  badRange: (extension: string, option: string, text: string, max: number | bigint): string => {
     let near = text;
     for (let part = 0; ; part++) {
       if (part === 2) return `${extension}: Too many components for option "${option}" (max: 2)`;
@@ -22,8 +22,10 @@ export const refusal = {
         return `${extension}: Argument to "${option}" has unexpected characters near "${found.rest}".`;
       near = found.rest.slice(1);
     }
-    return `${extension}: bad value for option "${option}" near "${near}", or out of range (0-${max}).`;
+    return refusal.outOfRangeNear(extension, option, near, max);
   },
+  outOfRangeNear: (extension: string, option: string, near: string, max: number | bigint): string =>
+    `${extension}: bad value for option "${option}" near "${near}", or out of range (0-${max}).`,
   cannotMark: (extension: string, option: string) =>
     `${extension}: bad integer value for option "${option}", or out of range.`,
   badValue: (extension: string, option: string, value: string) =>

@@ -2,8 +2,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.split(' '));
 
 /**
  * The extensions that iptables 1.8.9 brings (iptables-extensions(8)): libxt_ for both IP versions, libipt_ and
- * libip6t_ for one. One of these that has no definition here is "not modelled"; any other name is a mistake,
- * or a chain's.
+ * libip6t_ for one.
  */
 const MATCHES = {
   both: words(
@@ -31,4 +30,25 @@ export function isMatchName(name: string, version: 4 | 6): boolean {
 
 export function isTargetName(name: string, version: 4 | 6): boolean {
   return TARGETS.both.has(name) || TARGETS[version].has(name);
+}
+
+/**
+ * Extensions that others bring: xtables-addons (xtables-addons(8)), OpenWrt, Android. None has a definition here, so a
+ * rule with one is kept and is "not modelled"; any other name is a mistake, or a chain's.
+ */
+const ADDED_MATCHES = words(
+  'account asn bandwidth condition dhcpmac fuzzy geoip gradm iface id ipp2p ipv4options layer7 length2 lscan ndpi ' +
+    'pknock psd qtaguid quota2 timerange webmon weburl',
+);
+const ADDED_TARGETS = words(
+  'ACCOUNT CHAOS DELUDE DHCPMAC DNETMAP ECHO FLOWOFFLOAD FULLCONENAT IMQ IPMARK LOGMARK NDPI PROTO SYSRQ TARPIT ' +
+    'TRIGGER WEBSTR',
+);
+
+export function isAddedMatch(name: string): boolean {
+  return ADDED_MATCHES.has(name);
+}
+
+export function isAddedTarget(name: string): boolean {
+  return ADDED_TARGETS.has(name);
 }

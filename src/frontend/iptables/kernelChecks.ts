@@ -29,6 +29,7 @@ const mask = (hooks: readonly Hook[]): number => hooks.reduce<number>((bits, hoo
 
 /** The hooks from which a match may be reached (`.hooks` of each `xt_match` in net/netfilter). */
 const MATCH_HOOKS: ReadonlyMap<string, number> = new Map([
+  ['eui64', mask([Hook.prerouting, Hook.input, Hook.forward])],
   ['owner', mask([Hook.output, Hook.postrouting])],
   ['rpfilter', mask([Hook.prerouting])],
   ['socket', mask([Hook.prerouting, Hook.input])],

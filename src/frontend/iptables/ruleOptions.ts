@@ -3,7 +3,7 @@ import type { Word } from '../../rules/options.js';
 import { parseProtocol } from '../../rules/protocols.js';
 import { findTarget } from '../../rules/targets/index.js';
 import type { Position } from '../../source/text.js';
-import { isMatchName, isTargetName } from './extensionNames.js';
+import { isAddedMatch, isAddedTarget, isMatchName, isTargetName } from './extensionNames.js';
 import { parseNetworks } from './networks.js';
 import { fail, INTERFACE_SIZE, NAME_SIZE, optionalWord, rawWords, type Scan, setFlag } from './scan.js';
 import { headStep, load, type RuleProtocol, type Specification, stray } from './specification.js';
@@ -129,7 +129,8 @@ function matchOption(scan: Scan, name: Word): void {
   if (scan.inverted) fail(scan, 'unexpected ! flag before --match', scan.inverted);
   const definition = findMatch(name.text, reader.version) ?? null;
   const usable = definition?.name === 'ip' ? null : definition;
-  if (!usable && isMatchName(name.text, reader.version)) reader.unmodelled('match', name);
+  if (!usable && (isMatchName(name.text, reader.version) || isAddedMatch(name.text)))
+    reader.unmodelled('match', name);
   else if (!usable) fail(scan, `Couldn't load match \`${name.text}':No such file or directory\n`, name);
   const loaded = load('match', usable, name);
   scan.matches.push(loaded);
@@ -150,7 +151,8 @@ function jumpOption(scan: Scan, letter: 'j' | 'g', name: Word, word: Word): void
   scan.goto = letter === 'g';
   if (scan.goto) return;
   const definition = findTarget(name.text, reader.version) ?? null;
-  if (!definition && !isTargetName(name.text, reader.version)) return;
+  const isTarget = isTargetName(name.text, reader.version) || isAddedTarget(name.text);
+  if (!definition && !isTarget) return;
   if (!definition) reader.unmodelled('target', name);
   scan.target = load('target', definition, name);
   scan.loaded.push(scan.target);

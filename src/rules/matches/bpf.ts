@@ -55,8 +55,10 @@ export const bpf: MatchDefinition<BpfMatch, undefined> = {
     data.program
       ? `--bytecode "${data.program.length},${printProgram(data.program)}"`
       : `--object-pinned ${data.pinned}`,
+  listedTight: true,
+  // libxt_bpf ends the program with a byte of 0.
   list: (data) =>
-    data.program ? `match bpf ${printProgram(data.program)}` : `match bpf pinned ${data.pinned}`,
+    data.program ? `match bpf ${printProgram(data.program)}\0` : `match bpf pinned ${data.pinned}`,
   reads: () => ['payload'],
   pure: true,
   start: () => undefined,

@@ -47,8 +47,9 @@ function parse(options: OptionList): ConnbytesMatch {
   const found = /^(\d{0,20})(?::(\d{0,20}))?$/.exec(word?.text ?? '');
   const from = BigInt(found?.[1] ?? '');
   const to = found?.[2] ? BigInt(found[2]) : MAX;
-  if (word && (!found || from > MAX || to > MAX))
-    options.error(refusal.badRange('connbytes', '--connbytes', word.text, MAX), word);
+  const over = from > MAX ? word?.text : to > MAX ? found?.[2] : undefined;
+  if (over !== undefined) options.error(refusal.outOfRangeNear('connbytes', '--connbytes', over, MAX), word);
+  else if (word && !found) options.error(refusal.badRange('connbytes', '--connbytes', word.text, MAX), word);
   else if (from > to) options.error(`${from} should be less than ${to}`, word);
   return {
     from,

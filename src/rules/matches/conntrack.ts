@@ -1,10 +1,11 @@
-import { IpNetwork, parseAddress, parseNetwork } from '../../address/ip.js';
+import type { IpNetwork } from '../../address/ip.js';
 import type { Packet } from '../../packet/packet.js';
 import { type Connection, CtStatus, Direction } from '../connection.js';
 import type { Context } from '../context.js';
 import type { Condition, Field, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { parseUintRange, printUintRange, type UintRange } from '../integers.js';
+import { badHostMask, listHostMask, parseHostMask, printHostMask } from '../hostMask.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { GivenOption, OptionList, OptionSpec } from '../options.js';
 import { badPortRange, inRange, parsePortRange, type PortRange, printPortRange } from '../ports.js';
@@ -91,7 +92,12 @@ function parse(options: OptionList): ConntrackMatch {
     }),
     protocol: take('ctproto', (text) => parseProtocol(text) ?? `unknown protocol "${text}" specified`),
     addresses: each(ADDRESSES, (name) =>
-      take(name, (text) => parseHostMask(text, options.version) ?? badHostMask(text, name, options.version)),
+      take(
+        name,
+        (text) =>
+          parseHostMask(text, options.version) ??
+          badHostMask(text, 'conntrack', `--${name}`, options.version),
+      ),
     ),
     ports: each(PORTS, (name) =>
       take(
@@ -111,20 +117,6 @@ function parse(options: OptionList): ConntrackMatch {
 
 function word(options: OptionList, name: string): GivenOption['args'][number] {
   return options.find(`--${name}`)!.args[0];
-}
-
-/** The host bits stay, and are printed; the mask hides them from the test. */
-function parseHostMask(text: string, version: 4 | 6): IpNetwork | undefined {
-  const network = parseNetwork(text);
-  const address = parseAddress(text.split('/')[0]);
-  return network && address?.version === version ? new IpNetwork(address, network.mask) : undefined;
-}
-
-function badHostMask(text: string, name: string, version: 4 | 6): string {
-  const [host, mask] = text.split('/');
-  return parseAddress(host)?.version === version && mask !== undefined
-    ? `conntrack: bad value for option "--${name}", neither a valid network mask nor valid CIDR (0-${version === 4 ? 32 : 128}).`
-    : `host/network \`${host}' not found`;
 }
 
 function parseStatus(text: string): number | string {
@@ -149,13 +141,6 @@ function formatStatus(bits: number): string {
   return names.length ? names.join(',') : 'NONE';
 }
 
-/** iptables 1.8.9 leaves out a mask that is no prefix. */
-function printHostMask(network: IpNetwork): string {
-  const { prefixLength: length } = network;
-  const whole = length === undefined || length === (network.version === 4 ? 32 : 128);
-  return `${network.address.toString()}${whole ? '' : `/${length}`}`;
-}
-
 /** Option and argument, for iptables-save with dashes and for -L without them. */
 function words(data: ConntrackMatch, dashes: '--' | '', address: (network: IpNetwork) => string): string {
   const { state, protocol, addresses, ports, status, expires, direction } = data;
@@ -170,11 +155,6 @@ function words(data: ConntrackMatch, dashes: '--' | '', address: (network: IpNet
     ...part('ctexpire', expires, printUintRange),
     ...(direction === null ? [] : [`${dashes}ctdir ${DIRECTIONS[direction]}`]),
   ].join(' ');
-}
-
-function listHostMask(network: IpNetwork): string {
-  const { a, b, c, d } = network.address;
-  return (a | b | c | d) === 0 ? 'anywhere' : printHostMask(network);
 }
 
 function addressHits(

@@ -6,7 +6,7 @@ import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList } from '../options.js';
-import { listPort, portHits, type PortTest, portTest, printPort } from '../portTest.js';
+import { asksForPort, listPort, portHits, type PortTest, portTest, printPort } from '../portTest.js';
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { reach, transportHeader, withoutHeader } from './header.js';
@@ -153,8 +153,10 @@ export const dccp: MatchDefinition<DccpMatch, undefined> = {
   list: ({ source, destination, types, option }, numeric) =>
     [
       'dccp',
-      ...(source ? [listPort('spt', source, Protocol.dccp, numeric)] : []),
-      ...(destination ? [listPort('dpt', destination, Protocol.dccp, numeric)] : []),
+      ...(source && asksForPort(source) ? [listPort('spt', source, Protocol.dccp, numeric)] : []),
+      ...(destination && asksForPort(destination)
+        ? [listPort('dpt', destination, Protocol.dccp, numeric)]
+        : []),
       ...(types ? [`${bang(types.negated)}${typeNames(types.value, numeric)}`] : []),
       ...(option ? [`option=${option.negated ? '!' : ''}${option.value}`] : []),
     ].join(' '),

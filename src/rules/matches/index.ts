@@ -35,7 +35,11 @@ import { set } from './set.js';
 import { ah, ah6, esp } from './spi.js';
 import { bpf } from './bpf.js';
 import { connlabel } from './connlabel.js';
+import { cgroup } from './cgroup.js';
 import { cpu } from './cpu.js';
+import { ipcomp } from './ipcomp.js';
+import { ipvs } from './ipvs.js';
+import { srh } from './srh.js';
 import { nfacct, osf, rateest } from './opaque.js';
 import { dccp } from './dccp.js';
 import { devgroup, realm } from './devgroup.js';
@@ -93,8 +97,12 @@ export const MATCHES: readonly MatchDefinition[] = [
   ah6,
   esp,
   bpf,
+  cgroup,
   connlabel,
   cpu,
+  ipcomp,
+  ipvs,
+  srh,
   nfacct,
   osf,
   rateest,

@@ -65,12 +65,30 @@ function parse(options: OptionList): PolicyMatch {
     else if (elements.length < MAX_ELEMENTS) elements.push({});
     else options.error('policy match: maximum policy depth reached', given);
   }
+  const problem = policy?.text === 'ipsec' ? refuseElements(elements, options.has('--strict')) : undefined;
+  if (problem) options.error(problem);
   return {
     direction: direction?.text ?? 'in',
     ipsec: policy?.text === 'ipsec',
     strict: options.has('--strict'),
     elements: policy?.text === 'ipsec' ? elements : [],
   };
+}
+
+/** `policy_check()` (extensions/libxt_policy.c) */
+function refuseElements(elements: readonly Element[], strict: boolean): string | undefined {
+  if (!strict && elements.length > 1) return 'policy: option "--next" also requires "--strict".';
+  for (const [i, element] of elements.entries()) {
+    if (strict && Object.values(element).every((value) => value === undefined))
+      return (
+        `policy match: empty policy element ${i}. --strict is in effect, but at least one of reqid, spi, ` +
+        'tunnel-src, tunnel-dst, proto or mode is required.'
+      );
+    const tunnel = element.tunnelSource ?? element.tunnelDestination;
+    if (tunnel && (element.mode?.value !== 'tunnel' || element.mode.negated))
+      return 'policy match: --tunnel-src/--tunnel-dst is only valid in tunnel mode';
+  }
+  return undefined;
 }
 
 function address(network: IpNetwork): string {
@@ -104,7 +122,7 @@ function list(data: PolicyMatch, numeric: boolean): string {
   const parts = [`policy match dir ${data.direction} pol ${data.ipsec ? 'ipsec' : 'none'}`];
   if (data.strict) parts.push('strict');
   for (const [i, element] of data.elements.entries())
-    parts.push(...(data.strict ? [`[${i}]`] : []), ...elementText(element, '', numeric));
+    parts.push(...(data.elements.length > 1 ? [`[${i}]`] : []), ...elementText(element, '', numeric));
   return parts.join(' ');
 }
 

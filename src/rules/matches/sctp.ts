@@ -6,7 +6,7 @@ import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { bang } from '../negatable.js';
 import type { GivenOption, OptionList } from '../options.js';
-import { listPort, type PortTest, portTest, portHits, printPort } from '../portTest.js';
+import { asksForPort, listPort, type PortTest, portTest, portHits, printPort } from '../portTest.js';
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { reach, transportHeader, withoutHeader } from './header.js';
@@ -49,6 +49,7 @@ const CHUNKS: readonly (readonly [name: string, type: number, flags: string])[] 
   ['FORWARD_TSN', 192, ''],
   ['I_FORWARD_TSN', 194, ''],
 ];
+const LAST_WITH_FLAGS = 14;
 const HEADER_LENGTH = 4;
 
 function parseChunks(options: OptionList, given: GivenOption): ChunkTest | null {
@@ -106,7 +107,8 @@ function chunkText({ how, types }: ChunkTest, numeric: boolean): string {
   const names = [...types].map(([type, wanted]) => {
     const chunk = CHUNKS.find(([, t]) => t === type)!;
     const name = numeric ? `0x${type.toString(16).padStart(4, '0').toUpperCase()}` : chunk[0];
-    if (!wanted) return name;
+    // libxt_sctp 1.8.9 prints no flags of the chunks that came later.
+    if (!wanted || type > LAST_WITH_FLAGS) return name;
     let letters = '';
     for (let at = 0; at < 8; at++) {
       if (!(wanted.mask & (0x80 >> at))) continue;
@@ -191,8 +193,10 @@ export const sctp: MatchDefinition<SctpMatch, undefined> = {
   list: ({ source, destination, chunks }, numeric) =>
     [
       'sctp',
-      ...(source ? [listPort('spt', source, Protocol.sctp, numeric)] : []),
-      ...(destination ? [listPort('dpt', destination, Protocol.sctp, numeric)] : []),
+      ...(source && asksForPort(source) ? [listPort('spt', source, Protocol.sctp, numeric)] : []),
+      ...(destination && asksForPort(destination)
+        ? [listPort('dpt', destination, Protocol.sctp, numeric)]
+        : []),
       ...(chunks ? [`${bang(chunks.negated)}${chunkText(chunks, numeric)}`] : []),
     ].join(' '),
   reads: () => ['sourcePort', 'destinationPort', 'transport'],

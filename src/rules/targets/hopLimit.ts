@@ -25,7 +25,7 @@ function run({ mode, value }: HopLimitTarget, packet: Packet): Verdict {
 /** TTL of IPv4 and HL of IPv6 are one module with two names. */
 function hopLimit(name: 'TTL' | 'HL', version: 4 | 6): TargetDefinition<HopLimitTarget, undefined> {
   const option = (mode: HopLimitTarget['mode']): string => `--${name.toLowerCase()}-${mode}`;
-  const modes = ['set', 'inc', 'dec'] as const;
+  const modes = ['set', 'dec', 'inc'] as const;
   function parse(options: OptionList): HopLimitTarget {
     refuseTogether(options, name, modes.map(option));
     const mode = modes.find((m) => options.has(option(m)));

@@ -2,6 +2,7 @@ import type { TargetDefinition } from '../definition.js';
 import { audit } from './audit.js';
 import { checksum } from './checksum.js';
 import { classify } from './classify.js';
+import { clusterip } from './clusterip.js';
 import { connmark } from './connmark.js';
 import { ct, notrack } from './ct.js';
 import { dscp } from './dscp.js';
@@ -16,6 +17,7 @@ import { mark } from './mark.js';
 import { netmap } from './netmap.js';
 import { nflog } from './nflog.js';
 import { nfqueue } from './nfqueue.js';
+import { dnpt, snpt } from './npt.js';
 import { rateest } from './rateest.js';
 import { reject } from './reject.js';
 import { connsecmark, secmark } from './secmark.js';
@@ -29,6 +31,7 @@ import { tos } from './tos.js';
 import { tproxy } from './tproxy.js';
 import { trace } from './trace.js';
 import { dnat, snat } from './translation.js';
+import { ulog } from './ulog.js';
 
 /** Every name after -j that is no chain's; one without a definition below does not compile. */
 export const TARGET_NAMES = [
@@ -36,10 +39,12 @@ export const TARGET_NAMES = [
   'AUDIT',
   'CHECKSUM',
   'CLASSIFY',
+  'CLUSTERIP',
   'CONNMARK',
   'CONNSECMARK',
   'CT',
   'DNAT',
+  'DNPT',
   'DROP',
   'DSCP',
   'ECN',
@@ -62,6 +67,7 @@ export const TARGET_NAMES = [
   'SECMARK',
   'SET',
   'SNAT',
+  'SNPT',
   'SYNPROXY',
   'TCPMSS',
   'TCPOPTSTRIP',
@@ -70,6 +76,7 @@ export const TARGET_NAMES = [
   'TPROXY',
   'TRACE',
   'TTL',
+  'ULOG',
 ] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
 
@@ -78,10 +85,12 @@ export const TARGETS: Readonly<Record<TargetName, TargetDefinition>> = {
   AUDIT: audit,
   CHECKSUM: checksum,
   CLASSIFY: classify,
+  CLUSTERIP: clusterip,
   CONNMARK: connmark,
   CONNSECMARK: connsecmark,
   CT: ct,
   DNAT: dnat,
+  DNPT: dnpt,
   DROP: drop,
   DSCP: dscp,
   ECN: ecn,
@@ -104,6 +113,7 @@ export const TARGETS: Readonly<Record<TargetName, TargetDefinition>> = {
   SECMARK: secmark,
   SET: set,
   SNAT: snat,
+  SNPT: snpt,
   SYNPROXY: synproxy,
   TCPMSS: tcpmss,
   TCPOPTSTRIP: tcpoptstrip,
@@ -112,6 +122,7 @@ export const TARGETS: Readonly<Record<TargetName, TargetDefinition>> = {
   TPROXY: tproxy,
   TRACE: trace,
   TTL: ttl,
+  ULOG: ulog,
 };
 
 /** The target after -j, where that IP version has it; undefined for a user chain or an unknown extension. */

@@ -1,5 +1,4 @@
 import type { TargetDefinition } from '../definition.js';
-import type { Step } from '../model.js';
 import { Verdict } from '../verdict.js';
 
 /** A target that is not modelled or could not be read, word for word. */
@@ -11,10 +10,7 @@ export interface UnknownTarget {
   readonly options: string;
 }
 
-/**
- * Stands where an action is that nobody can foresee. The walk goes on behind it; `isUnknownTarget` tells
- * the engine that the verdict is tainted from here.
- */
+/** Stands where an action is that nobody can foresee. The walk goes on behind it, in doubt. */
 export const unknownTarget: TargetDefinition<UnknownTarget, undefined> = {
   name: 'unknown',
   versions: [4, 6],
@@ -22,6 +18,7 @@ export const unknownTarget: TargetDefinition<UnknownTarget, undefined> = {
   parse: () => ({ name: '', text: '', options: '' }),
   print: (data) => data.text,
   list: (data) => data.options,
+  unforeseen: true,
   writes: [],
   terminal: false,
   start: () => undefined,
@@ -30,7 +27,3 @@ export const unknownTarget: TargetDefinition<UnknownTarget, undefined> = {
     return Verdict.continue;
   },
 };
-
-export function isUnknownTarget(step: Step): boolean {
-  return step.kind === 'target' && step.definition === unknownTarget;
-}

@@ -4,7 +4,7 @@ import { printSave } from '../../../src/frontend/iptables/print.js';
 import { parseSave } from '../../../src/frontend/iptables/save.js';
 import { unknownMatch } from '../../../src/rules/matches/unknown.js';
 import type { Rule } from '../../../src/rules/model.js';
-import { isUnknownTarget } from '../../../src/rules/targets/unknown.js';
+import { unknownTarget } from '../../../src/rules/targets/unknown.js';
 import { Diagnostics, formatDiagnostic } from '../../../src/source/diagnostic.js';
 
 function read(text: string, version: 4 | 6 = 4): { rules: Rule[]; said: string[]; printed: string } {
@@ -94,15 +94,15 @@ describe('a rule, however it is written', () => {
 });
 
 describe('what is not known', () => {
-  const match = '[3:4] -A INPUT -p tcp -m cgroup --path "a b" -m tcp --dport 1 -j DROP';
-  const target = '-A INPUT -j CLUSTERIP --new --hashmode sourceip';
+  const match = '[3:4] -A INPUT -p tcp -m psd --psd-name "a b" -m tcp --dport 1 -j DROP';
+  const target = '-A INPUT -j TARPIT --honeypot --mode quick';
 
   it('is said once for each extension', () => {
     expect(read(filter(match, match, target, target)).said).toEqual([
-      'save:3:26: warning: the match cgroup is not modelled: where it decides, the outcome is unknown\n' +
-        `    ${match}\n    ${' '.repeat(25)}^~~~~~`,
-      'save:5:13: warning: the target CLUSTERIP is not modelled: where it decides, the outcome is unknown\n' +
-        `    ${target}\n    ${' '.repeat(12)}^~~~~~~~~`,
+      'save:3:26: warning: the match psd is not modelled: where it decides, the outcome is unknown\n' +
+        `    ${match}\n    ${' '.repeat(25)}^~~`,
+      'save:5:13: warning: the target TARPIT is not modelled: where it decides, the outcome is unknown\n' +
+        `    ${target}\n    ${' '.repeat(12)}^~~~~~`,
     ]);
   });
 
@@ -114,7 +114,7 @@ describe('what is not known', () => {
       [0, 0],
     ]);
     expect(rules[0].steps.some((s) => s.kind === 'match' && s.definition === unknownMatch)).toBe(true);
-    expect(rules[1].steps.some(isUnknownTarget)).toBe(true);
+    expect(rules[1].steps.some((s) => s.kind === 'target' && s.definition === unknownTarget)).toBe(true);
   });
 });
 
