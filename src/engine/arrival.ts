@@ -8,6 +8,7 @@ import { decodePacket, type Packet } from '../packet/packet.js';
 import type { Frame } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
 import { Arena } from './arena.js';
+import { InterfaceNumbers } from './interfaceNumbers.js';
 import { LinkAddresses } from './linkAddresses.js';
 import type { Sight } from './sight.js';
 import { UpperDevices } from './upperDevices.js';
@@ -30,6 +31,7 @@ export class Arrivals {
   private readonly arena = new Arena();
   private readonly addresses: LinkAddresses;
   private readonly upper: UpperDevices;
+  private readonly numbers: InterfaceNumbers;
 
   constructor(
     private readonly host: Host,
@@ -38,6 +40,7 @@ export class Arrivals {
     private readonly sight: Sight,
   ) {
     this.upper = new UpperDevices(host, sight);
+    this.numbers = new InterfaceNumbers(host);
     this.addresses = new LinkAddresses((address) => this.isOwn(address));
   }
 
@@ -51,14 +54,15 @@ export class Arrivals {
     if (typeof link === 'string') return link;
     if (link.etherType !== EtherType.ipv4 && link.etherType !== EtherType.ipv6)
       return `EtherType 0x${link.etherType.toString(16).padStart(4, '0')}`;
-    const below = this.deviceOf(frame, link);
-    if (!below) return 'no interface known';
     const at = this.arena.copy(frame.bytes);
     const { chunk } = this.arena;
     const packet = decodePacket(chunk, at + link.network, at + frame.bytes.length);
     if (typeof packet === 'string') return packet;
     if ((packet.version === 4) !== (link.etherType === EtherType.ipv4))
       return 'IP version and EtherType differ';
+    const below = this.deviceOf(frame, link, packet);
+    if (!below) return 'no interface known';
+    if (typeof below === 'string') return below;
     packet.takeOver();
     packet.time = frame.time;
     packet.frame = frame.number;
@@ -75,8 +79,9 @@ export class Arrivals {
     return { packet, direction, device, claimed: false };
   }
 
-  private deviceOf(frame: Frame, link: LinkLayer): Device | null {
+  private deviceOf(frame: Frame, link: LinkLayer, packet: Packet): Device | Skipped | null {
     if (link.interfaceIndex) {
+      if (!this.host.isNumbered) return this.numbers.deviceOf(link, packet);
       const known = this.host.deviceByIndex(link.interfaceIndex);
       if (known) return known;
       return this.host.deviceFor(`if${link.interfaceIndex}`);

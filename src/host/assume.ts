@@ -12,7 +12,7 @@ import type { ListeningSocket } from './sockets.js';
 
 /** A host told in a few words instead of a snapshot. */
 export interface AssumedHost {
-  /** `198.51.100.2/24@eth0`; interfaces are numbered in the order in which they are named. */
+  /** `198.51.100.2/24@eth0`. */
   readonly addresses?: readonly string[];
   /** `default via 198.51.100.1`, `10.0.0.0/8 via 192.168.1.9 dev eth1`, `blackhole 10.1.0.0/16`, as ip-route(8) takes them. */
   readonly routes?: readonly string[];
@@ -69,7 +69,15 @@ export function assumeHost(told: AssumedHost, diagnostics: Diagnostics): Host {
     if (socket) sockets.push(socket);
     else diagnostics.error(`not a socket: ${text}`, { advice: 'Write tcp:22 or udp:192.168.1.1:53.' });
   }
-  return makeHost({ links: devices.links, addresses, sysctls, sockets, moreRoutes, assumptions });
+  return makeHost({
+    links: devices.links,
+    addresses,
+    sysctls,
+    sockets,
+    moreRoutes,
+    assumptions,
+    isNumbered: false,
+  });
 }
 
 /** The interfaces as they are named, numbered from 1. */

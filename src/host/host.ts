@@ -21,6 +21,8 @@ export interface Host {
   readonly devices: readonly Device[];
   deviceByName(name: string): Device | undefined;
   deviceByIndex(index: number): Device | undefined;
+  /** Whether the devices have the numbers that the host's own had. */
+  readonly isNumbered: boolean;
   /** The device of that name; one that the snapshot lacks is assumed to be an Ethernet interface. */
   deviceFor(name: string): Device;
   readonly links: readonly Link[];
@@ -61,6 +63,8 @@ export interface HostParts {
   readonly groups?: readonly [device: string, group: string][];
   readonly vrfTables?: ReadonlyMap<string, number>;
   readonly assumptions?: Assumptions;
+  /** false: the devices' numbers are not the host's own; they are unless told. */
+  readonly isNumbered?: boolean;
 }
 
 /** Devices beyond this many are all one, so that a capture cannot make them without end. */
@@ -110,6 +114,7 @@ export function makeHost(parts: HostParts): Host {
       return links.map((l) => l.device);
     },
     links,
+    isNumbered: parts.isNumbered ?? true,
     deviceByName: (name) => byName.get(name),
     deviceByIndex: (index) => byIndex.get(index),
     deviceFor,

@@ -92,3 +92,43 @@ describe('the docker recording gives the same result', () => {
     expect(await outcome(['-'], [], gzipSync(pcapngOf(frames)))).toEqual(expected);
   });
 });
+
+describe('without a snapshot', () => {
+  const TOLD = [
+    ...['--rules', `${HOST}/iptables-save.txt`, '--sysctl', 'net.bridge.bridge-nf-call-iptables=1'],
+    ...['--addr', '198.51.100.2/24@eth0', '--addr', '172.17.0.1/16@docker0'],
+    ...[
+      '--link',
+      'eth0=02:00:00:00:01:01',
+      '--link',
+      'docker0=bridge',
+      '--link',
+      'docker0=02:00:00:00:03:01',
+    ],
+  ];
+
+  it('the numbers in the capture are told by who is behind them', async () => {
+    const args = ['compare', CAPTURE, ...TOLD, '--link', 'vethc0@docker0', '--log', LOG, '--format', 'json'];
+    const { status, stdout } = await run(args);
+    const { differences, assumptions } = JSON.parse(stdout) as Record<string, readonly string[]>;
+    expect({ status, differences }).toEqual({ status: 0, differences: [] });
+    expect(assumptions).toEqual(
+      expect.arrayContaining([
+        'Interface 2 of the capture was taken for eth0, by the addresses of its packets.',
+        'Interface 4 of the capture was taken for docker0, by the addresses of its packets.',
+        'Interface 5 of the capture was taken for vethc0, by the addresses of its packets.',
+      ]),
+    );
+  });
+
+  it('a port that was not told of shows what its bridge shows', async () => {
+    const { stdout, stderr } = await run(['compare', CAPTURE, ...TOLD, '--log', LOG, '--format', 'json']);
+    const { differences, summary } = JSON.parse(stdout) as {
+      differences: readonly { field: string | null }[];
+      summary: Record<string, number>;
+    };
+    expect(new Set(differences.map((d) => d.field))).toEqual(new Set(['PHYSIN']));
+    expect(summary).toMatchObject({ predicted: 31, onlySimulated: 0, onlyHost: 0 });
+    expect(stderr).toMatch(/22 seen on docker0 as well/);
+  });
+});
