@@ -1,5 +1,6 @@
 import type { FrameSource } from './capture/frame.js';
 import type { RememberedFrames } from './capture/remember.js';
+import { comparable } from './compare/comparable.js';
 import { fromEntries } from './compare/entries.js';
 import { compareLines } from './compare/compare.js';
 import type { WritingRule } from './compare/pairs.js';
@@ -119,17 +120,20 @@ export function compareWithLog(
   observed: readonly ObservedEntry[],
   source: FrameSource,
 ): Comparison {
-  const { lines, losses } = fromEntries(observed, source.epoch);
-  return compareLines({
-    predicted: result.lines,
+  const rulesOf = rulesByPrefix(result.replay.kernel.program.ruleset);
+  const held = comparable(observed, (prefix) => rulesOf(prefix).length > 0);
+  const { lines, losses } = fromEntries(held.entries, source.epoch);
+  const comparison = compareLines({
+    predicted: held.inItsWords(result.lines),
     observed: lines,
     losses,
     packets: result.replay.counts.frames,
     epoch: source.epoch,
     end: result.replay.lastTime,
     unseen: ({ text }) => result.replay.sight.whyUnseen(parse(text)),
-    rulesOf: rulesByPrefix(result.replay.kernel.program.ruleset),
+    rulesOf,
   });
+  return { ...comparison, assumptions: [...comparison.assumptions, ...held.said] };
 }
 
 /** A copy of sets as they are now, made anew each time it is asked for. */
@@ -164,6 +168,8 @@ export async function causes({
 }: CausesOptions): Promise<Finding[]> {
   const { ruleset, host } = given;
   const world: World = { ruleset, host, sets };
+  const writersOf = rulesByPrefix(ruleset);
+  const held = comparable(observed, (prefix) => writersOf(prefix).length > 0);
   const replay: ReplayFrames = async (source, change, observer) => {
     const { sets: fresh, later, ...rest } = { ...world, ...change };
     let sent = 0;
@@ -178,7 +184,7 @@ export async function causes({
     });
     const { accounted, unexplained, frames: count } = done.counts;
     return {
-      lines,
+      lines: held.inItsWords(lines),
       astray: Math.abs(sent - accounted) + unexplained,
       frames: count,
       rulesOf: rulesByPrefix({ tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] }),
@@ -186,12 +192,12 @@ export async function causes({
     };
   };
   const { findCauses } = await import('./explain/findings.js');
-  const { lines, losses } = fromEntries(observed, frames.epoch);
+  const { lines, losses } = fromEntries(held.entries, frames.epoch);
   return findCauses({
     world,
     frames,
     replay,
-    entries: observed,
+    entries: held.entries,
     observed: lines,
     losses,
     comparison,

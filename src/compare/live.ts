@@ -95,7 +95,8 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
       aligner.predicted(predictedItem(line, order++));
     },
     observed(entry, arrival) {
-      const { text, file, line, boot, loss } = entry;
+      const { text, file, line, boot, loss, trace } = entry;
+      if (trace) return;
       if (loss) {
         // The kernel's rate limits do not touch LOG lines.
         if (loss.by !== 'ratelimit') addLoss(arrival, loss.count ?? Infinity, text);

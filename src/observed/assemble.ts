@@ -4,6 +4,8 @@ import type { Line } from './lines.js';
 import { mayMatter } from './loss.js';
 import { type ClockOptions, readWallStamp } from './stamps.js';
 import { fromJournal, readObject } from './structured.js';
+import { readTrace } from './trace.js';
+import { fromGprint } from './ulogd.js';
 
 /** A message and the line where it begins. */
 export interface Placed {
@@ -144,7 +146,10 @@ export function createAssembler(options: ClockOptions, diagnostics: Diagnostics,
       if (structured) return structured;
       const json = jsonPart(text);
       if (json !== undefined) return parseObject(json, number);
-      return mayMatter(text) ? [place(takeApart(text, options), number)] : [];
+      const trace = readTrace(text);
+      if (trace) return [place({ text: text.trim(), time: {}, trace }, number)];
+      if (!mayMatter(text)) return [];
+      return [place(fromGprint(text, options) ?? takeApart(text, options), number)];
     },
     end(): Placed[] {
       return closeFields();

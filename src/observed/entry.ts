@@ -1,4 +1,5 @@
 import type { LogRecord } from '../klog/record.js';
+import type { TraceStep } from './trace.js';
 
 /** When a line says it was written, by each clock that it shows. Both may be absent (bare messages). */
 export interface ObservedTime {
@@ -19,14 +20,17 @@ export interface WallTime {
   readonly yearAssumed?: true;
 }
 
-/** A LOG line of the host, or a line that says that lines were lost. */
+/** A LOG line of the host, a line that says that lines were lost, or a step that a tracing program reports. */
 export interface ObservedEntry {
   readonly time: ObservedTime;
   /** The message without stamp, host and tag. */
   readonly text: string;
-  /** Read from the text when it is asked for; null for losses. */
+  /** Read from the text when it is asked for; null for losses and steps of a trace. */
   readonly record: LogRecord | null;
   readonly loss?: Loss;
+  readonly trace?: TraceStep;
+  /** Who put it in words where it was not the kernel: ulogd lacks some of the kernel's. */
+  readonly by?: 'ulogd';
   readonly file: string;
   /** 1-based, of the line where the entry begins. */
   readonly line: number;

@@ -1,5 +1,7 @@
 import type { ObservedTime } from './entry.js';
 import { type ClockOptions, readKernelStamp, readWallStamp } from './stamps.js';
+import type { TraceStep } from './trace.js';
+import { fromLogemu } from './ulogd.js';
 
 /** A log line taken apart. */
 export interface Message {
@@ -7,6 +9,8 @@ export interface Message {
   readonly time: ObservedTime;
   readonly level?: number;
   readonly host?: string;
+  readonly by?: 'ulogd';
+  readonly trace?: TraceStep;
 }
 
 const LEVELS: ReadonlyMap<string, number> = new Map([
@@ -95,8 +99,15 @@ export function takeApart(line: string, options: ClockOptions): Message {
     kernelStamp();
   }
   const raw = at === 0 ? line : line.slice(at);
-  const text = wall && wall.writer !== 'dmesg' ? unescapeSyslog(raw) : raw;
-  return { text, time, ...(level !== undefined && { level }), ...(host !== undefined && { host }) };
+  const written = wall && wall.writer !== 'dmesg' ? unescapeSyslog(raw) : raw;
+  const emulated = wall && time.kernel === undefined ? fromLogemu(written) : undefined;
+  return {
+    text: emulated ?? written,
+    time,
+    ...(level !== undefined && { level }),
+    ...(host !== undefined && { host }),
+    ...(emulated !== undefined && { by: 'ulogd' }),
+  };
 }
 
 /** rsyslog writes control characters as `#` and three octal digits ($EscapeControlCharactersOnReceive). */

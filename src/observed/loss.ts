@@ -32,7 +32,7 @@ export function readLoss(text: string): Loss | undefined {
   return undefined;
 }
 
-/** Whether a raw line is worth a closer look: it may hold a LOG line or tell of a loss. */
+/** Whether a raw line is worth a closer look: it may hold a LOG line, also in the words of ulogd, or tell of a loss. */
 export function mayMatter(line: string): boolean {
-  return line.includes('IN=') || HINT.test(line);
+  return line.includes('IN=') || line.includes('oob.') || HINT.test(line);
 }

@@ -8,6 +8,7 @@ import { lineBatches, LONGEST_LINE } from './lines.js';
 import { mayMatter, readLoss } from './loss.js';
 import { openLog } from './open.js';
 import type { ClockOptions } from './stamps.js';
+import type { TraceStep } from './trace.js';
 
 /** A log: a file by its path (`-` is standard input), or text from elsewhere. */
 export interface LogSource {
@@ -17,8 +18,8 @@ export interface LogSource {
 }
 
 /**
- * Reads a log of any form that dmesg, journalctl and syslog daemons write, recognised line by line, and gives the LOG lines in
- * it and the lines that tell of losses; all others are skipped. One pass, memory bounded by the longest line.
+ * Reads a log of any form that dmesg, journalctl, syslog daemons, ulogd and tracing programs write, recognised line by line, and gives
+ * the LOG lines in it, steps of traces and the lines that tell of losses; all others are skipped. One pass, memory bounded by the longest line.
  * What is wrong goes to `diagnostics`: a file that cannot be read is an error and ends the stream, a log without
  * LOG lines is a warning.
  */
@@ -86,6 +87,7 @@ const MOST_ON_ONE_LINE = 50;
 function entries({ message, line }: Placed, file: string, boot: number): ObservedEntry[] {
   const entry = (text: string, loss?: Loss): ObservedEntry =>
     new Entry(message, text, loss, file, line, boot);
+  if (message.trace) return [entry(message.text)];
   const end = headEnd(message.text);
   if (end < 0) {
     const loss = mayMatter(message.text) ? readLoss(message.text) : undefined;
@@ -109,6 +111,8 @@ class Entry implements ObservedEntry {
   readonly time: ObservedTime;
   readonly level: number | undefined;
   readonly host: string | undefined;
+  readonly trace: TraceStep | undefined;
+  readonly by: 'ulogd' | undefined;
 
   constructor(
     message: Message,
@@ -121,10 +125,12 @@ class Entry implements ObservedEntry {
     this.time = message.time;
     this.level = message.level;
     this.host = message.host;
+    this.trace = message.trace;
+    this.by = message.by;
   }
 
   get record(): LogRecord | null {
-    return this.loss ? null : parse(this.text);
+    return this.loss || this.trace ? null : parse(this.text);
   }
 }
 

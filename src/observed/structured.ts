@@ -1,6 +1,7 @@
 import type { ObservedTime } from './entry.js';
 import { levelOf, type Message, takeApart } from './line.js';
 import { type ClockOptions, readWallStamp } from './stamps.js';
+import { fromUlogdJson } from './ulogd.js';
 
 /** Takes what one object of a JSON log says: journalctl -o json, dmesg -J, Docker's json-file, ulogd's JSON. */
 export function readObject(value: unknown, options: ClockOptions): Message[] {
@@ -10,6 +11,8 @@ export function readObject(value: unknown, options: ClockOptions): Message[] {
   if (Array.isArray(dump)) return dump.flatMap((entry: unknown) => readObject(entry, options));
   if (object.has('MESSAGE')) return journalMessage(object, options);
   if (object.has('msg') && object.has('pri')) return dmesgMessage(object);
+  const packet = fromUlogdJson(object, options);
+  if (packet) return [packet];
   const log = object.get('log') ?? object.get('message') ?? object.get('msg');
   return typeof log === 'string' ? [wrappedMessage(object, log, options)] : [];
 }

@@ -129,7 +129,7 @@ describe('one line', () => {
       { wall: NOON, kernel: 9500000, level: 4 },
     ],
     ['busybox', `Nov 22 12:00:00 fw kern.warn kernel: ${LINE}`, { wall: NOON, host: 'fw', level: 4 }],
-    ['ulogd LOGEMU', `Nov 22 12:00:00 fw ${LINE}`, { wall: NOON, host: 'fw' }],
+    ['a line without a tag', `Nov 22 12:00:00 fw ${LINE}`, { wall: NOON, host: 'fw' }],
     ['no host', `Nov 22 12:00:00 ${LINE}`, { wall: NOON }],
     ['a caller', `[ 4075.248816][  T123] ${LINE}`, { kernel: 4075248816 }],
     ['extended netconsole', `6.18.0,4,12,4075248816,-,caller=T12;${LINE}`, { kernel: 4075248816, level: 4 }],

@@ -1,5 +1,6 @@
 import { readLog } from '../../observed/readLog.js';
 import type { ObservedEntry } from '../../observed/entry.js';
+import type { TraceStep } from '../../observed/trace.js';
 import type { LogRecord, PacketLog } from '../../klog/record.js';
 import type { Column } from '../../report/csv.js';
 import { isoTime } from '../../report/time.js';
@@ -35,6 +36,8 @@ interface LogEntryRow {
   readonly gid: number | null;
   /** Lines that this one says were lost; 0 where it does not tell how many. */
   readonly lost: number | null;
+  /** A step that a tracing program reports; null for all other lines. */
+  readonly trace: TraceStep | null;
   readonly text: string;
 }
 
@@ -49,7 +52,7 @@ interface PacketWords {
 /** Words of the packet that get a column. */
 const WORDS = ['SRC', 'DST', 'LEN', 'TTL', 'HOPLIMIT', 'ID', 'PROTO', 'SPT', 'DPT', 'TYPE', 'CODE'] as const;
 
-/** `nfreplay log`: reads the kernel's LOG lines out of any log of the host. */
+/** `nfreplay log`: reads the kernel's LOG lines, and steps of packet traces, out of any log of the host. */
 export async function log(
   files: readonly string[],
   options: LogCommandOptions,
@@ -87,6 +90,7 @@ function rowOf(entry: ObservedEntry): LogEntryRow {
     uid: record?.uid ?? null,
     gid: record?.gid ?? null,
     lost: loss ? (loss.count ?? 0) : null,
+    trace: entry.trace ?? null,
     text: entry.text,
   };
 }
@@ -121,7 +125,8 @@ function columns(): Column<LogEntryRow>[] {
     'physout',
     'mac',
   ] as const;
-  const last = ['mark', 'uid', 'gid', 'lost', 'text'] as const;
+  const last = ['mark', 'uid', 'gid', 'lost'] as const;
+  const steps = ['id', 'family', 'table', 'chain', 'kind', 'verdict', 'rule'] as const;
   return [
     ...own.map((name) => ({ name, of: (row: LogEntryRow) => row[name] })),
     ...WORDS.map((word) => ({
@@ -129,6 +134,11 @@ function columns(): Column<LogEntryRow>[] {
       of: ({ packet }: LogEntryRow) => cellOf(packet, word),
     })),
     ...last.map((name) => ({ name, of: (row: LogEntryRow) => row[name] })),
+    ...steps.map((name) => ({
+      name: `trace_${name}`,
+      of: ({ trace }: LogEntryRow) => trace && trace[name],
+    })),
+    { name: 'text', of: ({ text }: LogEntryRow) => text },
   ];
 }
 

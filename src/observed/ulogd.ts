@@ -1,0 +1,183 @@
+import { emit } from '../klog/emit.js';
+import type { LogRecord, Token } from '../klog/record.js';
+import type { ObservedTime } from './entry.js';
+import type { Message } from './line.js';
+import { type ClockOptions, readWallStamp } from './stamps.js';
+
+/** LOGEMU's words where they are not the kernel's: `TOS=00`, `MARK=0x0`, and `WINDOW=` without `RES=`. */
+const EMULATED = / TOS=[0-9A-F]{2} PREC=0x| MARK=0x0(?: |$)| WINDOW=\d+ (?!RES=)/;
+
+/** ulogd's LOGEMU in the kernel's words as far as they go; undefined for a line that the kernel wrote. */
+export function fromLogemu(text: string): string | undefined {
+  if (!EMULATED.test(text)) return undefined;
+  // LOGEMU puts a space behind the prefix.
+  const at = text.search(/ ?IN=\S* OUT=/);
+  const line = at >= 0 && text[at] === ' ' ? text.slice(0, at) + text.slice(at + 1) : text;
+  return line
+    .replace(/( TOS=)([0-9A-F]{2} PREC=)/, '$10x$2')
+    .replace(/ MARK=0x0 ?$/, ' ')
+    .replace(/( OUT=\S* )MAC= /, '$1');
+}
+
+/** A line of ulogd's GPRINT: `name=value` with commas between; undefined where it is none, or of no IP packet. */
+export function fromGprint(line: string, options: ClockOptions): Message | undefined {
+  if (!line.includes('oob.')) return undefined;
+  const fields = new Map<string, string>();
+  // A prefix may hold commas: only what looks like a name begins a field.
+  for (const field of line.split(/,(?=[a-z][a-z0-9_.]{0,40}=)/)) {
+    const equals = field.indexOf('=');
+    if (equals > 0) fields.set(field.slice(0, equals), field.slice(equals + 1));
+  }
+  const stamp = fields.get('timestamp');
+  if (stamp !== undefined) fields.set('timestamp', stamp.replace(/^(\d{4})\/(\d\d)\/(\d\d)-/, '$1-$2-$3T'));
+  return fromFields(fields, options);
+}
+
+/** An object of ulogd's JSON; undefined where it is none, or of no IP packet. */
+export function fromUlogdJson(
+  object: ReadonlyMap<string, unknown>,
+  options: ClockOptions,
+): Message | undefined {
+  const fields = new Map<string, string>();
+  for (const [name, value] of object)
+    if (typeof value === 'string' || typeof value === 'number') fields.set(name, String(value));
+  return fromFields(fields, options);
+}
+
+type Fields = ReadonlyMap<string, string>;
+
+/** ulogd's keys (ulogd_raw2packet_BASE.c), and those that its JSON renames after the Common Information Model. */
+function fromFields(fields: Fields, options: ClockOptions): Message | undefined {
+  const source = fields.get('src_ip') ?? fields.get('ip.saddr.str') ?? fields.get('ip.saddr');
+  const destination = fields.get('dest_ip') ?? fields.get('ip.daddr.str') ?? fields.get('ip.daddr');
+  const logged = fields.has('oob.prefix') || fields.has('oob.hook') || fields.has('oob.in');
+  if (!logged || source === undefined || destination === undefined) return undefined;
+  const mark = numberOf(fields, 'oob.mark');
+  const record: LogRecord = {
+    prefix: fields.get('oob.prefix') ?? '',
+    in: nameOf(fields, 'oob.in'),
+    out: nameOf(fields, 'oob.out'),
+    ...(fields.get('mac.str') && { mac: { kind: 'raw', text: fields.get('mac.str')! } }),
+    packet: {
+      version: fields.has('ip6.hoplimit') ? 6 : 4,
+      tokens: [['SRC', source], ['DST', destination], ...headerWords(fields), ...transportWords(fields)],
+    },
+    ...(numberOf(fields, 'oob.uid') !== undefined && { uid: numberOf(fields, 'oob.uid') }),
+    ...(numberOf(fields, 'oob.gid') !== undefined && { gid: numberOf(fields, 'oob.gid') }),
+    ...(mark && { mark }),
+  };
+  return { text: emit(record), time: timeOf(fields, options), by: 'ulogd' };
+}
+
+/** An interface's name may not break the line into other words. */
+function nameOf(fields: Fields, key: string): string {
+  return (fields.get(key) ?? '').replace(/\s/g, '_');
+}
+
+function numberOf(fields: Fields, key: string): number | undefined {
+  const text = fields.get(key);
+  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+}
+
+/** A word for every field that is there. */
+function words(fields: Fields, pairs: readonly (readonly [string, string])[]): Token[] {
+  return pairs.flatMap(([name, key]): Token[] => {
+    const value = numberOf(fields, key);
+    return value === undefined ? [] : [[name, String(value)]];
+  });
+}
+
+function headerWords(fields: Fields): Token[] {
+  const payload = numberOf(fields, 'ip6.payloadlen');
+  if (payload !== undefined)
+    return [['LEN', String(payload + 40)], ...words(fields, [['HOPLIMIT', 'ip6.hoplimit']])];
+  const tos = numberOf(fields, 'ip.tos') ?? 0;
+  const fragment = numberOf(fields, 'ip.fragoff') ?? 0;
+  const flags: Token[] = [];
+  if (fragment & 0x8000) flags.push(['CE', null]);
+  if (fragment & 0x4000) flags.push(['DF', null]);
+  if (fragment & 0x2000) flags.push(['MF', null]);
+  if (fragment & 0x1fff) flags.push(['FRAG', String(fragment & 0x1fff)]);
+  return [
+    ...words(fields, [['LEN', 'ip.totlen']]),
+    ['TOS', hex(tos & 0x1e)],
+    ['PREC', hex(tos & 0xe0)],
+    ...words(fields, [
+      ['TTL', 'ip.ttl'],
+      ['ID', 'ip.id'],
+    ]),
+    ...flags,
+  ];
+}
+
+function hex(byte: number): string {
+  return `0x${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+const PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [1, 'ICMP'],
+  [6, 'TCP'],
+  [17, 'UDP'],
+  [50, 'ESP'],
+  [51, 'AH'],
+  [58, 'ICMPv6'],
+  [136, 'UDPLITE'],
+]);
+
+const FLAGS = ['URG', 'ACK', 'PSH', 'RST', 'SYN', 'FIN'] as const;
+
+function transportWords(fields: Fields): Token[] {
+  const protocol = numberOf(fields, 'ip.protocol') ?? numberOf(fields, 'ip6.nexthdr');
+  if (protocol === undefined) return [];
+  const proto: Token = ['PROTO', PROTOCOLS.get(protocol) ?? String(protocol)];
+  // The JSON has the ports under a name that is common to all protocols.
+  const ports = (of: string): (readonly [string, string])[] => [
+    ['SPT', fields.has('src_port') ? 'src_port' : `${of}.sport`],
+    ['DPT', fields.has('dest_port') ? 'dest_port' : `${of}.dport`],
+  ];
+  if (protocol === 6)
+    return [
+      proto,
+      ...words(fields, [
+        ...ports('tcp'),
+        ['SEQ', 'tcp.seq'],
+        ['ACK', 'tcp.ackseq'],
+        ['WINDOW', 'tcp.window'],
+      ]),
+      ...FLAGS.filter((flag) => fields.get(`tcp.${flag.toLowerCase()}`) === '1').map((flag): Token => [
+        flag,
+        null,
+      ]),
+      // ulogd has the pointer only where the flag is set; the kernel prints 0.
+      ...(fields.has('tcp.window') ? [['URGP', String(numberOf(fields, 'tcp.urgp') ?? 0)] as const] : []),
+    ];
+  if (protocol === 17 || protocol === 136)
+    return [proto, ...words(fields, [...ports('udp'), ['LEN', 'udp.len']])];
+  if (protocol === 1 || protocol === 58) {
+    const of = protocol === 1 ? 'icmp' : 'icmpv6';
+    return [
+      proto,
+      ...words(fields, [
+        ['TYPE', `${of}.type`],
+        ['CODE', `${of}.code`],
+        ['ID', `${of}.echoid`],
+        ['SEQ', `${of}.echoseq`],
+      ]),
+    ];
+  }
+  return [proto];
+}
+
+/** `oob.time` is the packet's own, since the epoch; the others are local time. */
+function timeOf(fields: Fields, options: ClockOptions): ObservedTime {
+  const seconds = numberOf(fields, 'oob.time.sec');
+  const micros = numberOf(fields, 'oob.time.usec');
+  if (seconds !== undefined)
+    return {
+      wall: {
+        ns: BigInt(seconds) * 1_000_000_000n + BigInt(micros ?? 0) * 1000n,
+        resolution: micros === undefined ? 1e9 : 1000,
+      },
+    };
+  return readWallStamp(fields.get('timestamp') ?? '', 0, options)?.time ?? {};
+}

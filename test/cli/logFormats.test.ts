@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readKernelLog, WRITERS } from '../observed/writeLog.js';
+import { scratch } from './examples.js';
+import { run } from './run.js';
+
+const NAMES = readdirSync('captures', { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+
+/** When the first packet was captured: a pcap file in microseconds or nanoseconds, least significant byte first. */
+function startOf(path: string): bigint {
+  const file = readFileSync(path);
+  const unit = file.readUInt32LE(0) === 0xa1b23c4d ? 1n : 1000n;
+  return BigInt(file.readUInt32LE(24)) * 1_000_000_000n + BigInt(file.readUInt32LE(28)) * unit;
+}
+
+/** What differs where nothing does, in all recordings. */
+async function alarms(write: (typeof WRITERS)[string]) {
+  using temporary = scratch();
+  const found: unknown[] = [];
+  for (const name of NAMES) {
+    const capture = `captures/${name}/any.pcap`;
+    const log = readKernelLog(readFileSync(`captures/${name}/kernel.log`, 'utf8'), startOf(capture));
+    const file = join(temporary.dir, 'host.log');
+    writeFileSync(file, write(log));
+    const { status, stdout } = await run(
+      `compare ${capture} --host rulesets/${name} --log ${file} --format json`,
+    );
+    const { summary, differences, findings } = JSON.parse(stdout) as {
+      summary: { matched: number };
+      differences: unknown[];
+      findings: unknown[];
+    };
+    expect(log.length).toBeGreaterThan(0);
+    if (status !== 0 || differences.length + findings.length > 0 || summary.matched !== log.length)
+      found.push({ name, status, differences, findings, summary, lines: log.length });
+  }
+  return found;
+}
+
+describe('a log that agrees raises no alarm, whoever wrote it', () => {
+  it.each(Object.entries(WRITERS))('%s', { timeout: 60_000 }, async (_, write) => {
+    expect(await alarms(write)).toEqual([]);
+  });
+});
