@@ -38,7 +38,8 @@ function connect({ packet }: Passage, tracker: Tracker, established: boolean): v
     entry.tcp ??= new TcpState();
     entry.tcp.state = TcpConnState.established;
     // Numbers of packets in words mean nothing, so no window is held against them.
-    for (const side of entry.tcp.seen) side.flags = TcpFlagBit.beLiberal | TcpFlagBit.sackPermitted;
+    for (const side of [entry.tcp.original, entry.tcp.reply])
+      side.flags = TcpFlagBit.beLiberal | TcpFlagBit.sackPermitted;
   }
   if (known) return;
   entry.status |= CtStatus.srcNatDone | CtStatus.dstNatDone;

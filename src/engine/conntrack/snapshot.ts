@@ -41,7 +41,8 @@ export function seedConnections(tracker: Tracker, entries: readonly ConntrackEnt
       entry.tcp = new TcpState();
       entry.tcp.state = Math.max(0, (TCP_STATE_NAMES as readonly string[]).indexOf(listed.state ?? ''));
       // Windows are not in the listing, so they cannot be held against anybody.
-      for (const side of entry.tcp.seen) side.flags = TcpFlagBit.beLiberal | TcpFlagBit.sackPermitted;
+      for (const side of [entry.tcp.original, entry.tcp.reply])
+        side.flags = TcpFlagBit.beLiberal | TcpFlagBit.sackPermitted;
     } else if (listed.protocol === Protocol.sctp) {
       entry.sctp = new SctpState();
       entry.sctp.state = Math.max(0, (SCTP_STATE_NAMES as readonly string[]).indexOf(listed.state ?? ''));

@@ -1,4 +1,4 @@
-import { u16, u32, u8 } from '../../packet/bytes.js';
+import { i32, u16, u8 } from '../../packet/bytes.js';
 import type { Packet } from '../../packet/packet.js';
 import { Tcp, TcpFlag } from '../../packet/transport.js';
 import { CtStatus, Direction } from '../../rules/connection.js';
@@ -53,15 +53,15 @@ function begin(
   if (first === IV) return false;
   if (first !== TcpConnState.synSent && !settings.tcpLoose) return false;
   const tcp = new TcpState();
-  const side = tcp.seen[0];
+  const side = tcp.side(0);
   side.end = segmentEnd(packet);
   side.maxWindow = u16(packet.data, packet.transport + Tcp.window) || 1;
   side.maxEnd = side.end;
   if (first === TcpConnState.synSent) readSynOptions(packet, side);
   else {
     // Picked up in the middle: the scale is not known, so the window is not held against it.
-    side.maxEnd = (side.end + side.maxWindow) >>> 0;
-    side.flags = tcp.seen[1].flags = TcpFlagBit.sackPermitted | TcpFlagBit.beLiberal;
+    side.maxEnd = (side.end + side.maxWindow) | 0;
+    side.flags = tcp.side(1).flags = TcpFlagBit.sackPermitted | TcpFlagBit.beLiberal;
   }
   entry.tcp = tcp;
   return true;
@@ -85,7 +85,7 @@ function watch(
   const { data, transport } = packet;
   tcp.lastSegment = segment;
   tcp.lastDirection = direction;
-  tcp.lastSequence = u32(data, transport + Tcp.sequence);
+  tcp.lastSequence = i32(data, transport + Tcp.sequence);
   tcp.lastEnd = segmentEnd(packet);
   tcp.lastWindow = u16(data, transport + Tcp.window);
   if (segment === Segment.syn && direction === Direction.original) {
@@ -97,7 +97,7 @@ function watch(
     if (state === TcpConnState.lastAck) tcp.lastFlags |= TcpFlagBit.challengeAck;
   }
   if (state === TcpConnState.synSent && segment === Segment.ack && direction === Direction.reply)
-    tcp.lastAck = u32(data, transport + Tcp.acknowledgment);
+    tcp.lastAck = i32(data, transport + Tcp.acknowledgment);
 }
 
 /** An RST must stand where the receiver expects it (RFC 5961 section 3); returns the state it leads to. */
@@ -113,9 +113,9 @@ function judgeReset(
   const skip = { step: 'inWindow', next: TcpConnState.close } as const;
   // The tuple may be in use again already, and what is noted of the old connection says nothing.
   if (old >= TcpConnState.finWait && old <= TcpConnState.close) return skip;
-  const sequence = u32(packet.data, packet.transport + Tcp.sequence);
-  const ack = u32(packet.data, packet.transport + Tcp.acknowledgment);
-  const other = tcp.seen[1 - direction];
+  const sequence = i32(packet.data, packet.transport + Tcp.sequence);
+  const ack = i32(packet.data, packet.transport + Tcp.acknowledgment);
+  const other = tcp.side(1 - direction);
   let next: TcpConnState = TcpConnState.close;
   if (other.flags & TcpFlagBit.maxAckSet && tcp.lastSegment !== Segment.syn) {
     if (sequence === 0 && !isEstablished(entry, tcp)) return closing;
@@ -163,7 +163,7 @@ export function trackTcp(
     case IG: {
       if (next === TcpConnState.synSent) {
         if (old < TcpConnState.timeWait) break;
-        const closed = ((tcp.seen[0].flags | tcp.seen[1].flags) & TcpFlagBit.closeInit) !== 0;
+        const closed = ((tcp.side(0).flags | tcp.side(1).flags) & TcpFlagBit.closeInit) !== 0;
         if (closed || (tcp.lastDirection === direction && tcp.lastSegment === Segment.rst))
           return ProtocolVerdict.repeat;
       }
@@ -171,18 +171,18 @@ export function trackTcp(
         segment === Segment.synAck &&
         tcp.lastSegment === Segment.syn &&
         tcp.lastDirection !== direction &&
-        u32(data, transport + Tcp.acknowledgment) === tcp.lastEnd
+        i32(data, transport + Tcp.acknowledgment) === tcp.lastEnd
       ) {
         // The SYN that was only watched is answered: both ends agree, so what was noted of it is the truth.
         old = TcpConnState.synSent;
         next = TcpConnState.synRecv;
-        const side = tcp.seen[tcp.lastDirection];
+        const side = tcp.side(tcp.lastDirection);
         side.end = side.maxEnd = tcp.lastEnd;
         side.maxWindow = tcp.lastWindow || 1;
         side.scale = tcp.lastScale;
         tcp.lastFlags &= ~TcpFlagBit.challengeAck;
         side.flags = tcp.lastFlags;
-        tcp.seen[direction].reset();
+        tcp.side(direction).reset();
         break;
       }
       watch(tcp, packet, direction, segment, old);
@@ -232,7 +232,7 @@ export function trackTcp(
   tcp.lastSegment = segment;
   tcp.lastDirection = direction;
   tcp.state = next;
-  if (old !== next && next === TcpConnState.finWait) tcp.seen[direction].flags |= TcpFlagBit.closeInit;
+  if (old !== next && next === TcpConnState.finWait) tcp.side(direction).flags |= TcpFlagBit.closeInit;
   let timeout = timeoutOf(tcp, next, segment, settings);
   if (old !== next) entry.events |= CtEvent.protoinfo;
 
@@ -259,7 +259,7 @@ export function trackTcp(
 
 function timeoutOf(tcp: TcpState, next: TcpConnState, segment: Segment, settings: ConntrackSettings): number {
   const timeout = settings.tcp[next];
-  const unacknowledged = (tcp.seen[0].flags | tcp.seen[1].flags) & TcpFlagBit.dataUnacknowledged;
+  const unacknowledged = (tcp.side(0).flags | tcp.side(1).flags) & TcpFlagBit.dataUnacknowledged;
   if (tcp.retransmissions >= settings.tcpMaxRetransmissions && timeout > settings.tcpRetransmission)
     return settings.tcpRetransmission;
   if (segment === Segment.rst) return settings.tcp[TcpConnState.close];

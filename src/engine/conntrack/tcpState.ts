@@ -93,7 +93,7 @@ export const TcpFlagBit = {
   simultaneousOpen: 0x80,
 } as const;
 
-/** What is known of one direction: `struct ip_ct_tcp_state`. Sequence numbers are unsigned 32-bit. */
+/** What is known of one direction: `struct ip_ct_tcp_state`. Sequence numbers are signed 32-bit words, which V8 keeps without a box. */
 export class TcpSide {
   /** One past the last octet sent. */
   end = 0;
@@ -114,7 +114,8 @@ export class TcpSide {
 /** `struct ip_ct_tcp`. */
 export class TcpState {
   state: TcpConnState = TcpConnState.none;
-  readonly seen: readonly [TcpSide, TcpSide] = [new TcpSide(), new TcpSide()];
+  readonly original = new TcpSide();
+  readonly reply = new TcpSide();
   lastDirection = 0;
   lastSegment: Segment = Segment.none;
   lastSequence = 0;
@@ -124,4 +125,9 @@ export class TcpState {
   lastScale = 0;
   lastFlags = 0;
   retransmissions = 0;
+
+  /** @param direction of Direction */
+  side(direction: number): TcpSide {
+    return direction === 0 ? this.original : this.reply;
+  }
 }

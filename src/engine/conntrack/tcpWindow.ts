@@ -1,4 +1,4 @@
-import { u16, u32, u8 } from '../../packet/bytes.js';
+import { i32, u16, u8 } from '../../packet/bytes.js';
 import type { Packet } from '../../packet/packet.js';
 import { Tcp, TcpFlag, TcpOption } from '../../packet/transport.js';
 import { Direction } from '../../rules/connection.js';
@@ -20,10 +20,10 @@ export function segmentEnd(packet: Packet): number {
   const header = (u8(data, transport + Tcp.dataOffset) >> 4) * 4;
   const payload = packet.length - transport - header;
   return (
-    (u32(data, transport + Tcp.sequence) +
+    (i32(data, transport + Tcp.sequence) +
       payload +
       (flags & TcpFlag.syn ? 1 : 0) +
-      (flags & TcpFlag.fin ? 1 : 0)) >>>
+      (flags & TcpFlag.fin ? 1 : 0)) |
     0
   );
 }
@@ -52,7 +52,7 @@ function highestSack(packet: Packet, ack: number): number {
   forEachOption(packet, (kind, length, at) => {
     if (kind !== TcpOption.sack || length < 10 || (length - 2) % 8 !== 0) return;
     for (let block = at + 2; block < at + length; block += 8) {
-      const edge = u32(data, transport + block + 4);
+      const edge = i32(data, transport + block + 4);
       if (after(edge, highest)) highest = edge;
     }
   });
@@ -120,12 +120,12 @@ export function judgeWindow(
   liberal: boolean,
 ): WindowVerdict {
   const { data, transport } = packet;
-  const sender = state.seen[direction];
-  const receiver = state.seen[1 - direction];
+  const sender = state.side(direction);
+  const receiver = state.side(1 - direction);
   const flags = u8(data, transport + Tcp.flags);
   const syn = (flags & TcpFlag.syn) !== 0;
-  let sequence = u32(data, transport + Tcp.sequence);
-  let ack = u32(data, transport + Tcp.acknowledgment);
+  let sequence = i32(data, transport + Tcp.sequence);
+  let ack = i32(data, transport + Tcp.acknowledgment);
   let end = segmentEnd(packet);
   const rawWindow = u16(data, transport + Tcp.window);
   let sack = receiver.flags & TcpFlagBit.sackPermitted ? highestSack(packet, ack) : ack;
@@ -141,9 +141,9 @@ export function judgeWindow(
       sender.end = end;
       const scaled = rawWindow * 2 ** sender.scale;
       sender.maxWindow = scaled === 0 ? 1 : scaled;
-      sender.maxEnd = (end + sender.maxWindow) >>> 0;
+      sender.maxEnd = (end + sender.maxWindow) | 0;
       if (receiver.maxWindow === 0) receiver.end = receiver.maxEnd = sack;
-      else if (sack === (receiver.end + 1) >>> 0) receiver.end = (receiver.end + 1) >>> 0;
+      else if (sack === ((receiver.end + 1) | 0)) receiver.end = (receiver.end + 1) | 0;
     }
   } else if (
     syn &&
@@ -160,10 +160,10 @@ export function judgeWindow(
     sequence = end = sender.end;
 
   const ackWindow = Math.max(sender.maxWindow, ACK_WINDOW);
-  const lowestAck = (receiver.end - ackWindow - 1) >>> 0;
-  const lowestEnd = (sender.end - receiver.maxWindow - 1) >>> 0;
-  const ackSeen = before(sack, (receiver.end + 1) >>> 0);
-  if (!before(sequence, (sender.maxEnd + 1) >>> 0)) {
+  const lowestAck = (receiver.end - ackWindow - 1) | 0;
+  const lowestEnd = (sender.end - receiver.maxWindow - 1) | 0;
+  const ackSeen = before(sack, (receiver.end + 1) | 0);
+  if (!before(sequence, (sender.maxEnd + 1) | 0)) {
     const overshot = (end - sender.maxEnd + 1) >>> 0;
     const onlySequence =
       receiver.maxWindow !== 0 &&
@@ -195,9 +195,9 @@ export function judgeWindow(
   }
   if (receiver.maxWindow !== 0 && after(end, sender.maxEnd))
     receiver.maxWindow += (end - sender.maxEnd) >>> 0;
-  if (after((sack + window) >>> 0, (receiver.maxEnd - 1) >>> 0)) {
-    receiver.maxEnd = (sack + window) >>> 0;
-    if (window === 0) receiver.maxEnd = (receiver.maxEnd + 1) >>> 0;
+  if (after((sack + window) | 0, (receiver.maxEnd - 1) | 0)) {
+    receiver.maxEnd = (sack + window) | 0;
+    if (window === 0) receiver.maxEnd = (receiver.maxEnd + 1) | 0;
   }
   if (ack === receiver.end) receiver.flags &= ~TcpFlagBit.dataUnacknowledged;
 
