@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { partsPerMillion } from '../compare/clock.js';
-import { isDisagreement, type Comparison, type Difference } from '../compare/result.js';
+import { isDisagreement, isOfLog, type Comparison, type Difference } from '../compare/result.js';
 import type { Finding } from '../explain/finding.js';
 import { cut, wrap } from '../source/columns.js';
 import { escapeControls } from '../source/text.js';
@@ -33,11 +33,12 @@ export function comparisonText(
   const paint = (style: Style, text: string): string => (options.color ? styleText(style, text) : text);
   const fit = (text: string): string => cut(escapeControls(text), width);
   const wrapped = (text: string, lead: string): string[] => wrap(escapeControls(text), lead, width);
-  const lines = [verdict(result, paint)];
+  const lines = verdict(result, width, paint);
 
+  const inLog = result.differences.filter(isOfLog).length;
   findings.slice(0, MOST_FINDINGS).forEach((finding, i) => {
     const { statement, advice } = wordsOf(finding);
-    const share = `explains ${finding.explains} of ${result.differences.length}`;
+    const share = `explains ${finding.explains} of ${inLog}`;
     const sure = `confidence ${Math.round(finding.confidence * 100)} %`;
     lines.push('', ...wrapped(statement, `${i + 1}. `).map((line) => paint('bold', line)));
     lines.push(`   ${share}, ${sure}`, ...wrapped(advice, '   '));
@@ -87,9 +88,9 @@ const VERDICT_STYLES: Record<ReturnType<typeof verdictSentence>['kind'], Style> 
   nothing: 'bold',
 };
 
-function verdict(result: Comparison, paint: (style: Style, text: string) => string): string {
+function verdict(result: Comparison, width: number, paint: (style: Style, text: string) => string): string[] {
   const { kind, text } = verdictSentence(result);
-  return paint(VERDICT_STYLES[kind], text);
+  return wrap(text, '', width, 2).map((line) => paint(VERDICT_STYLES[kind], line));
 }
 
 const ORDER = new Map<Difference['kind'], number>([

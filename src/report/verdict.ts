@@ -8,11 +8,14 @@ export interface VerdictSentence {
 }
 
 export function verdictSentence({ summary, differences }: Comparison): VerdictSentence {
-  const wrong = differences.filter(isDisagreement).length;
+  const wrong = differences.filter(isDisagreement);
+  const inLog = wrong.filter(isOfLog).length;
   const lines = `${summary.predicted} predicted ${plural(summary.predicted, 'line')}`;
-  if (wrong > 0) {
-    const from = differences.every(isOfLog) ? "the host's log" : 'the host';
-    const text = `${wrong} ${plural(wrong, 'difference')} from ${from}: ${lines}, ${summary.observed} logged.`;
+  if (wrong.length > 0) {
+    const beside = wrong.length - inLog;
+    const more =
+      beside > 0 ? `; ${beside} ${inLog > 0 ? 'more ' : ''}in packets sent, counters and connections` : '';
+    const text = `${inLog} ${plural(inLog, 'difference')} from the host's log: ${lines}, ${summary.observed} logged${more}.`;
     return { kind: 'differs', text };
   }
   if (summary.predicted === 0 && summary.observed === 0) {

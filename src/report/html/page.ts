@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Difference } from '../../compare/result.js';
+import { type Difference, isOfLog } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
 import type { PacketWalk } from '../../explain/packetWalk.js';
 import { escapeControls } from '../../source/text.js';
@@ -135,7 +135,7 @@ ${
   held
     ? markup`<section id="findings" aria-labelledby="findings-title">
 <h2 id="findings-title">Findings</h2>
-${findingsMarkup(held.findings, held.differences.length)}
+${findingsMarkup(held.findings, held.differences.filter(isOfLog).length)}
 </section>`
     : null
 }
