@@ -4,8 +4,12 @@ import type { ObservedTime } from './entry.js';
 import type { Message } from './line.js';
 import { type ClockOptions, readWallStamp } from './stamps.js';
 
-/** LOGEMU's words where they are not the kernel's: `TOS=00`, `MARK=0x0`, and `WINDOW=` without `RES=`. */
-const EMULATED = / TOS=[0-9A-F]{2} PREC=0x| MARK=0x0(?: |$)| WINDOW=\d+ (?!RES=)/;
+/**
+ * LOGEMU's words where they are not the kernel's: `TOS=00`, `MARK=0x0`, `WINDOW=` without `RES=`, and IPv6 addresses of fewer
+ * than 39 characters.
+ */
+const EMULATED =
+  / TOS=[0-9A-F]{2} PREC=0x| MARK=0x0(?: |$)| WINDOW=\d+ (?!RES=)| SRC=(?=[0-9a-f]*:)[0-9a-f:.]{2,38} /;
 
 /** ulogd's LOGEMU in the kernel's words as far as they go; undefined for a line that the kernel wrote. */
 export function fromLogemu(text: string): string | undefined {

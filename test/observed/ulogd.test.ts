@@ -56,6 +56,12 @@ describe('ulogd', () => {
     expect(record!.in).toBe('eth0');
   });
 
+  it('is told from the kernel by its IPv6 addresses where nothing else is its own', async () => {
+    const packet = 'LEN=72 TC=0 HOPLIMIT=255 FLOWLBL=0 PROTO=ICMPv6 TYPE=135 CODE=0 MARK=0x5 ';
+    const [entry] = await read(`Nov 22 05:44:56 fw in6  IN=eth0 OUT= SRC=fd09::2 DST=ff02::1 ${packet}\n`);
+    expect([entry.by, entry.record!.prefix, entry.record!.mark]).toEqual(['ulogd', 'in6 ', 5]);
+  });
+
   it('keeps all that ulogd tells, and the same again', () => {
     const kept = KERNEL.map(asUlogdTells);
     expect(kept.map(asUlogdTells)).toEqual(kept);

@@ -134,7 +134,9 @@ function logemu(line: Written): string {
       for (const flag of ['URG', 'ACK', 'PSH', 'RST', 'SYN', 'FIN']) if (words.has(flag)) text += `${flag} `;
     const plain = name.replace(/2$/, '');
     if (name === 'WINDOW') text += 'SEQ=1258488474 ACK=0 ';
-    if (name === 'FRAG') text += `FRAG:${value} `;
+    const short = value.replace(/(^|:)0{1,3}/g, '$1').replace(/(?::0){2,7}(?=:|$)/, ':');
+    if (['SRC', 'DST'].includes(name) && value.length === 39) text += `${name}=${short} `;
+    else if (name === 'FRAG') text += `FRAG:${value} `;
     else if (name === 'TOS') text += `TOS=${value.slice(2)} `;
     else text += ['CE', 'DF', 'MF'].includes(name) ? `${name} ` : `${plain}=${value} `;
   }
