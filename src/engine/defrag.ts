@@ -29,9 +29,13 @@ interface Queue {
 export class Defragmenter {
   private readonly queues = new Map<string, Queue>();
 
-  /** The datagram that this fragment completes; null: it waits, or was of no use. What is no fragment comes back as it is. */
-  add(packet: Packet): Packet | null {
-    if (packet.fragmentOffset === 0 && !packet.moreFragments) return packet;
+  /**
+   * The datagram that this fragment completes; null: it waits, or was of no use. What is no fragment comes back as it is.
+   * @param unwraps conntrack also takes the fragment header off an IPv6 datagram that is whole (RFC 6946)
+   */
+  add(packet: Packet, unwraps = false): Packet | null {
+    if (packet.fragmentOffset === 0 && !packet.moreFragments && !(unwraps && isWrapped(packet)))
+      return packet;
     this.expire(packet.time);
     const key = keyOf(packet);
     let queue = this.queues.get(key);
@@ -64,6 +68,19 @@ export class Defragmenter {
       this.queues.delete(key);
     }
   }
+}
+
+/** It has an IPv6 fragment header, though it is no fragment. */
+function isWrapped(packet: Packet): boolean {
+  if (packet.version === 4 || packet.transport < Ipv6.length + Ipv6FragmentHeader.length) return false;
+  const { data } = packet;
+  let next = data[Ipv6.nextHeader];
+  for (let at: number = Ipv6.length; at < packet.transport; at += (data[at + 1] + 1) * 8) {
+    if (next === Protocol.fragment) return true;
+    if (next === Protocol.ah) return false;
+    next = data[at];
+  }
+  return false;
 }
 
 function keyOf(packet: Packet): string {

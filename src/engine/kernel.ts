@@ -277,7 +277,7 @@ export class Kernel {
     switch (entry.kind) {
       case StageKind.defrag: {
         const whole =
-          passage.state === CtState.untracked ? passage.packet : this.defragmenter.add(passage.packet);
+          passage.state === CtState.untracked ? passage.packet : this.defragmenter.add(passage.packet, true);
         if (!whole) {
           this.held(passage, null, 'a fragment: it waits for the others');
           return Verdict.stolen;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { play, type Sent } from './helpers/router.js';
+import { packetOf } from './helpers/words.js';
 
 const mangle = (...rules: string[]): string => `*mangle
 :PREROUTING ACCEPT [0:0]
@@ -95,5 +96,24 @@ describe('what has no next header', () => {
     );
     expect(sent).toEqual([]);
     expect(saved).toContain(':FORWARD ACCEPT [0:0]');
+  });
+});
+
+describe('a datagram that is whole, in a fragment header (RFC 6946)', () => {
+  const whole = packetOf('udp [2001:db8:1::10]:1 > [2001:db8:9::1]:2 len 100');
+  const wrapped = new Uint8Array(whole.length + 8);
+  wrapped.set(whole.subarray(0, 40));
+  wrapped.set(whole.subarray(40), 48);
+  wrapped[5] = wrapped.length - 40;
+  wrapped[6] = 44;
+  wrapped[40] = 17;
+  wrapped[47] = 7;
+
+  it.each([
+    ['loses it where connections are tracked', NAT, 'LEN=148 TC=0 HOPLIMIT=63 FLOWLBL=0 PROTO=UDP'],
+    ['keeps it where they are not', '', 'LEN=156 TC=0 HOPLIMIT=63 FLOWLBL=0 FRAG:0 ID:00000007 PROTO=UDP'],
+  ])('%s', async (_, rules, words) => {
+    const { lines } = await play(mangle('FORWARD -j LOG') + rules, [[0, 'eth1', wrapped]], { version: 6 });
+    expect(lines[0]).toContain(words);
   });
 });
