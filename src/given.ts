@@ -25,6 +25,8 @@ export interface Given {
   readonly sets: IpSets;
   /** Inputs of which nothing could be used; the diagnostics say why. */
   readonly unusable: readonly string[];
+  /** Which of the host's logs lines are predicted for; the kernel's own unless told. */
+  readonly logs?: { readonly kernel: boolean; readonly groups: boolean };
 }
 
 export interface GivenSources extends AssumedHost {

@@ -16,8 +16,10 @@ import type { Limits } from './explain/findings.js';
 import type { World } from './explain/hypotheses/hypothesis.js';
 import type { ReplayFrames } from './explain/hypotheses/trials.js';
 import type { Given } from './given.js';
+import type { Host } from './host/host.js';
 import { parse } from './klog/parse.js';
 import type { ObservedEntry } from './observed/entry.js';
+import { readNflog } from './observed/nflog.js';
 import { readLogBatches, type LogSource } from './observed/readLog.js';
 import { logPrefixes } from './rules/logPrefix.js';
 import { unknownMatch } from './rules/matches/unknown.js';
@@ -54,6 +56,7 @@ export async function runReplay(
   const lines: PredictedLine[] = [];
   const clock = { now: 0 };
   const { sinks = {}, keepsLines = true } = options;
+  const { logs = { kernel: true, groups: false } } = given;
   const replay = new Replay(
     {
       ruleset: given.ruleset,
@@ -70,9 +73,15 @@ export async function runReplay(
         ...sinks,
         sent: (passage) => sinks.sent?.(passage),
         line: (line) => {
-          if (keepsLines) lines.push(line);
+          if (keepsLines && logs.kernel) lines.push(line);
           sinks.line?.(line);
         },
+        ...(logs.groups && {
+          grouped(line: PredictedLine, group: number): void {
+            if (keepsLines) lines.push(line);
+            sinks.grouped?.(line, group);
+          },
+        }),
       },
     },
     source,
@@ -111,6 +120,17 @@ export async function readLogs(
   for (const source of sources)
     for await (const batch of readLogBatches(source, {}, diagnostics))
       for (const entry of batch) entries.push(entry);
+  return entries;
+}
+
+/** Reads captures of NFLOG messages as logs; what is wrong with them is in `diagnostics`. */
+export async function readNflogs(
+  files: readonly string[],
+  host: Host,
+  diagnostics: Diagnostics,
+): Promise<ObservedEntry[]> {
+  const entries: ObservedEntry[] = [];
+  for (const file of files) for await (const entry of readNflog(file, host, diagnostics)) entries.push(entry);
   return entries;
 }
 

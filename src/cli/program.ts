@@ -71,7 +71,7 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
   withHost(compare.addArgument(captures()))
     .option(
       '--log <file...>',
-      "the host's kernel log: dmesg, journalctl -k, syslog, as text or JSON; - is standard input",
+      "the host's kernel log: dmesg, journalctl -k, syslog, as text or JSON, or a capture of NFLOG; - is standard input",
     )
     .option('--most <n>', 'differences that the text shows', wholeNumber, 12)
     .option(

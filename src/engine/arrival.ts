@@ -5,11 +5,13 @@ import type { Device } from '../packet/device.js';
 import { decodeLink, LinkLayer } from '../packet/link.js';
 import { EtherType, LinkKind, PacketType } from '../packet/numbers.js';
 import { decodePacket, type Packet } from '../packet/packet.js';
+import { Hook } from '../rules/hook.js';
 import type { Frame } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
 import { Arena } from './arena.js';
 import { InterfaceNumbers } from './interfaceNumbers.js';
 import { LinkAddresses } from './linkAddresses.js';
+import type { Message } from './messages.js';
 import type { Sight } from './sight.js';
 import { UpperDevices } from './upperDevices.js';
 
@@ -18,6 +20,8 @@ export interface Arrival {
   readonly packet: Packet;
   readonly direction: 'in' | 'out';
   readonly device: Device;
+  /** What NFLOG told of it; null: it was captured on the wire. */
+  readonly message: Message | null;
   /** An egress frame that a prediction accounts for. */
   claimed: boolean;
 }
@@ -76,7 +80,7 @@ export class Arrivals {
       packet.packetType = this.packetTypeOf(link, below);
       this.addLinkHeader(packet, at + link.network - ETHERNET, link, device);
     }
-    return { packet, direction, device, claimed: false };
+    return { packet, direction, device, message: messageOf(link), claimed: false };
   }
 
   private deviceOf(frame: Frame, link: LinkLayer, packet: Packet): Device | Skipped | null {
@@ -97,6 +101,7 @@ export class Arrivals {
   private directionOf(frame: Frame, link: LinkLayer, device: Device, packet: Packet): 'in' | 'out' | null {
     // A packet socket sees what loops only as it comes in; for the host it is a packet that it sent.
     if (device.isLoopback) return 'out';
+    if (link.nflog) return link.nflog.in === 0 ? 'out' : 'in';
     if (link.packetType !== null) return link.packetType === PacketType.outgoing ? 'out' : 'in';
     if (frame.direction) return frame.direction;
     if (link.sourceLength) return this.addresses.direction(link, device, packet);
@@ -152,4 +157,10 @@ function destinationOf(packet: Packet, device: Device): Uint8Array {
       ? Uint8Array.from([0x01, 0x00, 0x5e, data[17] & 0x7f, data[18], data[19]])
       : Uint8Array.from([0x33, 0x33, ...data.subarray(36, 40)]);
   return device.mac;
+}
+
+function messageOf({ nflog }: LinkLayer): Message | null {
+  if (!nflog) return null;
+  const { hook, prefix } = nflog;
+  return { hook: hook !== null && hook <= Hook.postrouting ? (hook as Hook) : Hook.prerouting, prefix };
 }

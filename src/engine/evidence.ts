@@ -32,7 +32,7 @@ export function connectionOfSent(tracker: Tracker, packet: Packet): Found | null
 }
 
 /** The same bytes from an offset in the transport header on; checksums may be left to the device, so they are not compared. */
-function samePayload(a: Packet, b: Packet, from = 0): boolean {
+export function samePayload(a: Packet, b: Packet, from = 0): boolean {
   const left = a.data;
   const right = b.data;
   const length = Math.min(left.length - a.transport, right.length - b.transport);

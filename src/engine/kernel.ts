@@ -427,6 +427,30 @@ export class Kernel {
     });
   }
 
+  /** What a listener of the group is sent, in the words of LOG. */
+  groupLine(
+    passage: Passage,
+    packet: Packet,
+    { group, prefix }: { readonly group: number; readonly prefix: string },
+    rule: Rule,
+    hook: Hook,
+  ): void {
+    if (!this.sinks.grouped) return;
+    this.sinks.grouped(
+      {
+        time: packet.time,
+        frame: packet.frame,
+        rule,
+        level: GROUP_LEVEL,
+        text: formatLine(packet, { prefix }, hook),
+        doubt: passage.doubt,
+        uncaptured: passage.uncaptured,
+        guessed: passage.guessed,
+      },
+      group,
+    );
+  }
+
   private held(passage: Passage, rule: Rule | null, reason: string): void {
     this.observer?.end(passage, { kind: 'held', rule, reason });
   }
@@ -443,6 +467,9 @@ export class Kernel {
     return (this.seed >>> 0) / 2 ** 32;
   }
 }
+
+/** A message of nfnetlink has no level; this is that of LOG. */
+const GROUP_LEVEL = 4;
 
 /** By the four TOS bits of RFC 1349: `ip_tos2prio` (net/ipv4/route.c), with TC_PRIO_* of linux/pkt_sched.h. */
 const TOS_PRIORITIES = [0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4] as const;

@@ -21,6 +21,7 @@ import type { KernelHost, Sinks } from './world.js';
 import { StepKind } from './program.js';
 import { seedConnections } from './conntrack/snapshot.js';
 import type { Tracker } from './conntrack/tracker.js';
+import { Messages } from './messages.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
 import { Queue } from './queue.js';
@@ -111,6 +112,7 @@ export class Replay {
   private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;
   private readonly unseen: UnseenArrivals;
+  private readonly messages = new Messages();
   /** The host's own packet at hand, as it was seen to leave. */
   private leaving: Packet | null = null;
   private readonly labels = new FlowLabels();
@@ -194,17 +196,19 @@ export class Replay {
   }
 
   private step(arrival: Arrival): void {
-    const { packet, device, direction } = arrival;
+    const { packet, device, direction, message } = arrival;
     this.lastTime = packet.time;
     this.clock.now = packet.time;
     if (this.later && packet.time >= this.later.at) {
       this.kernel.load(this.later.ruleset);
       this.later = null;
     }
+    const isKnown = message !== null && this.messages.isKnown(packet, message);
     if (direction === 'out') {
       this.egress.shift(arrival);
-      return this.left(arrival);
+      return isKnown ? this.copy() : this.left(arrival);
     }
+    if (isKnown) return this.copy();
     const filtersBridge = packet.version === 4 ? this.callIptables : this.callIp6tables;
     if (this.isPort(device) && device.master) {
       // br_netfilter runs the IP hooks where the frame enters the bridge, before the bridge itself gets it.
@@ -215,7 +219,8 @@ export class Replay {
       this.bridges.learn(device, packet);
     } else if (filtersBridge && this.bridgesWithPorts.has(device)) return this.copy();
     else packet.in = device;
-    const onBridge = filtersBridge && device.isBridge;
+    if (message) this.unseen.beforeHook(packet, message.hook);
+    const onBridge = filtersBridge && device.isBridge && !message;
     const doubt = onBridge ? this.unseen.beforeBridge(packet) : null;
     if (packet.version === 6 && !this.options.host.acceptsIpv6(packet.in)) return this.copy();
     if (this.options.admits?.(packet, 'received') === false) return;

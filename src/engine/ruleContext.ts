@@ -114,6 +114,10 @@ export class RuleContext implements Context {
     this.kernel.logLine(this.passage, packet, options, this.rule, this.hook);
   }
 
+  logToGroup(packet: Packet, group: number, prefix: string): void {
+    this.kernel.groupLine(this.passage, packet, { group, prefix }, this.rule, this.hook);
+  }
+
   /** A TRACE line for a rule that matched (`trace_packet()`, net/ipv4/netfilter/ip_tables.c). */
   trace(passage: Passage, base: BaseChainProgram, rule: Rule): void {
     const { chain } = rule;

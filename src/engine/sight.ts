@@ -1,4 +1,5 @@
 import type { Frame } from '../capture/frame.js';
+import type { Link } from '../host/links.js';
 import { fields } from '../klog/fields.js';
 import type { LogRecord } from '../klog/record.js';
 import { addressText } from '../packet/addresses.js';
@@ -27,6 +28,9 @@ export class Sight {
   private readonly leftOut = new Map<string, LeftOut[]>();
   private leftOutCount = 0;
 
+  /** Only what rules told of was captured (NFLOG). */
+  private isTold = false;
+
   /** All interfaces were captured. */
   get isWhole(): boolean {
     return this.everything;
@@ -52,12 +56,14 @@ export class Sight {
   note({ linkType, interface: name }: Frame, device: Device): void {
     if (!this.own.has(device.name)) this.add(device);
     // Cooked headers are those of `any`, and of links that have no header of their own (PPP), which are then named.
-    if (linkType === LinkType.linuxSll2 || linkType === LinkType.nflog) this.everything = true;
+    if (linkType === LinkType.linuxSll2) this.everything = true;
+    else if (linkType === LinkType.nflog) this.everything = this.isTold = true;
     else if (linkType === LinkType.linuxSll && (name === '' || name === 'any')) this.everything = true;
   }
 
   /** Whether a packet that crossed the device is in the capture, there or at a port of its bridge. */
   has(device: Device): boolean {
+    if (this.isTold) return false;
     if (this.everything || this.seen.has(device.name)) return true;
     if (this.hasPort(device.name)) return true;
     return device.master !== null && this.seen.has(device.master.name);
@@ -67,6 +73,12 @@ export class Sight {
   hasPort(bridge: string): boolean {
     for (const { master } of this.seen.values()) if (master?.name === bridge) return true;
     return false;
+  }
+
+  /** Those of the host's interfaces that packets may have crossed unseen. */
+  lacking(links: readonly Link[]): string[] {
+    if (this.isWhole && !this.isTold) return [];
+    return links.filter(({ up, device }) => up && !this.has(device)).map(({ device }) => device.name);
   }
 
   /** A packet of the capture was not run. */
@@ -85,7 +97,9 @@ export class Sight {
 
   /** Why the simulation may not know of the packet that a log line tells of; null: it does. */
   whyUnseen(record: LogRecord | null): string | null {
-    if (!record || (this.everything && this.leftOut.size === 0)) return null;
+    if (!record) return null;
+    if (this.isTold) return 'the capture has only the packets that NFLOG told of';
+    if (this.everything && this.leftOut.size === 0) return null;
     const { out = '', physIn = '' } = record;
     const name = record.in || out;
     const lacks = (device: string): boolean => !this.seen.has(device) && !this.hasPort(device);

@@ -115,6 +115,22 @@ export class UnseenArrivals {
     return null;
   }
 
+  /** A packet as it came in, by what NFLOG told of it at a later hook, behind DNAT and perhaps forwarding. */
+  beforeHook(packet: Packet, hook: Hook): void {
+    if (hook === Hook.prerouting) return;
+    const found = connectionOfSent(this.kernel.tracker, packet);
+    if (found) undo(packet, found.entry.tuple(found.direction));
+    else {
+      const aim = packet.in && this.kernel.aimOf(packet, Hook.prerouting, this.addressesOf(packet.in));
+      if (aim)
+        rewrite(packet, {
+          destination: addressOf(aim, 'destination'),
+          destinationPort: hasPorts(aim.protocol) ? aim.destinationPort : null,
+        });
+    }
+    if (hook !== Hook.input && ttlOf(packet) < 255) setTtl(packet, ttlOf(packet) + 1);
+  }
+
   /** Says which rules went without packets that they would have counted: what they did may differ from the host's. */
   tellOfCounting(): void {
     if (this.sight.isWhole) return;
@@ -128,9 +144,7 @@ export class UnseenArrivals {
             names.add(step.statement.statement.kind);
         }
     if (names.size === 0) return;
-    const lacking = this.host.links
-      .filter(({ up, device }) => up && !device.isLoopback && !this.sight.has(device))
-      .map(({ device }) => device.name);
+    const lacking = this.sight.lacking(this.host.links).filter((name) => name !== 'lo');
     if (lacking.length > 0)
       this.host.assumptions.record(
         'counting rules',

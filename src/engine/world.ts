@@ -26,6 +26,8 @@ export interface KernelHost {
 /** Where the simulation's results go. */
 export interface Sinks {
   line(line: PredictedLine): void;
+  /** A message to a group of nfnetlink, as the line that LOG would have written. */
+  grouped?(line: PredictedLine, group: number): void;
   /** A packet leaves through `passage.packet.out`; what is behind the wire is not the host's doing. */
   sent(passage: Passage): void;
   /** The capture shows a packet leave. @param isPredicted the simulation accounts for it */

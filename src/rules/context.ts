@@ -169,6 +169,8 @@ export interface Context {
   random(): number;
 
   log(packet: Packet, options: LogOptions): void;
+  /** To a group of nfnetlink: NFLOG, and nft's `log group`. */
+  logToGroup?(packet: Packet, group: number, prefix: string): void;
   /** Answers the sender and drops the packet; the answer goes out through OUTPUT. */
   reject(packet: Packet, kind: RejectKind): void;
   /** `nf_nat_setup_info()`: the first packet of a connection gets its new tuple. False: no tuple is free. */

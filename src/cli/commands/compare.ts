@@ -13,7 +13,8 @@ import { comparisonText } from '../../report/text.js';
 import { remember, type RememberedFrames } from '../../capture/remember.js';
 import type { Given } from '../../given.js';
 import type { IpSets } from '../../rules/sets/set.js';
-import { causes, compareWithLog, keepSets, readLogs } from '../../run.js';
+import { isCaptured } from '../../observed/nflog.js';
+import { causes, compareWithLog, keepSets, readLogs, readNflogs } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { ObservedEntry } from '../../observed/entry.js';
 import { type Inputs, logSource, readInputs } from '../inputs.js';
@@ -33,9 +34,17 @@ export async function compare(
   if (log.length === 0)
     throw new Unusable('no --log is given: there is nothing to compare with', 'replay needs none.');
   if (log.includes('-') && paths.includes('-')) throw new Unusable('standard input can be read only once');
-  const observed = await readObserved(log, terminal);
+  const messages = log.filter(isCaptured);
+  const texts = log.filter((file) => !messages.includes(file));
+  const told = await readObserved(texts, terminal);
   const inputs = await readInputs(paths, options, terminal);
-  return compareWith({ inputs, observed, about: aboutInputs(paths, options) }, options, terminal);
+  const logs = { kernel: texts.length > 0, groups: messages.length > 0 };
+  const sides = {
+    inputs: { ...inputs, given: { ...inputs.given, logs } },
+    observed: await withMessages(told, messages, inputs, terminal),
+    about: aboutInputs(paths, options),
+  };
+  return compareWith(sides, options, terminal);
 }
 
 /** What is held against each other. */
@@ -94,9 +103,15 @@ export async function compareWith(
   }
   const held = compareWithLog(result, observed.entries, source);
   const assumed = inputs.given.host.assumptions.mattered.map((a) => a.text);
+  const unseen = sight.lacking(inputs.given.host.links);
+  const after = [...behind(simulated, options.host)];
+  if (unseen.length > 0 && after.length > 0)
+    assumed.push(
+      `Counters and connections of after/ were left out: ${unseen.slice(0, 3).join(', ')} ${unseen.length > 1 ? 'were' : 'was'} not captured.`,
+    );
   const comparison: Comparison = {
     ...held,
-    differences: [...held.differences, ...egress.differences(), ...behind(simulated, options.host)].sort(
+    differences: [...held.differences, ...egress.differences(), ...(unseen.length > 0 ? [] : after)].sort(
       (a, b) => a.time - b.time,
     ),
     assumptions: [...held.assumptions, ...assumed],
@@ -204,6 +219,24 @@ async function readObserved(files: readonly string[], terminal: Terminal): Promi
   if (diagnostics.hasErrors) throw new Unusable('');
   const empty = diagnostics.list.filter((d) => d.message.endsWith('is empty'));
   return { entries, isEmpty: empty.length === files.length };
+}
+
+/** Adds what was captured of NFLOG. */
+async function withMessages(
+  { entries, isEmpty }: Observed,
+  files: readonly string[],
+  { given, captures }: Inputs,
+  terminal: Terminal,
+): Promise<Observed> {
+  if (files.length === 0) return { entries, isEmpty };
+  const diagnostics = new Diagnostics();
+  const more = await readNflogs(files, given.host, diagnostics);
+  terminal.tell(diagnostics);
+  if (diagnostics.hasErrors) {
+    await captures.source.close();
+    throw new Unusable('');
+  }
+  return { entries: [...entries, ...more], isEmpty: isEmpty && more.length === 0 };
 }
 
 /** Says which frames had no part in the comparison. */

@@ -54,7 +54,8 @@ export const nflog: TargetDefinition<NflogTarget, undefined> = {
   writes: [],
   terminal: false,
   start: () => undefined,
-  run({ prefix, group }, _, context) {
+  run({ prefix, group }, packet, context) {
+    context.logToGroup?.(packet, group, prefix);
     context.note(`NFLOG group ${group} prefix "${prefix}"`);
     return Verdict.continue;
   },

@@ -31,8 +31,15 @@ const AUDIT_LEVEL = 8;
 export function log(statement: Log): RunningStatement {
   const { flags, group, level } = statement;
   if (group !== null || level === AUDIT_LEVEL) {
-    const where = group === null ? 'audit' : `nflog group ${group}`;
-    return noted(statement, where);
+    if (group === null) return noted(statement, 'audit');
+    return {
+      statement,
+      run(packet, context) {
+        context.logToGroup?.(packet, group, statement.prefix ?? '');
+        context.note(`nflog group ${group}`);
+        return Flow.continue;
+      },
+    };
   }
   const options: LogOptions = {
     prefix: statement.prefix ?? '',
