@@ -15,7 +15,7 @@ import { play, type Sent } from './helpers/router.js';
 import { packetOf } from './helpers/words.js';
 
 /** Rulesets of each kind that are tried. */
-const RULESETS = Number(process.env.NFREPLAY_RULESETS ?? 100);
+const RULESETS = Number(process.env.NFREPLAY_RULESETS ?? 60);
 
 /** Is told of every step, so that every rule is walked. */
 const RECORDER: Observer = {
@@ -35,6 +35,9 @@ const words = (...parts: fc.Arbitrary<string>[]): fc.Arbitrary<string> =>
   fc.tuple(...parts).map((all) => all.filter((part) => part !== '').join(' '));
 /** Often nothing. */
 const maybe = (part: fc.Arbitrary<string>): fc.Arbitrary<string> => fc.option(part, { nil: '', freq: 2 });
+/** Mostly nothing. */
+const seldom = (part: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc.oneof({ weight: 9, arbitrary: fc.constant('') }, { weight: 1, arbitrary: part });
 
 const HOSTS = ['192.168.1.10', '192.168.1.11', '203.0.113.5', '203.0.113.6', '198.51.100.2'];
 const PORTS = [22, 53, 80, 443, 1000, 1001];
@@ -60,7 +63,7 @@ const PACKETS: fc.Arbitrary<Sent[]> = fc
         'fragment',
         'first',
       ),
-      cut: fc.option(fc.integer({ min: 20, max: 44 }), { nil: 0, freq: 6 }),
+      cut: fc.option(fc.integer({ min: 20, max: 44 }), { nil: 0, freq: 4 }),
     }),
     { minLength: 5, maxLength: 40 },
   )
@@ -75,7 +78,7 @@ const PACKETS: fc.Arbitrary<Sent[]> = fc
         : protocol === 'sctp' ? `sctp ${ends} tag 7 INIT 9`
         : protocol === 'ip' ? `ip ${from} > ${to} proto 89 len 20`
         : protocol === 'first' ? `tcp ${ends} S mf ipid ${i + 2}`
-        : `tcp ${ends} S offset 8 ipid ${i + 2}`; // prettier-ignore
+        : `ip ${from} > ${to} proto 6 len 24 offset 8 ipid ${i + 2}`; // prettier-ignore
       const bytes = packetOf(text);
       return [i / 100, device, cut ? bytes.subarray(0, cut) : bytes];
     }),
@@ -140,7 +143,7 @@ describe('iptables: the fast walk and the recorded one', () => {
     '-j LOG --log-prefix "b "', '-j A', '-j B', '-g B', '-j REJECT --reject-with icmp-port-unreachable', '-j TOS --set-tos 0x10/0xff',
   ); // prettier-ignore
   const rule = words(
-    maybe(other),
+    seldom(other),
     maybe(fc.tuple(not, address).map(([negation, value]) => `${negation}-s ${value}`)),
     maybe(fc.tuple(not, address).map(([negation, value]) => `${negation}-d ${value}`)),
     maybe(interfaces),
@@ -154,9 +157,9 @@ describe('iptables: the fast walk and the recorded one', () => {
       parseSave(`*filter\n:A - [0:0]\n:B - [0:0]\n:C - [0:0]\n-A C ${text}\nCOMMIT\n`, '', 4, diagnostics);
       return !diagnostics.hasErrors;
     }),
-    { minLength: 18, maxLength: 40 },
+    { minLength: 30, maxLength: 70 },
   );
-  const ruleset = fc.tuple(chain, chain, chain, chain).map(([input, forward, a, b]) => {
+  const ruleset = fc.tuple(chain, chain, chain, chain, fc.boolean()).map(([input, forward, a, b, tracks]) => {
     const lines = (name: string, rules: readonly string[]): string[] => rules.map((r) => `-A ${name} ${r}`);
     const calling = a.map((r) => r.replace(/-[jg] A\b/, '-j B'));
     const called = b.map((r) => r.replace(/-[jg] [AB]\b/, '-j ACCEPT'));
@@ -165,7 +168,10 @@ describe('iptables: the fast walk and the recorded one', () => {
       ...lines('FORWARD', forward),
       ...lines('A', calling),
       ...lines('B', called),
-    ].map((line) => (line.startsWith('-A INPUT') ? line.replace(/(! )?-o eth0/, '') : line));
+    ]
+      .map((line) => (line.startsWith('-A INPUT') ? line.replace(/(! )?-o eth0/, '') : line))
+      // What tracks connections puts fragments together before any rule sees them.
+      .map((line) => (tracks ? line : line.replace('-m conntrack --ctstate NEW', '')));
     return `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n${all.join('\n')}\nCOMMIT\n`;
   });
 
@@ -214,7 +220,7 @@ describe('nft: the fast walk and the recorded one', () => {
     '', 'accept', 'drop', 'return', 'counter', 'log prefix "a "', 'meta mark set 1', 'jump a', 'jump b', 'goto b', 'counter drop',
     'ip daddr set 203.0.113.6', 'tcp dport set 1000', 'reject', 'tcp dport vmap { 22 : drop, 80 : jump b }', 'update @seen { ip saddr counter }',
   ); // prettier-ignore
-  const rule = words(maybe(other), maybe(address), maybe(ports), maybe(other), verdict).filter(
+  const rule = words(seldom(other), maybe(address), maybe(ports), maybe(other), verdict).filter(
     (r) => r !== '',
   );
   const SETS = `set hosts { type ipv4_addr; elements = { 192.168.1.11, 203.0.113.6 } }
@@ -229,7 +235,7 @@ describe('nft: the fast walk and the recorded one', () => {
         return false;
       }
     }),
-    { minLength: 18, maxLength: 40 },
+    { minLength: 30, maxLength: 70 },
   );
   const ruleset = fc.tuple(chain, chain, chain).map(([forward, a, b]) => {
     const body = (rules: readonly string[]): string => rules.join('\n    ');
@@ -274,6 +280,36 @@ describe('nft: the fast walk and the recorded one', () => {
       { numRuns: RULESETS },
     );
   }, 600_000);
+});
+
+describe('an indexed chain', () => {
+  const rules = (...more: string[]): string => `table ip t {
+  chain forward {
+    type filter hook forward priority 0; policy accept;
+    ${Array.from({ length: 20 }, (_, i) => `ip daddr 10.0.0.${i} drop`).join('\n    ')}
+    ${more.join('\n    ')}
+  }
+}`;
+
+  it('is asked again where a rule has given the packet another address', async () => {
+    const { logged } = await playNft(
+      rules(
+        'ip daddr 203.0.113.6 log prefix "before "',
+        'ip daddr set 203.0.113.6',
+        'ip daddr 203.0.113.6 log prefix "behind "',
+        'ip daddr 203.0.113.5 log prefix "never "',
+      ),
+      ['eth1: udp 192.168.1.10:1000 > 203.0.113.5:53'],
+    );
+    expect(logged).toEqual(['behind']);
+  });
+
+  it('runs what comes before a condition, whether that hits or not', async () => {
+    const { rules: listed } = await playNft(rules('counter ip daddr 203.0.113.6 drop'), [
+      'eth1: udp 192.168.1.10:1000 > 203.0.113.5:53',
+    ]);
+    expect(listed).toContain('counter packets 1 bytes 28 ip daddr 203.0.113.6 drop');
+  });
 });
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -35,6 +35,8 @@ export interface Played {
   readonly logged: readonly string[];
   /** The whole lines. */
   readonly lines: readonly string[];
+  /** Of each line: why it cannot be relied on. */
+  readonly doubts: readonly (string | null)[];
   /** What left, as `eth0 tcp 1.2.3.4:5 > 6.7.8.9:10 ttl 63`, by the order of the packets. */
   readonly left: readonly string[];
   /** The rules with their counters. */
@@ -94,6 +96,7 @@ export async function play(
   return {
     logged,
     lines: lines.map((l) => l.text.trimEnd()),
+    doubts: lines.map((l) => l.doubt),
     left,
     saved: saveText(replay.kernel.program, version),
     connections: connections
