@@ -2,7 +2,7 @@ import type { IpAddress } from '../address/ip.js';
 import type { Route } from '../host/routeModel.js';
 import { addressOf } from '../packet/addresses.js';
 import { echoReply, icmpError, tcpReset, timestampReply } from '../packet/build.js';
-import { u8 } from '../packet/bytes.js';
+import { i32, u8 } from '../packet/bytes.js';
 import { headerSum, verifyForReject, verifyTransport } from '../packet/checksum.js';
 import { Ipv6 } from '../packet/ipv6.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
@@ -252,9 +252,12 @@ function hasLostSum({ packet, summedHeader }: Passage): boolean {
   return packet.length - packet.transport > SUMMED_AGAIN && summedHeader !== headerSum(packet);
 }
 
-/** The route says so, whatever the link address was (`RTCF_BROADCAST`, `RTCF_MULTICAST`). */
-function goesToMany({ route }: Passage): boolean {
-  return route?.type === 'broadcast' || route?.type === 'multicast';
+/** The route says so, whatever the link address was (`RTCF_BROADCAST`, `RTCF_MULTICAST`); for some addresses none is looked up. */
+function goesToMany({ route, packet }: Passage): boolean {
+  if (route) return route.type === 'broadcast' || route.type === 'multicast';
+  const first = i32(packet.data, packet.destinationOffset);
+  if (packet.version === 6) return first >>> 24 === 0xff;
+  return first === -1 || first === 0 || first >>> 28 === 14;
 }
 
 function isToMany(passage: Passage): boolean {
