@@ -181,7 +181,7 @@ function withErrors(random: Random, level: number, c: Conversation): Conversatio
 }
 
 /** Conversations at the same time, each in its own order. */
-function interleave(random: Random, flows: readonly Conversation[]): LabPacket[] {
+export function interleave(random: Random, flows: readonly Conversation[]): LabPacket[] {
   const queues = flows.map((f) => [...f.packets]).filter((q) => q.length > 0);
   const out: LabPacket[] = [];
   while (queues.length > 0) {
