@@ -92,6 +92,7 @@ export class ConnectionTable {
       this.collect(now);
       this.collectAt = Math.max(FEW, 2 * this.count);
     }
+    if (4 * (this.count + 1) > this.hashes.length) this.grow();
     entry.status |= CtStatus.confirmed;
     entry.older = this.last;
     if (this.last) this.last.newer = entry;
@@ -99,9 +100,13 @@ export class ConnectionTable {
     this.last = entry;
     entry.listed = true;
     this.count++;
-    if (4 * this.count > this.hashes.length) this.grow();
-    this.place(entry, Direction.original, hashTuple(entry.original));
+    this.placeBoth(entry);
+  }
+
+  /** A tuple that is its own inverse is found as the reply: `__nf_conntrack_hash_insert()` puts that in front. */
+  private placeBoth(entry: ConnectionEntry): void {
     this.place(entry, Direction.reply, hashTuple(entry.reply));
+    this.place(entry, Direction.original, hashTuple(entry.original));
   }
 
   private slotOf(hash: number): number {
@@ -117,14 +122,11 @@ export class ConnectionTable {
   }
 
   private grow(): void {
-    const { hashes, owners } = this;
-    this.hashes = new Int32Array(2 * hashes.length);
-    this.owners = new Array<ConnectionEntry | null>(2 * hashes.length).fill(null);
+    const slots = 2 * this.hashes.length;
+    this.hashes = new Int32Array(slots);
+    this.owners = new Array<ConnectionEntry | null>(slots).fill(null);
     this.shift--;
-    for (let at = 0; at < hashes.length; at++) {
-      const entry = owners[at];
-      if (entry !== null) this.place(entry, (hashes[at] & 1) as Direction, hashes[at]);
-    }
+    for (const entry of this.entries()) this.placeBoth(entry);
   }
 
   /** Ends an entry: `nf_ct_kill()`. */

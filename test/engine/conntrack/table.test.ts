@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ConnectionEntry } from '../../../src/engine/conntrack/entry.js';
 import { ConnectionTable, DEFAULT_ZONE } from '../../../src/engine/conntrack/table.js';
 import { invertTuple } from '../../../src/engine/conntrack/tuple.js';
-import { Tuple } from '../../../src/rules/connection.js';
+import { Direction, Tuple } from '../../../src/rules/connection.js';
 
 function tupleOf(port: number): Tuple {
   const tuple = new Tuple();
@@ -54,6 +54,20 @@ describe('the table of connections', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('finds a tuple that is its own inverse as the reply, also when it has grown', () => {
+    const own = tupleOf(1);
+    own.s0 = own.d0;
+    own.sourcePort = own.destinationPort = 0;
+    const entry = new ConnectionEntry(1, own, own.copy());
+    entry.expires = 10;
+    const table = new ConnectionTable();
+    table.insert(entry, 0);
+    for (let port = 2; port < 3000; port++) {
+      expect(table.find(own, DEFAULT_ZONE, 0)?.direction).toBe(Direction.reply);
+      table.insert(entryOf(port, 10), 0);
+    }
   });
 
   it('lets go of what has expired when it has doubled, without being asked', () => {
