@@ -1,4 +1,6 @@
+import { framesAtHand } from './atHand.js';
 import type { Frame, FrameSource } from './frame.js';
+import { Tap } from './tap.js';
 
 /** Frames that are kept at most, and their bytes. */
 export interface Room {
@@ -21,51 +23,33 @@ export interface RememberedFrames extends FrameSource {
 }
 
 export function remember(source: FrameSource, room: Room = ROOM): RememberedFrames {
-  const kept: Frame[] = [];
-  let bytes = 0;
-  let isCut = false;
-  function* keeping(batch: Iterable<Frame>): Generator<Frame> {
-    for (const frame of batch) {
-      if (!isCut && kept.length < room.frames && bytes + frame.bytes.length <= room.bytes) {
-        kept.push(copyOf(frame));
-        bytes += frame.bytes.length;
-      } else isCut = true;
-      yield frame;
-    }
+  return new KeepingTap(source, room);
+}
+
+class KeepingTap extends Tap implements RememberedFrames {
+  private readonly kept: Frame[] = [];
+  private readonly room: Room;
+  private bytes = 0;
+  isCut = false;
+
+  constructor(source: FrameSource, room: Room) {
+    super(source, (frame) => this.keep(frame));
+    this.room = room;
   }
-  async function* batches(): AsyncGenerator<Iterable<Frame>> {
-    for await (const batch of source.batches()) yield keeping(batch);
+
+  again(until = Infinity, wants?: (frame: Frame) => boolean): FrameSource {
+    const end = this.kept.findIndex((f) => f.time > until);
+    const early = end < 0 ? this.kept : this.kept.slice(0, end);
+    return framesAtHand(wants ? early.filter(wants) : early, this.epoch, this.interfaces);
   }
-  return {
-    get epoch() {
-      return source.epoch;
-    },
-    get errors() {
-      return source.errors;
-    },
-    get warnings() {
-      return source.warnings;
-    },
-    get interfaces() {
-      return source.interfaces;
-    },
-    get reached() {
-      return source.reached;
-    },
-    get share() {
-      return source.share;
-    },
-    get isCut() {
-      return isCut;
-    },
-    open: () => source.open(),
-    close: () => source.close(),
-    batches,
-    async *frames() {
-      for await (const batch of batches()) yield* batch;
-    },
-    again: (until = Infinity, wants) => replayed(source, kept, until, wants),
-  };
+
+  private keep(frame: Frame): void {
+    const { frames, bytes } = this.room;
+    if (!this.isCut && this.kept.length < frames && this.bytes + frame.bytes.length <= bytes) {
+      this.kept.push(copyOf(frame));
+      this.bytes += frame.bytes.length;
+    } else this.isCut = true;
+  }
 }
 
 function copyOf(frame: Frame): Frame {
@@ -80,32 +64,5 @@ function copyOf(frame: Frame): Frame {
     direction,
     comment,
     file,
-  };
-}
-
-function replayed(
-  { epoch, interfaces }: FrameSource,
-  kept: readonly Frame[],
-  until: number,
-  wants?: (frame: Frame) => boolean,
-): FrameSource {
-  const end = kept.findIndex((f) => f.time > until);
-  const early = end < 0 ? kept : kept.slice(0, end);
-  const frames = wants ? early.filter(wants) : early;
-  return {
-    epoch,
-    interfaces,
-    errors: [],
-    warnings: [],
-    open: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is that of a file
-    async *batches() {
-      yield frames;
-    },
-    // eslint-disable-next-line @typescript-eslint/require-await -- as above
-    async *frames() {
-      yield* frames;
-    },
   };
 }

@@ -1,47 +1,65 @@
 import type { Frame, FrameSource } from './frame.js';
 
-/** The same frames, each looked at before it is used; `between` is awaited where the source pauses. */
-export function tap(
-  source: FrameSource,
-  look: (frame: Frame) => void,
-  between: () => Promise<void>,
-): FrameSource {
-  function* looked(batch: Iterable<Frame>): Generator<Frame> {
+/** The frames of another source, each looked at before it is used. */
+export class Tap implements FrameSource {
+  private readonly source: FrameSource;
+  private readonly look: (frame: Frame) => void;
+  private readonly between: (() => Promise<void>) | null;
+
+  /** @param between is awaited where the source pauses */
+  constructor(source: FrameSource, look: (frame: Frame) => void, between?: () => Promise<void>) {
+    this.source = source;
+    this.look = look;
+    this.between = between ?? null;
+  }
+
+  get epoch(): bigint {
+    return this.source.epoch;
+  }
+
+  get errors(): FrameSource['errors'] {
+    return this.source.errors;
+  }
+
+  get warnings(): FrameSource['warnings'] {
+    return this.source.warnings;
+  }
+
+  get interfaces(): FrameSource['interfaces'] {
+    return this.source.interfaces;
+  }
+
+  get reached(): FrameSource['reached'] {
+    return this.source.reached;
+  }
+
+  get share(): FrameSource['share'] {
+    return this.source.share;
+  }
+
+  open(): Promise<void> {
+    return this.source.open();
+  }
+
+  close(): Promise<void> {
+    return this.source.close();
+  }
+
+  async *batches(): AsyncGenerator<Iterable<Frame>> {
+    for await (const batch of this.source.batches()) {
+      yield this.looked(batch);
+      await this.between?.();
+    }
+  }
+
+  async *frames(): AsyncGenerator<Frame> {
+    for await (const batch of this.batches()) yield* batch;
+  }
+
+  private *looked(batch: Iterable<Frame>): Generator<Frame> {
     for (const frame of batch) {
-      look(frame);
+      this.look(frame);
       yield frame;
     }
   }
-  async function* batches(): AsyncGenerator<Iterable<Frame>> {
-    for await (const batch of source.batches()) {
-      yield looked(batch);
-      await between();
-    }
-  }
-  return {
-    get epoch() {
-      return source.epoch;
-    },
-    get errors() {
-      return source.errors;
-    },
-    get warnings() {
-      return source.warnings;
-    },
-    get interfaces() {
-      return source.interfaces;
-    },
-    get reached() {
-      return source.reached;
-    },
-    get share() {
-      return source.share;
-    },
-    open: () => source.open(),
-    close: () => source.close(),
-    batches,
-    async *frames() {
-      for await (const batch of batches()) yield* batch;
-    },
-  };
 }

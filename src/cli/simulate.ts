@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Frame, FrameSource } from '../capture/frame.js';
 import { LinkType } from '../capture/frame.js';
 import { packetRow } from '../capture/list.js';
-import { tap } from '../capture/tap.js';
+import { Tap } from '../capture/tap.js';
 import { pcapngWriter } from '../capture/write.js';
 import type { PredictedLine } from '../engine/events.js';
 import type { Passage } from '../engine/passage.js';
@@ -130,7 +130,7 @@ export async function simulate(
     : files;
   let frames = 0;
   const progress = createProgress(() => performance.now());
-  const tapped = tap(
+  const tapped = new Tap(
     source,
     (frame) => {
       frames++;

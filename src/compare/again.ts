@@ -7,6 +7,7 @@ import { createLossPlacer, explainByLoss } from './losses.js';
 import { mergeStretches } from './merge.js';
 import { createPairReader, isOutsideOf, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison } from './result.js';
+import { comparisonOf } from './total.js';
 import { timeOf } from './window.js';
 
 export interface HeldLogInput {
@@ -70,29 +71,15 @@ export function holdLog(input: HeldLogInput): (prediction: Prediction) => Compar
     reader.read(pairs);
     const sorted = reader.differences.sort((a, b) => a.time - b.time);
     const differences = explainByLoss(sorted, windows, slack);
-    const count = (kind: string): number => differences.filter((d) => d.kind === kind).length;
-    return {
+    return comparisonOf({
       epoch,
-      summary: {
-        packets,
-        predicted: tally.predicted,
-        observed: tally.observed,
-        matched: tally.matched,
-        fieldMismatch: tally.fieldMismatch,
-        onlySimulated: count('onlySimulated'),
-        onlyHost: count('onlyHost'),
-        suppressed: count('lost'),
-      },
+      packets,
+      tally,
       differences,
       clocks,
-      aside: {
-        outside: tally.outside,
-        unplaced: placed.unplaced(),
-        duplicates: merged.duplicates(),
-        reordered: tally.reordered,
-        undecidable: count('undecidable'),
-      },
+      unplaced: placed.unplaced(),
+      duplicates: merged.duplicates(),
       assumptions: [],
-    };
+    });
   };
 }

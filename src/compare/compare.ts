@@ -8,6 +8,7 @@ import { createLossPlacer, explainByLoss } from './losses.js';
 import { mergeStretches } from './merge.js';
 import { createPairReader, isOutsideOf, type Named, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison } from './result.js';
+import { comparisonOf } from './total.js';
 import { createAligner } from './window.js';
 
 export interface CompareInput {
@@ -69,30 +70,16 @@ export function compareLines(input: CompareInput): Comparison {
     losses.windows(stretches),
     slackOf(stretches),
   );
-  const count = (kind: string): number => differences.filter((d) => d.kind === kind).length;
-  return {
+  return comparisonOf({
     epoch: input.epoch,
-    summary: {
-      packets: input.packets,
-      predicted: tally.predicted,
-      observed: tally.observed,
-      matched: tally.matched,
-      fieldMismatch: tally.fieldMismatch,
-      onlySimulated: count('onlySimulated'),
-      onlyHost: count('onlyHost'),
-      suppressed: count('lost'),
-    },
+    packets: input.packets,
+    tally,
     differences,
     clocks: stretches,
-    aside: {
-      outside: tally.outside,
-      unplaced: placed.unplaced(),
-      duplicates: merged.duplicates(),
-      reordered: tally.reordered,
-      undecidable: count('undecidable'),
-    },
+    unplaced: placed.unplaced(),
+    duplicates: merged.duplicates(),
     assumptions: assumptions(stretches, clocked, tally),
-  };
+  });
 }
 
 /** What is asked of all lines first: the clocks, and which rule writes which prefix. */

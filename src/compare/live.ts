@@ -7,6 +7,7 @@ import { type ObservedLine, predictedItem } from './lines.js';
 import { explainByLoss, type LossWindow } from './losses.js';
 import { createPairReader, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison, Difference, DifferenceKind } from './result.js';
+import { comparisonOf } from './total.js';
 import { createAligner } from './window.js';
 
 export interface LiveComparisonOptions {
@@ -123,33 +124,20 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
     result(time, packets) {
       end = time;
       settle(Infinity);
-      const count = (kind: DifferenceKind): number => counts.get(kind) ?? 0;
       const differences = kept.sort((a, b) => a.time - b.time);
       const all = [...counts.values()].reduce((a, b) => a + b, 0);
-      return {
+      return comparisonOf({
         epoch,
-        summary: {
-          packets,
-          predicted: tally.predicted,
-          observed: tally.observed,
-          matched: tally.matched,
-          fieldMismatch: tally.fieldMismatch,
-          onlySimulated: count('onlySimulated'),
-          onlyHost: count('onlyHost'),
-          suppressed: count('lost'),
-        },
+        packets,
+        tally,
         differences,
+        countOf: (kind) => counts.get(kind) ?? 0,
         clocks: [...clocks.values()].map((c) => c.stretch()),
-        aside: {
-          outside: tally.outside,
-          unplaced: 0,
-          duplicates: 0,
-          reordered: tally.reordered,
-          undecidable: count('undecidable'),
-        },
+        unplaced: 0,
+        duplicates: 0,
         assumptions:
           all > kept.length ? [`Only the first ${kept.length} of ${all} differences were kept.`] : [],
-      };
+      });
     },
   };
 }

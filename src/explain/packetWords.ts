@@ -1,4 +1,5 @@
 import { type IpAddress, parseAddress } from '../address/ip.js';
+import { framesAtHand } from '../capture/atHand.js';
 import type { Frame, FrameSource } from '../capture/frame.js';
 import { setU16, setU32 } from '../packet/bytes.js';
 import {
@@ -252,17 +253,5 @@ export function wordedSource(packets: readonly WordedPacket[]): FrameSource {
       file: 0,
     };
   });
-  return {
-    epoch: 0n,
-    errors: [],
-    warnings: [],
-    open: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-    async *frames() {
-      yield* await Promise.resolve(made);
-    },
-    async *batches() {
-      yield await Promise.resolve(made);
-    },
-  };
+  return framesAtHand(made, 0n);
 }

@@ -1,6 +1,7 @@
-import type { Difference, DifferenceKind } from '../compare/result.js';
+import type { Difference } from '../compare/result.js';
 import { escapeControls } from '../source/text.js';
 import type { LogRow, VerdictRow } from './tables.js';
+import { DIFFERENCE_WORDS } from './words.js';
 
 /** What is known of one captured packet. */
 export interface Annotated {
@@ -12,17 +13,6 @@ export interface Annotated {
 
 /** Lines and differences that one comment names, each. */
 const MOST = 50;
-
-const KINDS: Readonly<Record<DifferenceKind, string>> = {
-  field: 'differs',
-  onlySimulated: 'only simulated',
-  onlyHost: 'only on the host',
-  lost: 'lost on the way to the log',
-  egress: 'leaves otherwise',
-  counter: 'counted otherwise',
-  conntrack: 'tracked otherwise',
-  undecidable: 'undecidable',
-};
 
 /** The comment of a packet: verdict and deciding rule, NAT, log lines, differences; a line each, with nothing that a terminal would obey. */
 export function packetComment({ outcome, lines, differences }: Annotated): string {
@@ -47,5 +37,5 @@ function verdictText(outcome: Annotated['outcome']): string {
 
 function differenceText({ kind, field, simulated, host, line, reason }: Difference): string {
   const what = field === null ? line.trimEnd() : `simulated ${simulated ?? 'none'}, host ${host ?? 'none'}`;
-  return `${field ?? 'line'} ${KINDS[kind]}: ${what}${reason === null ? '' : ` (${reason})`}`;
+  return `${field ?? 'line'} ${DIFFERENCE_WORDS[kind].said}: ${what}${reason === null ? '' : ` (${reason})`}`;
 }

@@ -6,7 +6,7 @@ import { cut, wrap } from '../source/columns.js';
 import { escapeControls } from '../source/text.js';
 import { span } from './time.js';
 import { plural, verdictSentence } from './verdict.js';
-import { wordsOf } from './words.js';
+import { DIFFERENCE_WORDS, wordsOf } from './words.js';
 
 export interface TextOptions {
   readonly color?: boolean;
@@ -105,17 +105,6 @@ function mostTelling(differences: readonly Difference[]): Difference[] {
   return [...differences].sort((a, b) => rank(a) - rank(b));
 }
 
-const HEADS: Record<Difference['kind'], string> = {
-  field: 'differs',
-  onlySimulated: 'only simulated',
-  onlyHost: 'only on the host',
-  lost: 'lost on the way to the log',
-  egress: 'leaves otherwise',
-  counter: 'counted otherwise',
-  conntrack: 'tracked otherwise',
-  undecidable: 'undecidable',
-};
-
 function headOf(d: Difference): string {
   const at = [
     d.frame > 0 ? `packet ${d.frame}` : null,
@@ -123,7 +112,7 @@ function headOf(d: Difference): string {
     d.rule,
     d.position && `${d.position.file}:${d.position.line}`,
   ].filter((part) => part !== null);
-  return `${d.field ?? 'line'} ${HEADS[d.kind]}: ${at.join(', ')}`;
+  return `${d.field ?? 'line'} ${DIFFERENCE_WORDS[d.kind].said}: ${at.join(', ')}`;
 }
 
 function bodyOf(d: Difference): string[] {

@@ -1,4 +1,17 @@
+import type { DifferenceKind } from '../compare/result.js';
 import type { Finding, FindingFacts, FindingKind } from '../explain/finding.js';
+
+/** How a kind of difference is called: behind what differs, and alone on a badge. */
+export const DIFFERENCE_WORDS: Readonly<Record<DifferenceKind, { said: string; badge: string }>> = {
+  field: { said: 'differs', badge: 'field differs' },
+  onlySimulated: { said: 'only simulated', badge: 'only simulated' },
+  onlyHost: { said: 'only on the host', badge: 'only on the host' },
+  lost: { said: 'lost on the way to the log', badge: 'lost' },
+  egress: { said: 'leaves otherwise', badge: 'leaves otherwise' },
+  counter: { said: 'counted otherwise', badge: 'counted otherwise' },
+  conntrack: { said: 'tracked otherwise', badge: 'tracked otherwise' },
+  undecidable: { said: 'undecidable', badge: 'undecidable' },
+};
 
 /** What is said of a kind of finding. The facts come from outside: whoever prints escapes. */
 interface Words<Facts> {

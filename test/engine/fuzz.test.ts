@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { framesAtHand } from '../../src/capture/atHand.js';
 import { CaptureFile } from '../../src/capture/file.js';
 import type { Frame, FrameSource } from '../../src/capture/frame.js';
 import { packetRow } from '../../src/capture/list.js';
@@ -72,19 +73,7 @@ function sourceOf(seeds: readonly Seed[]): FrameSource {
     ...{ number: i + 1, time: i * 1e5, linkType, bytes, originalLength: bytes.length },
     ...{ interface: linkType === 276 ? '' : 'eth0', direction: '', comment: '', file: 0 },
   }));
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is that of a file
-  async function* batches(): AsyncGenerator<Iterable<Frame>> {
-    yield list;
-  }
-  return {
-    ...{ epoch: 1_700_000_000_000_000_000n, errors: [], warnings: [] },
-    open: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-    batches,
-    async *frames() {
-      for await (const batch of batches()) yield* batch;
-    },
-  };
+  return framesAtHand(list, 1_700_000_000_000_000_000n);
 }
 
 /** Rules that look at everything there is in a packet. */

@@ -3,6 +3,10 @@ import { fileURLToPath } from 'node:url';
 import type { Readable } from 'node:stream';
 import type { CaptureError } from '../frame.js';
 import { DEFAULT_RING, type LiveEngine } from './lane.js';
+import { refusal } from './refusal.js';
+
+/** What needs the capabilities to capture. */
+const PROGRAM = '$(readlink -f "$(command -v node)")';
 
 /** What the child is told. */
 export interface CapRequest {
@@ -48,21 +52,23 @@ export const cap: LiveEngine = (device, { filter = '', snaplen = NO_LIMIT, ring 
     else if (answer.kind === 'opened') opened(null);
     else {
       opened(
-        answer.kind === 'missing' ? notInstalled(device, answer.message) : refusal(device, answer.message),
+        answer.kind === 'missing'
+          ? notInstalled(device, answer.message)
+          : refusal(device, answer.message, PROGRAM),
       );
       stop();
     }
   });
   const ended = new Promise<string | null>((resolve) => {
     child.on('error', (error) => {
-      opened(refusal(device, error.message));
+      opened(refusal(device, error.message, PROGRAM));
       resolve(error.message);
     });
     // Not 'close': with a channel for messages it need not come.
     child.on('exit', (status, signal) => {
       setTimeout(() => {
         const why = endOf(said, status, signal);
-        opened(refusal(device, why));
+        opened(refusal(device, why, PROGRAM));
         resolve(stopped ? null : why);
       }, LAST_WORDS);
     });
@@ -94,20 +100,5 @@ function notInstalled(device: string, code: string): CaptureError {
     message: `the optional package cap, which captures, is not installed (${code})`,
     advice:
       'install libpcap (apt install libpcap-dev, dnf install libpcap-devel), then npm install cap; or capture with --via tcpdump',
-  };
-}
-
-function refusal(device: string, why: string): CaptureError {
-  const permission = /permi(?:ssion|tted)|CAP_NET/i.test(why);
-  const missing = /No such device|doesn't exist/i.test(why);
-  return {
-    file: device,
-    kind: missing ? 'missing' : 'unreadable',
-    message: `it cannot be captured on: ${why}`,
-    advice: permission
-      ? 'use sudo, or once: sudo setcap cap_net_raw,cap_net_admin=ep "$(readlink -f "$(command -v node)")"'
-      : missing
-        ? '`ip link` lists the interfaces'
-        : '',
   };
 }

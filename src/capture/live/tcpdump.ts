@@ -1,6 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { CaptureError } from '../frame.js';
 import { DEFAULT_RING, type LiveEngine, type LiveOptions } from './lane.js';
+import { refusal } from './refusal.js';
+
+/** What needs the capabilities to capture. */
+const PROGRAM = '$(command -v tcpdump)';
 
 /** How often tcpdump is asked for its counts, ms. */
 const COUNT_INTERVAL = 2000;
@@ -48,7 +52,7 @@ export const tcpdump: LiveEngine = (device, options) => {
       clearInterval(asking);
       const why =
         lastWords(said) || (signal ? `tcpdump was ended by ${signal}` : `tcpdump ended (${status})`);
-      listening(refusal(device, why));
+      listening(refusal(device, why, PROGRAM));
       resolve(stopped ? null : why);
     });
   });
@@ -108,19 +112,4 @@ function lastWords(said: string): string {
       (line) => line !== '' && !/^(?:\d+|tcpdump: \d+|tcpdump: listening on|tcpdump: data link)/.test(line),
     );
   return lines.length > 0 ? lines[lines.length - 1].replace(/^tcpdump: /, '') : '';
-}
-
-function refusal(device: string, why: string): CaptureError {
-  const permission = /permi(?:ssion|tted)|CAP_NET/i.test(why);
-  const missing = /No such device|doesn't exist/i.test(why);
-  return {
-    file: device,
-    kind: missing ? 'missing' : 'unreadable',
-    message: `it cannot be captured on: ${why}`,
-    advice: permission
-      ? 'use sudo, or once: sudo setcap cap_net_raw,cap_net_admin=ep "$(command -v tcpdump)"'
-      : missing
-        ? '`ip link` lists the interfaces'
-        : '',
-  };
 }

@@ -5,7 +5,7 @@ import { type LiveFrames, liveFrames } from '../../capture/live/frames.js';
 import type { LiveEngine, LiveLane } from '../../capture/live/lane.js';
 import { watchLinks } from '../../capture/live/link.js';
 import { hasTcpdump, tcpdump } from '../../capture/live/tcpdump.js';
-import { tap } from '../../capture/tap.js';
+import { Tap } from '../../capture/tap.js';
 import { pcapngWriter } from '../../capture/write.js';
 import { createLiveComparison, type LiveComparison } from '../../compare/live.js';
 import { agrees, type Comparison, type Difference } from '../../compare/result.js';
@@ -240,7 +240,7 @@ function writeFrames(source: FrameSource, path: string): { source: FrameSource; 
   file.on('error', (error) => (failed = error));
   const pcapng = pcapngWriter('nfreplay', (block) => void file.write(block));
   const interfaces = new Map<string, number>();
-  const kept = tap(
+  const kept = new Tap(
     source,
     ({ interface: name, linkType, bytes, originalLength, time, direction }) => {
       const key = `${linkType} ${name}`;

@@ -1,3 +1,4 @@
+import { framesAtHand } from '../../../src/capture/atHand.js';
 import type { Frame, FrameSource } from '../../../src/capture/frame.js';
 import type { PredictedLine } from '../../../src/engine/events.js';
 import type { Observer } from '../../../src/engine/observer.js';
@@ -64,21 +65,7 @@ function framesOf(steps: readonly Step[]): Frame[] {
 }
 
 function sourceOf(frames: readonly Frame[]): FrameSource {
-  return {
-    epoch: 1_700_000_000_000_000_000n,
-    errors: [],
-    warnings: [],
-    open: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
-    async *frames() {
-      yield* frames;
-    },
-    // eslint-disable-next-line @typescript-eslint/require-await -- as above
-    async *batches() {
-      yield frames;
-    },
-  };
+  return framesAtHand(frames, 1_700_000_000_000_000_000n);
 }
 
 /**

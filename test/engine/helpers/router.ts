@@ -1,5 +1,6 @@
 import { assumeHost, type AssumedHost } from '../../../src/host/assume.js';
 import { parseMac } from '../../../src/address/mac.js';
+import { framesAtHand } from '../../../src/capture/atHand.js';
 import type { Frame, FrameSource } from '../../../src/capture/frame.js';
 import type { Observer } from '../../../src/engine/observer.js';
 import { conntrackEvent, conntrackText, saveText } from '../../../src/engine/state.js';
@@ -163,19 +164,5 @@ function memorySource(packets: readonly Sent[]): FrameSource {
       file: 0,
     };
   });
-  return {
-    epoch: 0n,
-    errors: [],
-    warnings: [],
-    open: () => Promise.resolve(),
-    async *frames() {
-      await Promise.resolve();
-      yield* frames;
-    },
-    async *batches() {
-      await Promise.resolve();
-      yield frames;
-    },
-    close: () => Promise.resolve(),
-  };
+  return framesAtHand(frames, 0n);
 }
