@@ -2,7 +2,7 @@ import { u16, u8 } from '../packet/bytes.js';
 import { Ipv6, Ipv6FragmentHeader } from '../packet/ipv6.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
-import type { Condition } from './definition.js';
+import type { Condition, MatchDefinition } from './definition.js';
 import { Outcome } from './verdict.js';
 
 /** Extension headers, with ESP and no-next-header among them: `nf_ip6_ext_hdr()` (net/ipv6/netfilter/ip6_tables.c). */
@@ -47,8 +47,30 @@ export function findExtensionHeader(packet: Packet, wanted: number): { readonly 
   return { at };
 }
 
+/**
+ * Test and explanation of a match that looks into one extension header.
+ * @param what the header's name
+ * @param examine the conditions on it, in order; an outcome where there is none to look into
+ */
+export function lookInto<D>(
+  what: string,
+  examine: (data: D, packet: Packet) => readonly Condition[] | Outcome,
+): Pick<MatchDefinition<D, undefined>, 'test' | 'explain'> {
+  return {
+    test(data, packet) {
+      const found = examine(data, packet);
+      if (typeof found === 'number') return found;
+      return found.every((c) => c.outcome === Outcome.hit) ? Outcome.hit : Outcome.miss;
+    },
+    explain(data, packet) {
+      const found = examine(data, packet);
+      return typeof found === 'number' ? [noHeader(what, found)] : found;
+    },
+  };
+}
+
 /** Tells why a match found no extension header to look into. */
-export function noHeader(what: string, outcome: Outcome): Condition {
+function noHeader(what: string, outcome: Outcome): Condition {
   const saw =
     outcome === Outcome.miss
       ? 'none'

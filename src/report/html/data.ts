@@ -6,6 +6,8 @@ export interface PageHead {
   readonly epoch: string;
   /** The lines were held against the host's log. */
   readonly isHeld: boolean;
+  /** What each kind of difference is called. */
+  readonly kinds: Readonly<Record<string, string>>;
   readonly tables: Readonly<Record<TableName, TableHead>>;
 }
 

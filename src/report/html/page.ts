@@ -6,6 +6,7 @@ import { escapeControls } from '../../source/text.js';
 import type { RuleRow, VerdictRow } from '../tables.js';
 import { isoTime } from '../time.js';
 import { plural, type VerdictSentence } from '../verdict.js';
+import { DIFFERENCE_WORDS } from '../words.js';
 import type { PageHead, TableName } from './data.js';
 import { findingsMarkup } from './findings.js';
 import { isAlike, type StandingLine } from './lines.js';
@@ -97,6 +98,7 @@ export function pageHtml(page: Page): string {
   const head: PageHead = {
     epoch: String(page.epoch),
     isHeld: held !== null,
+    kinds: Object.fromEntries(Object.entries(DIFFERENCE_WORDS).map(([kind, { badge }]) => [kind, badge])),
     tables: headsOf(tables),
   };
   const script = clientScript();

@@ -6,10 +6,9 @@ import { negatableNumber, rangeArgument } from '../arguments.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { listHeaderRange, printHeaderRange, printUintRange, type UintRange } from '../integers.js';
-import { findExtensionHeader, noHeader } from '../ipv6Headers.js';
+import { findExtensionHeader, lookInto } from '../ipv6Headers.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList } from '../options.js';
-import { outcomeOf } from '../outcomes.js';
 import { refuseTogether } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { reach } from './header.js';
@@ -59,7 +58,12 @@ function list(data: FragMatch): string {
 }
 
 /** `frag_mt6()` (net/ipv6/netfilter/ip6t_frag.c) */
-function conditions(data: FragMatch, packet: Packet, at: number): Condition[] {
+function examine(data: FragMatch, packet: Packet): Condition[] | Outcome {
+  const found = findExtensionHeader(packet, Protocol.fragment);
+  if (typeof found === 'number') return found;
+  const { at } = found;
+  const there = reach(packet, at + Ipv6FragmentHeader.length);
+  if (there !== Outcome.hit) return there;
   const out: Condition[] = [];
   const field = u16(packet.data, at + Ipv6FragmentHeader.offset);
   const add = (name: string, negated: boolean, wanted: string, saw: string, hit: boolean): number =>
@@ -81,13 +85,6 @@ function conditions(data: FragMatch, packet: Packet, at: number): Condition[] {
   return out;
 }
 
-function header(packet: Packet): { readonly at: number } | Outcome {
-  const found = findExtensionHeader(packet, Protocol.fragment);
-  if (typeof found === 'number') return found;
-  const there = reach(packet, found.at + Ipv6FragmentHeader.length);
-  return there === Outcome.hit ? found : there;
-}
-
 export const frag: MatchDefinition<FragMatch, undefined> = {
   name: 'frag',
   versions: [6],
@@ -105,13 +102,5 @@ export const frag: MatchDefinition<FragMatch, undefined> = {
   reads: () => ['ip.fragment'],
   pure: true,
   start: () => undefined,
-  test: (data, packet) => {
-    const found = header(packet);
-    if (typeof found === 'number') return found;
-    return outcomeOf(conditions(data, packet, found.at).every((c) => c.outcome === Outcome.hit));
-  },
-  explain: (data, packet) => {
-    const found = header(packet);
-    return typeof found === 'number' ? [noHeader('fragment', found)] : conditions(data, packet, found.at);
-  },
+  ...lookInto('fragment', examine),
 };

@@ -6,7 +6,7 @@ import { negatableNumber, rangeArgument } from '../arguments.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { listHeaderRange, printHeaderRange, printUintRange, type UintRange } from '../integers.js';
-import { extensionLength, findExtensionHeader, noHeader } from '../ipv6Headers.js';
+import { extensionLength, findExtensionHeader, lookInto } from '../ipv6Headers.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList } from '../options.js';
 import { refusal } from '../refusal.js';
@@ -158,13 +158,5 @@ export const rt: MatchDefinition<RtMatch, undefined> = {
   reads: () => ['ip.options'],
   pure: true,
   start: () => undefined,
-  test: (data, packet) => {
-    const found = examine(data, packet);
-    if (typeof found === 'number') return found;
-    return found.every((c) => c.outcome === Outcome.hit) ? Outcome.hit : Outcome.miss;
-  },
-  explain: (data, packet) => {
-    const found = examine(data, packet);
-    return typeof found === 'number' ? [noHeader('routing', found)] : found;
-  },
+  ...lookInto('routing', examine),
 };

@@ -7,7 +7,7 @@ import { negatableNumber } from '../arguments.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { badHostMask, parseHostMask } from '../hostMask.js';
-import { extensionLength, findExtensionHeader, noHeader } from '../ipv6Headers.js';
+import { extensionLength, findExtensionHeader, lookInto } from '../ipv6Headers.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList } from '../options.js';
 import { Outcome } from '../verdict.js';
@@ -181,13 +181,5 @@ export const srh: MatchDefinition<SrhMatch, undefined> = {
   reads: () => ['ip.options'],
   pure: true,
   start: () => undefined,
-  test: (data, packet) => {
-    const found = examine(data, packet);
-    if (typeof found === 'number') return found;
-    return found.every((c) => c.outcome === Outcome.hit) ? Outcome.hit : Outcome.miss;
-  },
-  explain: (data, packet) => {
-    const found = examine(data, packet);
-    return typeof found === 'number' ? [noHeader('segment routing', found)] : found;
-  },
+  ...lookInto('segment routing', examine),
 };

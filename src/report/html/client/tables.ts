@@ -1,28 +1,17 @@
 /** The tables of the page; the places of their cells are those of src/report/html/page.ts. */
-const DIFFERENCE_KINDS: Readonly<Record<string, string>> = {
-  field: 'field differs',
-  onlySimulated: 'only simulated',
-  onlyHost: 'only on the host',
-  lost: 'lost',
-  egress: 'leaves otherwise',
-  counter: 'counted otherwise',
-  conntrack: 'tracked otherwise',
-  undecidable: 'undecidable',
-};
-
 const DIFFERENCES: TableView = {
   name: 'differences',
   noun: ['difference', 'differences'],
   csv: 'differences.csv',
-  rowClass: (row) => standingClass(DIFFERENCE_KINDS[String(row[2])]),
-  choices: Object.entries(DIFFERENCE_KINDS).map(([kind, title]) => ({
+  rowClass: (row) => standingClass(HEAD.kinds[String(row[2])]),
+  choices: Object.entries(HEAD.kinds).map(([kind, title]) => ({
     title,
     test: (row) => row[2] === kind,
   })),
   columns: [
     { title: 'time', isNumber: true, show: (row) => timeCell(row[0]) },
     { title: 'packet', isNumber: true, show: (row) => frameCell(row[1]) },
-    { title: 'kind', show: (row) => badge(DIFFERENCE_KINDS[String(row[2])]) },
+    { title: 'kind', show: (row) => badge(HEAD.kinds[String(row[2])]) },
     { title: 'what', show: whatDiffers },
     { title: 'rule', show: (row) => ruleCell(row[6]) },
     { title: 'finding', isNumber: true, show: (row) => countText(row[7]) },
@@ -76,7 +65,7 @@ const LINES: TableView = {
   choices: HEAD.isHeld
     ? [
         { title: 'not alike', test: (row) => row[3] !== 'alike' },
-        ...['alike', ...Object.values(DIFFERENCE_KINDS)].map(withStanding),
+        ...['alike', ...Object.values(HEAD.kinds)].map(withStanding),
       ]
     : ['predicted', 'doubtful'].map(withStanding),
   columns: [
