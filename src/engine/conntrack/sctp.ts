@@ -162,7 +162,8 @@ function begin(chunks: Chunks): SctpState | null {
       if (chunks.tag !== 0 || tag === null) return null;
       sctp.tag[Direction.reply] = tag;
     } else if (kind === Chunk.heartbeat) sctp.tag[Direction.original] = chunks.tag;
-    else sctp.tag[Direction.reply] = chunks.tag;
+    // It came too late for its association, and a SHUTDOWN COMPLETE with its tag is the answer (RFC 9260 section 8.4).
+    else if (kind === Chunk.shutdownAck) sctp.tag[Direction.reply] = chunks.tag;
   }
   return sctp;
 }

@@ -74,6 +74,21 @@ describe('SCTP', () => {
   it('opens, for later ones to be judged by, with what comes out of the blue', () =>
     talk('sctp', [['> tag 5 SHUTDOWN-ACK', 'SHUTDOWN_ACK_SENT 3']]));
 
+  it("learns the other side's tag from a SHUTDOWN ACK out of the blue, and from no other chunk", () => {
+    talk('sctp', [
+      ['> tag 5 SHUTDOWN-ACK', 'SHUTDOWN_ACK_SENT 3'],
+      ['< tag 0 DATA', 'invalid SHUTDOWN_ACK_SENT 3'],
+      ['< tag 5 DATA', 'SHUTDOWN_ACK_SENT 3'],
+      ['> tag 5 DATA', 'invalid SHUTDOWN_ACK_SENT 3'],
+    ]);
+    talk('sctp', [
+      ['> tag 5 HEARTBEAT-ACK', 'CLOSED 10'],
+      ['< tag 5 DATA', 'invalid CLOSED 10'],
+      ['< tag 0 DATA', 'CLOSED 10'],
+      ['> tag 5 DATA', 'CLOSED 10'],
+    ]);
+  });
+
   it('follows a heartbeat to another path, and goes on only with its answer', () =>
     talk('sctp', [
       ['> tag 22 HEARTBEAT', 'HEARTBEAT_SENT 30'],
