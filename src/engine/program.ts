@@ -128,7 +128,7 @@ function compileStep(
       return { kind: StepKind.target, definition, data, state: definition.start(data, context) as unknown };
     }
     case 'statement': {
-      const statement = running.get(table)?.start(step.statement, step.text);
+      const statement = running.get(table)?.start(step.run, step.text);
       if (!statement) throw new Error(`a statement of nft in table ${table.name}, which is none of nft`);
       return { kind: StepKind.statement, statement };
     }

@@ -83,6 +83,8 @@ export interface JumpStep {
 export interface StatementStep {
   readonly kind: 'statement';
   readonly statement: Statement;
+  /** What the kernel has of it, where nft joins it with its neighbours (`asCompared`). */
+  readonly run: Statement;
   /** As it is listed. */
   readonly text: string;
 }

@@ -1,17 +1,14 @@
-import type { Match, Payload, Statement } from '../../rules/nft/model.js';
+import { type FieldMatch, fieldMatch, touches } from '../../rules/nft/adjacent.js';
+import type { Match, Statement } from '../../rules/nft/model.js';
 import { headersIn, protocolOf } from './context.js';
 import { headerProtocol, rawPayload } from './headers.js';
 
 const BASES = { link: 0, network: 1, transport: 2, inner: 3 } as const;
 /** Fields that say which header comes next. */
 const NEXT_HEADER = new Set(['ip protocol', 'ip6 nexthdr', 'ether type', 'vlan type']);
-/** Most bits of one comparison: of the link layer a whole register, of others what the kernel compares fastest. */
-const WIDEST = { link: 128, other: 32 };
 
-interface Candidate {
+interface Candidate extends FieldMatch {
   readonly index: number;
-  readonly match: Match;
-  readonly field: Payload;
 }
 
 /**
@@ -75,25 +72,8 @@ function asRaw(joined: readonly Candidate[]): Match {
 }
 
 function candidate(statement: Statement, index: number): Candidate | undefined {
-  if (statement.kind !== 'match' || statement.left.kind !== 'payload') return undefined;
-  const { left, right, operator } = statement;
-  const single = right.kind === 'integer' || right.kind === 'address' || right.kind === 'bytes';
-  const whole = left.offset % 8 === 0 && left.bits % 8 === 0 && left.protocol !== null;
-  return single && whole && (operator === '==' || operator === '!=')
-    ? { index, match: statement, field: left }
-    : undefined;
-}
-
-function touches(joined: readonly Candidate[], { field, match }: Candidate): boolean {
-  const first = joined[0].field;
-  const last = joined[joined.length - 1];
-  const bits = field.offset + field.bits - first.offset;
-  return (
-    field.protocol === first.protocol &&
-    last.field.offset + last.field.bits === field.offset &&
-    bits <= (field.base === 'link' ? WIDEST.link : WIDEST.other) &&
-    match.operator === last.match.operator
-  );
+  const found = fieldMatch(statement);
+  return found && { ...found, index };
 }
 
 /** The protocol that a field asked for is still asked for where the field was the first to do so. */

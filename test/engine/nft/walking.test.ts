@@ -39,6 +39,21 @@ describe('the steps of a rule run in the order written', () => {
     expect((await play(input(rules, USER), [SYN])).logged).toEqual([logged]);
   });
 
+  // nft 1.0.6 makes one comparison of both (`nft --debug=netlink`): cmp neq of the four bytes.
+  it.each<[rule: string, logged: string]>([
+    ['tcp sport != 1000 tcp dport != 22', ''],
+    ['tcp sport != 1000 tcp dport != 23', 'A'],
+    ['tcp dport != 22 tcp sport != 999', 'A'],
+    ['tcp sport != 1000 counter tcp dport != 23', 'A'],
+    ['tcp sport != 1000 ip ttl != 63', ''],
+    ['ip saddr != 198.51.100.9 ip daddr != 198.51.100.3', ''],
+    ['udp sport != 1000 udp dport != 23', ''],
+  ])('%s', async (rule, logged) => {
+    expect((await play(input([`${rule} ${log('A')}`]), [SYN])).logged).toEqual([logged]);
+    const { rules } = await play(input([`${rule} ${log('A')}`]), [SYN]);
+    expect((await play(rules, [SYN])).logged).toEqual([logged]);
+  });
+
   it('counts where the counter stands', async () => {
     const { rules } = await play(input(['counter tcp dport 22 counter tcp dport 23 counter']), [SYN, UDP]);
     expect(rules).toContain(

@@ -1,6 +1,7 @@
 import { Hook } from '../../hook.js';
 import type { BaseChain, Chain, Family, Rule, Step, Table } from '../../model.js';
 import type { Diagnostics } from '../../../source/diagnostic.js';
+import { asCompared } from '../adjacent.js';
 import type { NftBaseChain, NftChain, NftRule, NftRuleset, NftTable, Statement } from '../model.js';
 
 /** How nft's own text of a rule is made; the front end knows. */
@@ -57,10 +58,16 @@ function baseOf({ name, base }: NftChain, table: Table, diagnostics: Diagnostics
 /** A rule as the engine takes it, to stand in `chain`. */
 export function loadRule(nft: NftRule, chain: Chain, printer: NftPrinter): Rule {
   const first = nft.statements.find((s) => s.kind === 'counter');
-  const steps = nft.statements.map((statement): Step =>
+  const run = asCompared(nft.statements);
+  const steps = nft.statements.map((statement, i): Step =>
     statement === first
       ? { kind: 'counter' }
-      : { kind: 'statement', statement, text: printer.statement(statement, chain.table.family) },
+      : {
+          kind: 'statement',
+          statement,
+          run: run[i],
+          text: printer.statement(run[i], chain.table.family),
+        },
   );
   return {
     chain,
