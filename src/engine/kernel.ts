@@ -147,6 +147,7 @@ export class Kernel {
     passage.packet = whole;
     if (!this.runHook(Hook.input, passage)) return;
     this.observer?.end(passage, { kind: 'delivered' });
+    this.host.delivered?.(passage.packet);
     this.stack.deliver(passage);
   }
 

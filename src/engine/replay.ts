@@ -4,7 +4,7 @@ import type { Device } from '../packet/device.js';
 import { Ipv4 } from '../packet/ipv4.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
-import { hasPorts, rewrite } from '../packet/rewrite.js';
+import { rewrite } from '../packet/rewrite.js';
 import { Tcp, TcpFlag } from '../packet/transport.js';
 import { CtState, Direction } from '../rules/connection.js';
 import type { SetView } from '../rules/context.js';
@@ -12,6 +12,7 @@ import type { Ruleset } from '../rules/model.js';
 import type { FrameSource } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
 import { Arrivals, type Arrival } from './arrival.js';
+import { LocalSockets } from './localSockets.js';
 import { FlowLabels, setFlowLabel } from './flowLabels.js';
 import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.js';
 import { ExpectedFrames } from './expected.js';
@@ -117,7 +118,7 @@ export class Replay {
   private leaving: Packet | null = null;
   private readonly labels = new FlowLabels();
   private readonly bridges: BridgeTables;
-  private readonly ownSockets = new OwnSockets();
+  private readonly localSockets: LocalSockets;
   private readonly bridgesWithPorts = new Set<Device>();
   private readonly callIptables: boolean;
   private readonly callIp6tables: boolean;
@@ -130,6 +131,7 @@ export class Replay {
     this.callIptables = host.sysctlNumber('net.bridge.bridge-nf-call-iptables', 0) !== 0;
     this.callIp6tables = host.sysctlNumber('net.bridge.bridge-nf-call-ip6tables', 0) !== 0;
     this.bridges = new BridgeTables(host);
+    this.localSockets = new LocalSockets(host);
     this.later = options.later ?? null;
     this.sight = options.sight ?? new Sight();
     for (const name of source.interfaces ?? []) {
@@ -140,7 +142,7 @@ export class Replay {
     const { sinks } = options;
     this.kernel = new Kernel({
       ruleset: options.ruleset,
-      host: kernelHost(host, this.ownSockets, this.bridges),
+      host: kernelHost(host, this.localSockets, this.bridges),
       sets: options.sets,
       epoch: source.epoch,
       observer: options.observer ?? null,
@@ -308,7 +310,7 @@ export class Replay {
       own.uid = 0;
       own.gid = 0;
     }
-    this.ownSockets.note(own);
+    this.localSockets.sent(own);
     this.leaving = packet;
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.send(passage);
@@ -387,39 +389,16 @@ function hasOwner(packet: Packet): boolean {
   return true;
 }
 
-/** The sockets that the host was seen to send from: an answer to one of them finds it open. */
-class OwnSockets {
-  private readonly seen = new Set<number>();
-
-  note(packet: Packet): void {
-    if (packet.hasTransport && hasPorts(packet.protocol))
-      this.seen.add((packet.protocol << 16) | packet.sourcePort);
-  }
-
-  takes(packet: Packet): boolean {
-    return this.seen.has((packet.protocol << 16) | packet.destinationPort);
-  }
-}
-
-function kernelHost(host: Host, ownSockets: OwnSockets, bridges: BridgeTables): KernelHost {
+function kernelHost(host: Host, sockets: LocalSockets, bridges: BridgeTables): KernelHost {
   return {
     routing: host.routing,
     routes: host.routes,
     loopback: host.routing.world.loopback,
     sysctl: (name, fallback) => host.sysctlNumber(name, fallback),
-    listens: (packet) => {
-      const destination = addressOf(packet, 'destination');
-      const port = packet.destinationPort;
-      if (ownSockets.takes(packet)) return true;
-      return host.sockets.some(
-        (s) =>
-          s.protocol === packet.protocol &&
-          s.port === port &&
-          s.versions.includes(packet.version) &&
-          (s.address === null || s.address.equals(destination)),
-      );
-    },
+    listens: (packet) => sockets.takes(packet),
+    delivered: (packet) => sockets.delivered(packet),
+    divert: (packet) => sockets.divert(packet),
     bridgePort: (bridge, address) => (bridge ? bridges.port(bridge, address) : null),
-    socketFor: () => undefined,
+    socketFor: (packet) => sockets.of(packet),
   };
 }

@@ -7,6 +7,7 @@ import { type Connection, type CtState, type Direction, Tuple } from '../rules/c
 import type {
   Context,
   CtTemplate,
+  LocalSocket,
   LogOptions,
   Manip,
   NatRange,
@@ -175,11 +176,15 @@ export class RuleContext implements Context {
     this.kernel.assign(this.passage, template);
   }
 
+  divert(packet: Packet): void {
+    this.kernel.host.divert?.(packet);
+  }
+
   note(text: string): void {
     this.kernel.sinks.note?.(this.passage, this.rule, text);
   }
 
-  socket(packet: Packet): { transparent: boolean; uid?: number } | null | undefined {
+  socket(packet: Packet): LocalSocket | null | undefined {
     return this.kernel.host.socketFor(packet);
   }
 }

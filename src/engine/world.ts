@@ -3,7 +3,7 @@ import type { Routing } from '../host/routes.js';
 import type { Device } from '../packet/device.js';
 import type { Packet } from '../packet/packet.js';
 import type { Tuple } from '../rules/connection.js';
-import type { Manip, RouteView, SetView } from '../rules/context.js';
+import type { LocalSocket, Manip, RouteView, SetView } from '../rules/context.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 import type { PredictedLine } from './events.js';
@@ -20,7 +20,11 @@ export interface KernelHost {
   listens(packet: Packet): boolean | undefined;
   /** The port of a bridge behind which an address is, as far as neighbours and frames tell. */
   bridgePort(bridge: Device | null, address: IpAddress): Device | null;
-  socketFor(packet: Packet): { transparent: boolean; uid?: number } | null | undefined;
+  /** A packet got through INPUT. */
+  delivered?(packet: Packet): void;
+  /** tproxy takes the packet for a proxy on this host. */
+  divert?(packet: Packet): void;
+  socketFor(packet: Packet): LocalSocket | null | undefined;
 }
 
 /** Where the simulation's results go. */

@@ -118,6 +118,14 @@ export interface CounterCondition {
   readonly value: number;
 }
 
+/** What rules ask of a socket. */
+export interface LocalSocket {
+  readonly transparent: boolean;
+  /** It is bound to no address; null: not known; undefined: no full socket, but a request for one. */
+  readonly wildcard: boolean | null | undefined;
+  readonly uid?: number;
+}
+
 export type RejectKind =
   | 'icmp-net-unreachable'
   | 'icmp-host-unreachable'
@@ -181,8 +189,10 @@ export interface Context {
   track(packet: Packet, template: CtTemplate): void;
   /** A copy for NFLOG, NFQUEUE, TEE and the like: what left the simulation, and where to. */
   note(text: string): void;
-  /** Sockets on this host, for -m socket and -m owner. */
-  socket(packet: Packet): { transparent: boolean; wildcard?: boolean; uid?: number } | null | undefined;
+  /** tproxy gives the packet, and what belongs to it from now on, to a proxy on this host. */
+  divert?(packet: Packet): void;
+  /** The socket on this host that the packet belongs to, for -m socket and -m owner; null: none; undefined: not known. */
+  socket(packet: Packet): LocalSocket | null | undefined;
 }
 
 export interface CtTemplate {

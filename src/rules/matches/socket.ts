@@ -26,6 +26,7 @@ function test(data: SocketMatch, packet: Packet, context: Context): Outcome {
   const found = context.socket(packet);
   if (found === undefined) return Outcome.unknown;
   if (!found || (data.transparent && !found.transparent)) return Outcome.miss;
+  if (found.wildcard === null && !data.noWildcard) return Outcome.unknown;
   if (found.wildcard && !data.noWildcard) return Outcome.miss;
   return data.restoreMark ? Outcome.unknown : outcomeOf(true);
 }

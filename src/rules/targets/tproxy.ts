@@ -45,6 +45,7 @@ function parse(options: OptionList): TproxyTarget {
  */
 function run({ port, address, mark }: TproxyTarget, packet: Packet, context: Context): Verdict {
   if (!packet.hasTransport) return Verdict.drop;
+  context.divert?.(packet);
   packet.mark = ((packet.mark & ~mark.mask) ^ mark.value) >>> 0;
   context.note(`TPROXY to ${address.toString()} port ${port}, taken to be listening`);
   return Verdict.accept;

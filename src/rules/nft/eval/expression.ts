@@ -8,6 +8,7 @@ import { readMeta } from './meta.js';
 import { incrementing, jhash, layoutOf, random } from './numbers.js';
 import { readExtensionHeader, readIpOption, readSctpChunk, readTcpOption } from './options.js';
 import { payloadReader } from './payload.js';
+import { readFingerprint } from './osf.js';
 import { readSocket } from './socket.js';
 import type { Element, LiveSet } from './set.js';
 import { patternOf, type Read, type Scalar } from './value.js';
@@ -76,7 +77,10 @@ export function reader(expression: Expression, lookup: Lookup): Reader {
     case 'socket':
       return (packet, context) => readSocket(expression, packet, context);
     case 'osf':
+      return readFingerprint;
     case 'ipsec':
+      // `nft_xfrm_get_eval()` (net/netfilter/nft_xfrm.c): nothing in the inputs tells of transformations; without one the rule ends.
+      return () => undefined;
     case 'set':
     case 'setReference':
       return UNKNOWN;

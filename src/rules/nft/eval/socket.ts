@@ -17,10 +17,10 @@ export function readSocket({ key }: Socket, packet: Packet, context: Context): R
     case 'transparent':
       return found.transparent ? 1 : 0;
     case 'wildcard':
-      return found.wildcard === undefined ? null : Number(found.wildcard);
+      return typeof found.wildcard === 'boolean' ? Number(found.wildcard) : found.wildcard;
     default:
-      // The mark and the control group of a socket are in no listing.
-      return null;
+      // The mark and the control group of a full socket are in no listing.
+      return found.wildcard === undefined ? undefined : null;
   }
 }
 
@@ -41,6 +41,7 @@ export function transparentProxy(statement: TransparentProxy, lookup: Lookup): R
       const address = readAddress?.(packet, context);
       const port = readPort?.(packet, context);
       if ((readAddress && address === undefined) || (readPort && port === undefined)) return Flow.break;
+      context.divert?.(packet);
       const to = typeof address === 'number' || typeof address === 'bigint' ? toAddress(address) : null;
       const on = [to?.toString(), port === undefined || port === null ? null : `port ${String(port)}`];
       context.note(`tproxy to ${on.filter(Boolean).join(' ')}, taken to be listening`);

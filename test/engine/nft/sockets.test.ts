@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { play } from '../helpers/nft.js';
+
+const rules = (...lines: string[]): string =>
+  `table inet t {\n\tchain p {\n\t\ttype filter hook prerouting priority mangle; policy accept;\n${lines.join('\n')}\n\t}\n}\n`;
+const log = (name: string): string => `log prefix "${name}: "`;
+const ALL = rules(
+  ...['0', '1'].flatMap((value) => [
+    `socket transparent ${value} ${log(`T${value}`)}`,
+    `socket wildcard ${value} ${log(`W${value}`)}`,
+  ]),
+);
+const tcp = (port: number, flags: string): string =>
+  `eth0: tcp 198.51.100.9:1000 > 198.51.100.2:${port} ${flags}`;
+
+// As Linux 6.18 counted it in a conversation with a listener on 0.0.0.0.
+describe('socket', () => {
+  it('is the listener, the request, and the connection that comes of it', async () => {
+    const { logged } = await play(ALL, [tcp(80, 'S'), tcp(80, 'A'), tcp(80, 'PA len 1'), tcp(80, 'FA')]);
+    expect(logged).toEqual(['T0 W1', 'T0', 'T0 W0', 'T0 W0']);
+  });
+
+  it('is none where nobody listens, and for what has no ports', async () => {
+    const echo = 'eth0: icmp 198.51.100.9 > 198.51.100.2 8/0 id 7 n 1';
+    const { logged } = await play(ALL, [tcp(81, 'S'), echo]);
+    expect(logged).toEqual(['', '']);
+  });
+
+  it('is the proxy that tproxy gave the connection to', async () => {
+    const proxied = `tcp dport 81 tproxy to :5000`;
+    const { logged } = await play(
+      rules(`socket transparent 1 ${log('T')}`, `meta l4proto tcp ${proxied} ${log('P')} accept`),
+      [tcp(81, 'S'), tcp(81, 'A'), tcp(82, 'S')],
+    );
+    expect(logged).toEqual(['P', 'T P', '']);
+  });
+});
+
+describe('what the host has none of', () => {
+  it.each([
+    ['ipsec in reqid 1', ''],
+    ['ipsec in reqid != 1', ''],
+    ['rt ipsec missing', 'A'],
+    ['meta ipsec missing', 'A'],
+    ['osf name != "Linux"', ''],
+  ])('%s', async (rule, logged) => {
+    const table = `table inet t {\n\tchain i {\n\t\ttype filter hook input priority 0; policy accept;\n\t\t${rule} ${log('A')}\n\t}\n}\n`;
+    expect((await play(table, [tcp(80, 'PA len 1')])).logged).toEqual([logged]);
+  });
+});
