@@ -14,6 +14,7 @@ import { Hook } from '../rules/hook.js';
 import { IcmpLimiter } from './icmpLimit.js';
 import { isMalformedUdp } from './conntrack/protocols.js';
 import { setClosing } from './conntrack/tcp.js';
+import { TcpConnState } from './conntrack/tcpState.js';
 import type { KernelHost } from './world.js';
 import { Passage } from './passage.js';
 
@@ -184,7 +185,12 @@ export class LocalStack {
     const reset = tcpReset(packet, 'reject');
     if (!reset) return;
     const closed = this.host.sysctl('net.netfilter.nf_conntrack_tcp_timeout_close', 10) * 1e9;
-    if (passage.connection) setClosing(passage.connection, packet.time, closed);
+    if (passage.connection)
+      setClosing(
+        passage.connection,
+        packet.time,
+        passage.connection.timeouts?.tcp[TcpConnState.close] ?? closed,
+      );
     // What came in by a bridge's port is answered there, past the hooks (`nf_bridge_info_exists()`).
     if (packet.physIn) return;
     this.send(attached(reset, passage), passage);

@@ -7,6 +7,7 @@ import { type Connection, type CtState, type Direction, Tuple } from '../rules/c
 import type {
   Context,
   CtTemplate,
+  ExpectedPort,
   LocalSocket,
   LogOptions,
   Manip,
@@ -15,6 +16,7 @@ import type {
   RouteView,
   SetView,
   SharedTables,
+  TimeoutPolicy,
 } from '../rules/context.js';
 import { Hook, HOOK_NAMES } from '../rules/hook.js';
 import type { Chain, Family, Rule } from '../rules/model.js';
@@ -174,6 +176,14 @@ export class RuleContext implements Context {
 
   track(_packet: Packet, template: CtTemplate): void {
     this.kernel.assign(this.passage, template);
+  }
+
+  setTimeouts(policy: TimeoutPolicy): void {
+    this.kernel.tracker.setTimeouts(this.passage, policy);
+  }
+
+  expect(wanted: ExpectedPort): boolean | null {
+    return this.kernel.tracker.expect(this.passage, wanted, this.now);
   }
 
   divert(packet: Packet): void {

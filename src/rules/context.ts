@@ -187,12 +187,35 @@ export interface Context {
   interfaceAddress(packet: Packet, target: 'MASQUERADE' | 'REDIRECT'): IpAddress | null;
   /** `-j CT`: no tracking, or a template for the connection to come. */
   track(packet: Packet, template: CtTemplate): void;
+  /** Other timeouts for a connection that is about to be made. */
+  setTimeouts?(policy: TimeoutPolicy): void;
+  /**
+   * A connection back from the server of the one that is about to be made is to come. null: it is made already, or has
+   * enough of them; false: it cannot be awaited.
+   */
+  expect?(wanted: ExpectedPort): boolean | null;
   /** A copy for NFLOG, NFQUEUE, TEE and the like: what left the simulation, and where to. */
   note(text: string): void;
   /** tproxy gives the packet, and what belongs to it from now on, to a proxy on this host. */
   divert?(packet: Packet): void;
   /** The socket on this host that the packet belongs to, for -m socket and -m owner; null: none; undefined: not known. */
   socket(packet: Packet): LocalSocket | null | undefined;
+}
+
+/** The timeouts of nft's `ct timeout`, for connections of one protocol. */
+export interface TimeoutPolicy {
+  readonly protocol: number;
+  /** Seconds by the state's name. */
+  readonly states: ReadonlyMap<string, number>;
+}
+
+/** What nft's `ct expectation` awaits. */
+export interface ExpectedPort {
+  readonly protocol: number;
+  readonly port: number;
+  readonly seconds: number;
+  /** At most so many of one connection. */
+  readonly most: number;
 }
 
 export interface CtTemplate {

@@ -1,6 +1,7 @@
 import { type Connection, CtStatus, type Direction, type Tuple } from '../../rules/connection.js';
 import type { Rule } from '../../rules/model.js';
 import type { SctpState } from './sctp.js';
+import type { ConntrackSettings } from './settings.js';
 import type { TcpState } from './tcpState.js';
 
 /** Of all entries that are not counted: nobody adds to it. */
@@ -17,6 +18,8 @@ export class ConnectionEntry implements Connection {
   /** Bits by Direction: where the zone counts (`--zone-orig`, `--zone-reply`). */
   zoneDirections = 3;
   helper: string | null = null;
+  /** What a timeout policy gave it instead of the host's own; null: nothing. */
+  timeouts: ConntrackSettings | null = null;
   packets: [number, number] = UNCOUNTED;
   bytes: [number, number] = UNCOUNTED;
   /** ns since capture start. */

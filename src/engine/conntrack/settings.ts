@@ -1,3 +1,4 @@
+import type { TimeoutPolicy } from '../../rules/context.js';
 import { TcpConnState } from './tcpState.js';
 
 const SECOND = 1e9;
@@ -71,5 +72,39 @@ export function conntrackSettings(sysctl: (name: string, fallback: number) => nu
     gre: time('gre_timeout', 30),
     greStream: time('gre_timeout_stream', 180),
     sctp,
+  };
+}
+
+/** The states of a timeout policy by the names that nft gives them (`tcp_state_to_name`, src/rule.c of nftables). */
+const TCP_STATES = new Map<string, TcpConnState>([
+  ['syn_sent', TcpConnState.synSent],
+  ['syn_recv', TcpConnState.synRecv],
+  ['established', TcpConnState.established],
+  ['fin_wait', TcpConnState.finWait],
+  ['close_wait', TcpConnState.closeWait],
+  ['last_ack', TcpConnState.lastAck],
+  ['time_wait', TcpConnState.timeWait],
+  ['close', TcpConnState.close],
+]);
+
+/** The settings with the times of a policy: `tcp_timeout_nlattr_to_obj()`, `udp_timeout_nlattr_to_obj()`. */
+export function withPolicy(settings: ConntrackSettings, { states }: TimeoutPolicy): ConntrackSettings {
+  const tcp = [...settings.tcp];
+  for (const [name, seconds] of states) {
+    const state = TCP_STATES.get(name);
+    if (state !== undefined) tcp[state] = seconds * SECOND;
+  }
+  tcp[TcpConnState.synSent2] = tcp[TcpConnState.synSent];
+  const time = (name: string, otherwise: number): number => {
+    const seconds = states.get(name);
+    return seconds === undefined ? otherwise : seconds * SECOND;
+  };
+  return {
+    ...settings,
+    tcp,
+    tcpRetransmission: time('retrans', settings.tcpRetransmission),
+    tcpUnacknowledged: time('unack', settings.tcpUnacknowledged),
+    udp: time('unreplied', settings.udp),
+    udpStream: time('replied', settings.udpStream),
   };
 }

@@ -4,14 +4,17 @@ import type { Packet } from '../../packet/packet.js';
 import { decodePacket } from '../../packet/packet.js';
 import { Icmp } from '../../packet/transport.js';
 import { CtState, CtStatus, Direction, Tuple } from '../../rules/connection.js';
+import type { ExpectedPort, TimeoutPolicy } from '../../rules/context.js';
 import { Hook } from '../../rules/hook.js';
 import { Verdict } from '../../rules/verdict.js';
 import type { Passage } from '../passage.js';
 import { ConnectionEntry, CtEvent } from './entry.js';
 import { icmpKind, isMalformedUdp, trackProtocol } from './protocols.js';
-import type { ConntrackSettings } from './settings.js';
+import { Expectations } from './expectations.js';
+import { type ConntrackSettings, withPolicy } from './settings.js';
 import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone, zoneIn } from './table.js';
 import { isMalformedTcp } from './tcp.js';
+import { TcpConnState } from './tcpState.js';
 import { invertTuple, readTuple } from './tuple.js';
 import { ProtocolVerdict } from './verdict.js';
 
@@ -25,6 +28,8 @@ export interface TrackerEvents {
 /** Finds and makes the connections that packets belong to: net/netfilter/nf_conntrack_core.c. */
 export class Tracker {
   readonly table = new ConnectionTable();
+  private readonly expectations = new Expectations();
+  private readonly policies = new Map<TimeoutPolicy, ConntrackSettings>();
   private readonly scratch = new Tuple();
   private readonly inverse = new Tuple();
   private nextId = 1;
@@ -110,7 +115,7 @@ export class Tracker {
       const entry = found?.entry ?? this.make(passage, scratch, hook);
       if (!entry) return Verdict.accept;
       const direction = found?.direction ?? Direction.original;
-      const verdict = trackProtocol(entry, packet, direction, this.settings);
+      const verdict = trackProtocol(entry, packet, direction, entry.timeouts ?? this.settings);
       if (verdict === ProtocolVerdict.repeat) {
         this.table.destroy(entry);
         continue;
@@ -150,7 +155,44 @@ export class Tracker {
     entry.fromHost = hook === Hook.output;
     entry.firstFrame = passage.packet.frame;
     if (this.settings.accounting) entry.count();
+    if (!this.expectations.isEmpty) this.meet(entry, passage.packet.time);
     return entry;
+  }
+
+  /** What a connection that was expected gets of the one that it belongs to: `init_conntrack()`. */
+  private meet(entry: ConnectionEntry, now: number): void {
+    const met = this.expectations.take(entry.original, entry, now);
+    if (!met) return;
+    entry.status |= CtStatus.expected;
+    entry.master = met.master;
+    entry.mark = met.master.mark;
+  }
+
+  /** A connection with the ends of this one, from its server to its client, is to come: `nft_ct_expect_obj_eval()`. */
+  expect(
+    { connection, direction }: Passage,
+    { protocol, port, seconds, most }: ExpectedPort,
+    now: number,
+  ): boolean | null {
+    if (!connection || connection.confirmed) return null;
+    if (this.expectations.of(connection, now) >= most) return null;
+    const tuple = connection
+      .tuple(direction === Direction.original ? Direction.reply : Direction.original)
+      .copy();
+    tuple.protocol = protocol;
+    tuple.sourcePort = 0;
+    tuple.destinationPort = port;
+    return this.expectations.add({ master: connection, tuple, expires: now + seconds * 1e9 }, now);
+  }
+
+  /** `nft_ct_timeout_obj_eval()`: for a connection that is not confirmed yet. */
+  setTimeouts({ connection, packet }: Passage, policy: TimeoutPolicy): void {
+    if (!connection || connection.confirmed || packet.protocol !== policy.protocol) return;
+    let settings = this.policies.get(policy);
+    if (!settings) this.policies.set(policy, (settings = withPolicy(this.settings, policy)));
+    connection.timeouts = settings;
+    const first = policy.protocol === Protocol.tcp ? settings.tcp[TcpConnState.synSent] : settings.udp;
+    connection.expires = packet.time + first;
   }
 
   /**

@@ -36,7 +36,9 @@ export function listedTable(
 function listedRule(rule: NftRule, running: RunningRule, now: number): NftRule {
   const { packets, bytes } = running;
   const statements = running.statements.map((statement, i): Statement =>
-    statement === null ? { kind: 'counter', packets, bytes } : (statement.listed?.(now) ?? rule.statements[i]),
+    statement === null
+      ? { kind: 'counter', packets, bytes }
+      : (statement.listed?.(now) ?? rule.statements[i]),
   );
   return { ...rule, statements };
 }

@@ -1,4 +1,3 @@
-import { CtStatus } from '../../connection.js';
 import { Verdict } from '../../verdict.js';
 import {
   type Expression,
@@ -21,7 +20,8 @@ import { match, verdictMap } from './match.js';
 import { nat } from './nat.js';
 import { Flow, type Jumps, type RunningStatement, type StatementResult } from './result.js';
 import { LiveSet } from './set.js';
-import { synproxy, transparentProxy } from './socket.js';
+import { assignment, type StatementRun } from './objects.js';
+import { transparentProxy, synproxy } from './socket.js';
 import { asStatement, connectionLimit, counter, last, limit, quota, type Stateful } from './stateful.js';
 
 /** How many levels of sets' statements are followed; nft allows one. */
@@ -179,14 +179,8 @@ export class RunningTable implements Lookup {
     const of = (key: string): StatementRun => {
       const state = this.objects.get(objectKey(object, key));
       if (state) return state.run;
-      if (!this.table.objects.has(objectKey(object, key))) return () => Flow.unknown;
-      const helper = this.table.objects.get(objectKey(object, key));
-      if (helper?.kind === 'ct helper') return assignHelper(helper);
-      if (helper?.kind === 'synproxy') return synproxy(helper);
-      return (_, context) => {
-        context.note(`${object} ${key}`);
-        return Flow.continue;
-      };
+      const named = this.table.objects.get(objectKey(object, key));
+      return named ? assignment(named) : () => Flow.unknown;
     };
     if (typeof name === 'string') return { statement, run: of(name) };
     const find = elementReader(name.key, name.map, this);
@@ -218,22 +212,6 @@ function fieldOfKey(expression: Expression): KeyField {
     ? { type: expression.type, bits: expression.bits }
     : { type: 'integer', bits: 32 };
 }
-
-/** `nft_ct_helper_obj_eval()` (net/netfilter/nft_ct.c): only a connection that is about to be made gets a helper. */
-function assignHelper({ helper, protocol, l3proto }: NftObject & { kind: 'ct helper' }): StatementRun {
-  const version = l3proto === 'inet' ? null : l3proto === 'ip' ? 4 : 6;
-  return (_, { connection }) => {
-    if (!connection || connection.status & (CtStatus.confirmed | CtStatus.helper)) return Flow.continue;
-    const { original } = connection;
-    if (original.protocol !== protocol || (version !== null && version !== original.version))
-      return Flow.continue;
-    connection.helper = helper;
-    connection.status |= CtStatus.helper;
-    return Flow.continue;
-  };
-}
-
-type StatementRun = RunningStatement['run'];
 
 function startObject(object: NftObject): Stateful<NftObject> | null {
   switch (object.kind) {
