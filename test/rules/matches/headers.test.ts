@@ -213,7 +213,9 @@ describe('what the host and the connection say', () => {
   it('socket is unknown where nothing tells', () => {
     expect(run('-m socket', p, { socket: () => undefined })).toBe(Outcome.unknown);
     expect(run('-m socket', p, { socket: () => null })).toBe(0);
-    expect(run('-m socket --transparent', p, { socket: () => ({ transparent: false, wildcard: false }) })).toBe(0);
+    expect(
+      run('-m socket --transparent', p, { socket: () => ({ transparent: false, wildcard: false }) }),
+    ).toBe(0);
     const wildcard = { socket: () => ({ transparent: true, wildcard: true }) };
     expect(run('-m socket', p, wildcard)).toBe(0);
     expect(run('-m socket --nowildcard', p, wildcard)).toBe(1);

@@ -397,7 +397,12 @@ check('owner', [
   ['-m owner --uid-owner 1000-1005', sent(1003), hit, nobody],
   ['-m owner ! --uid-owner 1000-1005', sent(1003), miss, nobody],
   ['-m owner --uid-owner 1000', sent(), unknown, nobody],
-  ['-m owner --uid-owner 7', sent(), hit, { socket: () => ({ transparent: false, wildcard: false, uid: 7 }) }],
+  [
+    '-m owner --uid-owner 7',
+    sent(),
+    hit,
+    { socket: () => ({ transparent: false, wildcard: false, uid: 7 }) },
+  ],
   ['-m owner --socket-exists', sent(), hit, nobody],
   ['-m owner ! --socket-exists', sent(), miss, nobody],
   ['-m owner --gid-owner 5', sent(0, 5), hit, nobody],
