@@ -23,43 +23,69 @@ export interface OutcomeWatch {
   hits(passage: Passage): readonly Rule[];
 }
 
-interface Watched {
-  readonly frame: number;
-  readonly isFirst: boolean;
-  readonly hits: Rule[];
-  rule: Rule | null;
-  chain: Chain | null;
-  translated: boolean;
+/** What is noted of a packet on its way, and put into words where somebody asks for them. */
+class Watched implements PacketOutcome {
+  frame = 0;
+  isFirst = false;
+  hits: Rule[] = [];
+  decider: Rule | null = null;
+  chain: Chain | null = null;
+  translated = false;
+  verdict = '';
+  private passage: Passage | null = null;
+
+  begin(frame: number, isFirst: boolean): void {
+    this.frame = frame;
+    this.isFirst = isFirst;
+    if (this.hits.length > 0) this.hits = [];
+    this.decider = this.chain = null;
+    this.translated = false;
+  }
+
+  end(passage: Passage, verdict: string, decider: Rule | null, chain: Chain | null): void {
+    this.passage = passage;
+    this.verdict = verdict;
+    this.decider = decider;
+    this.chain = chain;
+  }
+
+  get rule(): string {
+    const { decider, chain } = this;
+    return decider ? addressOfRule(decider) : chain ? policyAddress(chain) : '';
+  }
+
+  get nat(): string {
+    return this.translated && this.passage ? endpointsText(this.passage) : '';
+  }
+}
+
+const addresses = new WeakMap<Rule, string>();
+
+function addressOfRule(rule: Rule): string {
+  let address = addresses.get(rule);
+  if (address === undefined) addresses.set(rule, (address = ruleAddress(rule)));
+  return address;
 }
 
 /**
- * @param ended is told of each packet; `isFirst` is false for what the host made in answer to a frame, and for what came in
- *   again through lo
+ * @param ended is told of each packet, with what is good until it returns; `isFirst` is false for what the host made in
+ *   answer to a frame, and for what came in again through lo
  * @param withHits whether `hits` will be asked: it costs a look at every rule
  */
 export function watchOutcomes(
   ended: (frame: number, outcome: PacketOutcome, isFirst: boolean) => void,
   withHits: boolean,
 ): OutcomeWatch {
-  const underWay = new WeakMap<Passage, Watched>();
-  const addresses = new Map<Rule, string>();
-  const addressOf = (rule: Rule): string => {
-    let address = addresses.get(rule);
-    if (address === undefined) addresses.set(rule, (address = ruleAddress(rule)));
-    return address;
-  };
+  const of = ({ watched }: Passage): Watched | null => watched as Watched | null;
+  /** Those of packets whose way has ended, for the next ones. */
+  const spare: Watched[] = [];
   let lastFrame = 0;
   const observer: Observer = {
     packet(passage) {
       const { frame } = passage.packet;
-      underWay.set(passage, {
-        frame,
-        isFirst: frame !== lastFrame,
-        hits: [],
-        rule: null,
-        chain: null,
-        translated: false,
-      });
+      const watched = spare.pop() ?? new Watched();
+      watched.begin(frame, frame !== lastFrame);
+      passage.watched = watched;
       lastFrame = frame;
     },
     hook: () => undefined,
@@ -69,42 +95,48 @@ export function watchOutcomes(
     misses: () => false,
     watches: () => withHits,
     rule(rule, outcome, _conditions, passage) {
-      if (outcome === Outcome.hit) underWay.get(passage)?.hits.push(rule);
+      if (outcome === Outcome.hit) of(passage)?.hits.push(rule);
     },
     verdict(rule, chain, _verdict, passage) {
-      const watched = underWay.get(passage);
+      const watched = of(passage);
       if (!watched || (rule === null && chain.base === null)) return;
       // What accepted it is told by the tables that are there to decide; the others let everything pass by default.
       if (chain.table.name !== 'filter' && watched.chain) return;
-      watched.rule = rule;
+      watched.decider = rule;
       watched.chain = chain;
     },
-    change(field, _from, _to, _rule, passage) {
-      const watched = underWay.get(passage);
-      if (watched && TRANSLATED.has(field)) watched.translated = true;
+    translated(passage) {
+      const watched = of(passage);
+      if (watched) watched.translated = true;
     },
     end(passage, how) {
-      const watched = underWay.get(passage);
+      const watched = of(passage);
       if (!watched) return;
-      underWay.delete(passage);
-      const nat = watched.translated ? endpointsText(passage) : '';
-      const tell = (verdict: string, rule: Rule | null, chain: Chain | null): void => {
-        const by = rule ? addressOf(rule) : chain ? policyAddress(chain) : '';
-        ended(watched.frame, { verdict, rule: by, nat }, watched.isFirst);
-      };
+      passage.watched = null;
+      const { decider, chain } = watched;
       switch (how.kind) {
         case 'delivered':
         case 'sent':
-          return tell('ACCEPT', watched.rule, watched.chain);
+          watched.end(passage, 'ACCEPT', decider, chain);
+          break;
         case 'held':
-          return tell(how.rule ? targetOf(how.rule) : `HELD (${how.reason})`, how.rule, null);
+          watched.end(passage, how.rule ? targetOf(how.rule) : `HELD (${how.reason})`, how.rule, null);
+          break;
         case 'dropped':
-          if (how.rule) return tell(targetOf(how.rule), how.rule, how.chain);
-          return tell(how.chain ? 'DROP' : `DROP (${how.reason})`, null, how.chain);
+          if (how.rule) watched.end(passage, targetOf(how.rule), how.rule, how.chain);
+          else watched.end(passage, how.chain ? 'DROP' : `DROP (${how.reason})`, null, how.chain);
       }
+      ended(watched.frame, watched, watched.isFirst);
+      spare.push(watched);
     },
   };
-  return { observer, hits: (passage) => underWay.get(passage)?.hits ?? [] };
+  // Rules that write addresses and ports themselves translate, too.
+  if (withHits)
+    observer.change = (field, _from, _to, _rule, passage): void => {
+      const watched = of(passage);
+      if (watched && TRANSLATED.has(field)) watched.translated = true;
+    };
+  return { observer, hits: (passage) => of(passage)?.hits ?? [] };
 }
 
 const TRANSLATED: ReadonlySet<string> = new Set([

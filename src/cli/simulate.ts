@@ -196,9 +196,9 @@ function packetTable(
       push(settled);
       waiting.delete(oldest);
     },
-    ended(frame: number, outcome: PacketOutcome): void {
+    ended(frame: number, { verdict, rule, nat }: PacketOutcome): void {
       const row = waiting.get(frame);
-      if (row) Object.assign(row, outcome);
+      if (row) Object.assign(row, { verdict, rule, nat });
     },
     line({ frame }: PredictedLine): void {
       const row = waiting.get(frame);

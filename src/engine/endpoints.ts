@@ -62,7 +62,7 @@ export function tellTranslation(tell: Observer, passage: Passage, before: Endpoi
   const was = before.text;
   const is = after.text;
   const change = (field: Field, from: string, to: string, rule: Rule | null): void => {
-    if (from !== to) tell.change(field, from, to, rule, passage);
+    if (from !== to) tell.change?.(field, from, to, rule, passage);
   };
   change('ip.source', was.source, is.source, sourceRule);
   change('ip.destination', was.destination, is.destination, destinationRule);

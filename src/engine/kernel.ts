@@ -16,7 +16,7 @@ import { Defragmenter } from './defrag.js';
 import { Endpoints, tellTranslation } from './endpoints.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { LocalStack } from './localStack.js';
-import { asksRules, isInitialised, isRelatedError, manipOf, Nat } from './nat.js';
+import { asksRules, isInitialised, isRelatedError, manipOf, Nat, Translation } from './nat.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
 import { type BaseChainProgram, compile, type Program } from './program.js';
@@ -165,7 +165,7 @@ export class Kernel {
     const ttl = ttlOf(packet);
     setTtl(packet, ttl - 1);
     if (packet.version === 4) packet.priority = priorityOfTos(tosOf(packet));
-    this.observer?.change('ip.ttl', String(ttl), String(ttl - 1), null, passage);
+    this.observer?.change?.('ip.ttl', String(ttl), String(ttl - 1), null, passage);
     if (!this.runHook(Hook.forward, passage)) return;
     this.leave(passage);
   }
@@ -383,17 +383,20 @@ export class Kernel {
   /** Applies a translation, tells of it, and routes again what OUTPUT sends elsewhere (`nf_nat_ipv4_local_fn()`). */
   private rewritten(passage: Passage, hook: Hook, isError: boolean): Verdict {
     const { packet } = passage;
-    const { before, after } = this;
-    const isTold = this.observer !== null || hook === Hook.output;
-    if (isTold) before.take(packet);
-    if (!(isError ? this.nat.applyToError(passage, hook) : this.nat.apply(passage, hook))) {
+    const { before, after, observer } = this;
+    // Nobody else asks what the packet was before.
+    const isCompared = hook === Hook.output || observer?.change !== undefined;
+    if (isCompared) before.take(packet);
+    const translation = isError ? this.nat.applyToError(passage, hook) : this.nat.apply(passage, hook);
+    if (translation === Translation.impossible) {
       this.lost(passage, 'it cannot be translated');
       return Verdict.drop;
     }
-    if (!isTold) return Verdict.accept;
+    if (translation === Translation.none) return Verdict.accept;
+    observer?.translated?.(passage);
+    if (!isCompared) return Verdict.accept;
     after.take(packet);
-    if (before.equals(after)) return Verdict.accept;
-    if (this.observer) tellTranslation(this.observer, passage, before, after);
+    if (observer?.change) tellTranslation(observer, passage, before, after);
     if (hook === Hook.output && !before.hasDestinationOf(after)) return this.reroute(passage);
     return Verdict.accept;
   }

@@ -2,7 +2,7 @@ import { Protocol } from '../packet/numbers.js';
 import { verifyTransport } from '../packet/checksum.js';
 import type { Packet } from '../packet/packet.js';
 import { u8 } from '../packet/bytes.js';
-import { type Changes, innerSite, rewrite, rewriteInner } from '../packet/rewrite.js';
+import { type AddressWords, type Changes, innerSite, rewrite, rewriteInner } from '../packet/rewrite.js';
 import { IcmpType, Icmpv6Type } from '../packet/transport.js';
 import { CtState, CtStatus, Direction, Tuple } from '../rules/connection.js';
 import { Manip, type NatRange } from '../rules/context.js';
@@ -35,9 +35,15 @@ export interface PortChoice {
   draw(passage: Passage): number;
 }
 
+/** What came of translating a packet as its connection says. */
+export const Translation = { none: 0, changed: 1, impossible: 2 } as const;
+export type Translation = (typeof Translation)[keyof typeof Translation];
+
 /** Chooses and applies translations: net/netfilter/nf_nat_core.c. */
 export class Nat {
   private readonly mappings = new SourceMappings();
+  private readonly target = new Tuple();
+  private readonly changes = new TupleChanges();
   private now = 0;
 
   constructor(
@@ -192,48 +198,52 @@ export class Nat {
     }
   }
 
-  /** Rewrites the packet as its connection says, at this hook: `nf_nat_packet()`. False: the packet is dropped. */
-  apply(passage: Passage, hook: Hook): boolean {
+  /** Rewrites the packet as its connection says, at this hook: `nf_nat_packet()`. Impossible: the packet is dropped. */
+  apply(passage: Passage, hook: Hook): Translation {
     const entry = passage.connection;
-    if (!entry) return true;
+    if (!entry) return Translation.none;
     const manip = manipOf(hook);
     const reply = passage.direction === Direction.reply;
     const bit = CHANGED[reply ? otherManip(manip) : manip];
-    if (!entry.has(bit)) return true;
+    if (!entry.has(bit)) return Translation.none;
     const { packet } = passage;
-    if (isTooShort(packet, packet.protocol, packet.transport)) return false;
-    const target = new Tuple();
-    if (!invertTuple(target, entry.tuple(reply ? Direction.original : Direction.reply))) return true;
-    rewrite(packet, changes(target, manip, packet.protocol));
-    return true;
+    if (isTooShort(packet, packet.protocol, packet.transport)) return Translation.impossible;
+    const { target, changes } = this;
+    if (!invertTuple(target, entry.tuple(reply ? Direction.original : Direction.reply)))
+      return Translation.none;
+    changes.take(target, manip, packet.protocol);
+    return rewrite(packet, changes) ? Translation.changed : Translation.none;
   }
 
   /**
    * An ICMP error of a translated connection: what it quotes is translated back, and its own address with it:
-   * `nf_nat_icmp_reply_translation()`. False: the packet is dropped.
+   * `nf_nat_icmp_reply_translation()`. Impossible: the packet is dropped.
    */
-  applyToError(passage: Passage, hook: Hook): boolean {
+  applyToError(passage: Passage, hook: Hook): Translation {
     const entry = passage.connection;
-    if (!entry) return true;
+    if (!entry) return Translation.none;
     const { packet } = passage;
-    if (verifyTransport(packet) === 'bad') return false;
+    if (verifyTransport(packet) === 'bad') return Translation.impossible;
     const manip = manipOf(hook);
     const type = u8(packet.data, packet.transport);
     if (type === (packet.version === 4 ? IcmpType.redirect : Icmpv6Type.redirect)) {
       const both = CtStatus.srcNatDone | CtStatus.dstNatDone;
-      if ((entry.status & both) !== both) return false;
-      if (entry.status & (CtStatus.srcNat | CtStatus.dstNat)) return false;
+      if ((entry.status & both) !== both) return Translation.impossible;
+      if (entry.status & (CtStatus.srcNat | CtStatus.dstNat)) return Translation.impossible;
     }
     const reply = passage.direction === Direction.reply;
-    if (!entry.has(CHANGED[reply ? otherManip(manip) : manip])) return true;
+    if (!entry.has(CHANGED[reply ? otherManip(manip) : manip])) return Translation.none;
     const other = entry.tuple(reply ? Direction.original : Direction.reply);
     const inner = innerSite(packet);
-    if (!inner || isTooShort(packet, inner.protocol, inner.transport)) return false;
-    rewriteInner(packet, inner, changes(other, otherManip(manip), inner.protocol));
-    const target = new Tuple();
-    if (!invertTuple(target, other)) return true;
-    rewrite(packet, manip === Manip.source ? { source: target.source } : { destination: target.destination });
-    return true;
+    if (!inner || isTooShort(packet, inner.protocol, inner.transport)) return Translation.impossible;
+    const { target, changes } = this;
+    changes.take(other, otherManip(manip), inner.protocol);
+    rewriteInner(packet, inner, changes);
+    if (!invertTuple(target, other)) return Translation.none;
+    const { source, destination } = target;
+    return rewrite(packet, manip === Manip.source ? { source } : { destination })
+      ? Translation.changed
+      : Translation.none;
   }
 }
 
@@ -256,20 +266,40 @@ function otherManip(manip: Manip): Manip {
   return manip === Manip.source ? Manip.destination : Manip.source;
 }
 
-function changes(target: Tuple, manip: Manip, protocol: number): Changes {
-  const icmp = protocol === Protocol.icmp || protocol === Protocol.icmpv6;
-  const ports = isTrackedByPorts(protocol);
-  return manip === Manip.source
-    ? {
-        source: target.source,
-        sourcePort: ports ? target.sourcePort : null,
-        icmpId: icmp ? target.sourcePort : null,
-      }
-    : {
-        destination: target.destination,
-        destinationPort: ports ? target.destinationPort : null,
-        icmpId: icmp ? target.sourcePort : null,
-      };
+/** The half of a tuple that a manipulation gives to a packet; made once, and filled for each packet. */
+class TupleChanges implements Changes {
+  source: AddressWords | null = null;
+  destination: AddressWords | null = null;
+  sourcePort: number | null = null;
+  destinationPort: number | null = null;
+  icmpId: number | null = null;
+  private readonly address = { a: 0, b: 0, c: 0, d: 0 };
+
+  take(target: Tuple, manip: Manip, protocol: number): void {
+    const { address } = this;
+    const icmp = protocol === Protocol.icmp || protocol === Protocol.icmpv6;
+    const ports = isTrackedByPorts(protocol);
+    this.icmpId = icmp ? target.sourcePort : null;
+    if (manip === Manip.source) {
+      address.a = target.s0;
+      address.b = target.s1;
+      address.c = target.s2;
+      address.d = target.s3;
+      this.source = address;
+      this.destination = null;
+      this.sourcePort = ports ? target.sourcePort : null;
+      this.destinationPort = null;
+    } else {
+      address.a = target.d0;
+      address.b = target.d1;
+      address.c = target.d2;
+      address.d = target.d3;
+      this.source = null;
+      this.destination = address;
+      this.sourcePort = null;
+      this.destinationPort = ports ? target.destinationPort : null;
+    }
+  }
 }
 
 /** Whether the source that the tuple has already is one that the range allows: `in_range()`. */

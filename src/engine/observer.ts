@@ -26,8 +26,13 @@ export interface Observer {
   /** One rule was tried; `conditions` are those of its tests up to the one that failed. */
   rule(rule: Rule, outcome: Outcome, conditions: readonly Condition[], passage: Passage): void;
   verdict(rule: Rule | null, chain: Chain, verdict: Verdict, passage: Passage): void;
-  /** A field got a new value; `rule` is whose doing it is, null for the kernel's own (TTL). */
-  change(field: Field, from: string, to: string, rule: Rule | null, passage: Passage): void;
+  /** NAT gave the packet other addresses or ports. */
+  translated?(passage: Passage): void;
+  /**
+   * A field got a new value; `rule` is whose doing it is, null for the kernel's own (TTL). Without it, nobody looks what
+   * has changed and puts it into words.
+   */
+  change?(field: Field, from: string, to: string, rule: Rule | null, passage: Passage): void;
   /** Where routing sent it, and where its way ended without a rule's doing. */
   route(decision: string, passage: Passage): void;
   end(passage: Passage, how: PacketEnd): void;

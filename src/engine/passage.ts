@@ -25,6 +25,8 @@ export class Passage {
   errorDevice: Device | null = null;
   /** IPv6: what its header added up to when conntrack summed the packet; -1: it was not summed. */
   summedHeader = -1;
+  /** What an observer keeps of it. */
+  watched: object | null = null;
 
   constructor(public packet: Packet) {}
 }

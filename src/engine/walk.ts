@@ -253,11 +253,12 @@ function watched<T>(
   observer: Observer,
   run: () => T,
 ): T {
+  if (!observer.change) return run();
   const before = fields.map((field) => fieldText(field, passage));
   const result = run();
   fields.forEach((field, i) => {
     const now = fieldText(field, passage);
-    if (now !== before[i]) observer.change(field, before[i] ?? '', now ?? '', rule.rule, passage);
+    if (now !== before[i]) observer.change?.(field, before[i] ?? '', now ?? '', rule.rule, passage);
   });
   return result;
 }

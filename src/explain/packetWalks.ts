@@ -20,7 +20,7 @@ export function recordWalks(frames: Iterable<number>): WalksRecorder {
     watches: (rule, passage) => of(passage)?.watches?.(rule, passage) ?? false,
     rule: (rule, outcome, conditions, passage) => of(passage)?.rule(rule, outcome, conditions, passage),
     verdict: (rule, chain, verdict, passage) => of(passage)?.verdict(rule, chain, verdict, passage),
-    change: (field, from, to, rule, passage) => of(passage)?.change(field, from, to, rule, passage),
+    change: (field, from, to, rule, passage) => of(passage)?.change?.(field, from, to, rule, passage),
     route: (decision, passage) => of(passage)?.route(decision, passage),
     end: (passage, how) => of(passage)?.end(passage, how),
     *walks() {

@@ -99,6 +99,11 @@ export class Packet {
     return copy;
   }
 
+  /** Where the network header begins in `data`. */
+  get network(): 0 {
+    return 0;
+  }
+
   /** The first fragment or a whole packet: the transport header is there. */
   get hasTransport(): boolean {
     return this.fragmentOffset === 0;

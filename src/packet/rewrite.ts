@@ -31,10 +31,13 @@ export interface Site {
   readonly hasTransport: boolean;
 }
 
+/** An address by its 32-bit words, as IpAddress has them. */
+export type AddressWords = Pick<IpAddress, 'a' | 'b' | 'c' | 'd'>;
+
 /** What a translation changes; what is left out stays. */
 export interface Changes {
-  readonly source?: IpAddress | null;
-  readonly destination?: IpAddress | null;
+  readonly source?: AddressWords | null;
+  readonly destination?: AddressWords | null;
   readonly sourcePort?: number | null;
   readonly destinationPort?: number | null;
   readonly icmpId?: number | null;
@@ -62,22 +65,33 @@ function avoidZero(data: Uint8Array, site: Site, field: number): void {
   if (site.protocol === Protocol.udp && field >= 0 && u16(data, field) === 0) setU16(data, field, 0xffff);
 }
 
-function wordOf(address: IpAddress, i: number): number {
+function wordOf(address: AddressWords, i: number): number {
   return i === 0 ? address.a : i === 1 ? address.b : i === 2 ? address.c : address.d;
 }
 
-/** `nf_nat_ipv4_manip_pkt()` and `nf_nat_ipv6_manip_pkt()` (net/netfilter/nf_nat_proto.c) for one address. */
-function writeAddress(data: Uint8Array, site: Site, side: Side, address: IpAddress, partial: boolean): void {
+/**
+ * `nf_nat_ipv4_manip_pkt()` and `nf_nat_ipv6_manip_pkt()` (net/netfilter/nf_nat_proto.c) for one address.
+ * @returns whether it was another one before
+ */
+function writeAddress(
+  data: Uint8Array,
+  site: Site,
+  side: Side,
+  address: AddressWords,
+  partial: boolean,
+): boolean {
   const header = site.version === 4 ? Ipv4 : Ipv6;
-  const at = site.network + header[side];
+  const at = site.network + (side === 'source' ? header.source : header.destination);
   const words = site.version === 4 ? 1 : 4;
   // NAT has known nothing of DCCP since Linux 6.16, so its checksum is left as it is.
   const covers = coversPseudoHeader(site.protocol) && site.protocol !== Protocol.dccp;
   const field = covers ? checksumField(data, site) : -1;
   let sum = 0;
+  let changed = false;
   for (let i = 0; i < words; i++) {
     const before = i32(data, at + 4 * i);
     const after = wordOf(address, i);
+    if (before !== after) changed = true;
     sum += longDifference(before, after);
     if (site.version === 4) {
       const check = site.network + Ipv4.checksum;
@@ -85,32 +99,36 @@ function writeAddress(data: Uint8Array, site: Site, side: Side, address: IpAddre
     }
     setU32(data, at + 4 * i, after);
   }
-  if (field < 0) return;
+  if (field < 0) return changed;
   const there = u16(data, field);
   if (partial) setU16(data, field, fold(there + sum));
   else setU16(data, field, ~fold(0xffff + (~there & 0xffff) + sum) & 0xffff);
   avoidZero(data, site, field);
+  return changed;
 }
 
 /** The port halves of `l4proto_manip_pkt()`; protocols without ports are left alone. */
-function writePort(data: Uint8Array, site: Site, side: Side, port: number, partial: boolean): void {
-  if (!site.hasTransport || !hasPorts(site.protocol)) return;
+function writePort(data: Uint8Array, site: Site, side: Side, port: number, partial: boolean): boolean {
+  if (!site.hasTransport || !hasPorts(site.protocol)) return false;
   const at = site.transport + (side === 'source' ? Udp.sourcePort : Udp.destinationPort);
-  if (at + 2 > data.length) return;
+  if (at + 2 > data.length) return false;
   const field = checksumField(data, site);
   const before = u16(data, at);
   setU16(data, at, port);
-  if (field < 0) return;
+  if (field < 0) return before !== port;
   patchWord(data, field, before, port, partial);
   avoidZero(data, site, field);
+  return before !== port;
 }
 
-function writeIcmpId(data: Uint8Array, site: Site, id: number): void {
+function writeIcmpId(data: Uint8Array, site: Site, id: number): boolean {
   const at = site.transport + Icmp.id;
-  if (!site.hasTransport || at + 2 > data.length) return;
-  if (site.protocol !== Protocol.icmp && site.protocol !== Protocol.icmpv6) return;
-  patchWord(data, site.transport + Icmp.checksum, u16(data, at), id, false);
+  if (!site.hasTransport || at + 2 > data.length) return false;
+  if (site.protocol !== Protocol.icmp && site.protocol !== Protocol.icmpv6) return false;
+  const before = u16(data, at);
+  patchWord(data, site.transport + Icmp.checksum, before, id, false);
   setU16(data, at, id);
+  return before !== id;
 }
 
 /** Whether the transport header begins with two 16-bit ports. */
@@ -124,32 +142,31 @@ export function hasPorts(protocol: number): boolean {
   );
 }
 
-function write(data: Uint8Array, site: Site, changes: Changes, partial: boolean): void {
+function write(data: Uint8Array, site: Site, changes: Changes, partial: boolean): boolean {
   const { source, destination, sourcePort, destinationPort, icmpId } = changes;
-  if (source) writeAddress(data, site, 'source', source, partial);
-  if (destination) writeAddress(data, site, 'destination', destination, partial);
-  if (sourcePort !== undefined && sourcePort !== null) writePort(data, site, 'source', sourcePort, partial);
-  if (destinationPort !== undefined && destinationPort !== null)
-    writePort(data, site, 'destination', destinationPort, partial);
-  if (icmpId !== undefined && icmpId !== null) writeIcmpId(data, site, icmpId);
-}
-
-function siteOf(packet: Packet): Site {
-  const { version, transport, protocol, hasTransport } = packet;
-  return { version, network: 0, transport, protocol, hasTransport };
+  let changed = false;
+  if (source && writeAddress(data, site, 'source', source, partial)) changed = true;
+  if (destination && writeAddress(data, site, 'destination', destination, partial)) changed = true;
+  if (typeof sourcePort === 'number' && writePort(data, site, 'source', sourcePort, partial)) changed = true;
+  if (typeof destinationPort === 'number' && writePort(data, site, 'destination', destinationPort, partial))
+    changed = true;
+  if (typeof icmpId === 'number' && writeIcmpId(data, site, icmpId)) changed = true;
+  return changed;
 }
 
 /**
  * Gives the packet new addresses and ports, and keeps its checksums as right as they were: `nf_nat_manip_pkt()`.
  * An offloaded checksum stays the sum of the pseudo header.
+ * @returns whether any of them was another one before
  */
-export function rewrite(packet: Packet, changes: Changes): void {
+export function rewrite(packet: Packet, changes: Changes): boolean {
   const data = packet.own();
-  write(data, siteOf(packet), changes, isOffloaded(packet));
+  const changed = write(data, packet, changes, isOffloaded(packet));
   // sctp_manip_pkt() computes the CRC anew when a port changes; addresses are not covered by it.
   const ports = (changes.sourcePort ?? null) !== null || (changes.destinationPort ?? null) !== null;
   if (packet.protocol === Protocol.sctp && packet.hasTransport && ports && data.length >= packet.length)
     fillTransportChecksum(packet);
+  return changed;
 }
 
 export function setAddress(packet: Packet, side: Side, address: IpAddress): void {
