@@ -9,8 +9,6 @@ import type { PredictedLine } from './engine/events.js';
 import { type Preparation, Replay, type ReplayOptions } from './engine/replay.js';
 import type { Sinks } from './engine/world.js';
 import type { ReplayWith } from './explain/why.js';
-import { printIpsetSave } from './frontend/ipset/print.js';
-import { readIpsetSave } from './frontend/ipset/read.js';
 import type { Finding } from './explain/finding.js';
 import type { Limits } from './explain/findings.js';
 import type { World } from './explain/hypotheses/hypothesis.js';
@@ -102,9 +100,9 @@ export function replayAgain(
   seed?: number,
   prepares?: Preparation,
 ): ReplayWith {
-  const saved = printIpsetSave(given.sets, 0);
+  const kept = keepSets(given.sets);
   return async (ruleset, observer, admits) => {
-    const sets = readIpsetSave(saved, 'sets', new Diagnostics());
+    const sets = kept();
     const source = open();
     await source.open();
     await runReplay(source, { ...given, ruleset, sets }, { observer, admits, seed, prepares });
@@ -158,8 +156,12 @@ export function compareWithLog(
 
 /** A copy of sets as they are now, made anew each time it is asked for. */
 export function keepSets(sets: IpSets): () => IpSets {
-  const text = printIpsetSave(sets, 0);
-  return () => readIpsetSave(text, '', new Diagnostics());
+  const kept = copyOf(sets);
+  return () => copyOf(kept);
+}
+
+function copyOf(sets: IpSets): IpSets {
+  return new Map([...sets].map(([name, set]) => [name, set.copy()]));
 }
 
 export interface CausesOptions {

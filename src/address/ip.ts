@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 
 export type IpVersion = 4 | 6;
 
@@ -47,15 +47,39 @@ export class IpAddress {
 
 /** Reads a dotted IPv4 or an RFC 4291 IPv6 address; undefined where the text is neither. */
 export function parseAddress(text: string): IpAddress | undefined {
-  if (isIPv4(text)) return new IpAddress(4, parseIpv4(text));
+  const v4 = readIpv4(text, 0, text.length);
+  if (!Number.isNaN(v4)) return new IpAddress(4, v4);
   if (!isIPv6(text) || text.includes('%')) return undefined;
   return parseIpv6(text);
 }
 
-function parseIpv4(text: string): number {
+const DOT = 0x2e;
+const ZERO = 0x30;
+
+/**
+ * Reads four decimal numbers with dots between, none with a 0 in front, from a part of a text.
+ * @returns the address as a signed word; NaN where it is something else
+ */
+export function readIpv4(text: string, from: number, to: number): number {
   let value = 0;
-  for (const part of text.split('.')) value = (value << 8) | Number(part);
-  return value;
+  let part = 0;
+  let digits = 0;
+  let dots = 0;
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at);
+    if (code === DOT) {
+      if (digits === 0 || ++dots > 3) return NaN;
+      value = (value << 8) | part;
+      part = digits = 0;
+      continue;
+    }
+    const digit = code - ZERO;
+    if (digit < 0 || digit > 9 || (digits > 0 && part === 0)) return NaN;
+    part = part * 10 + digit;
+    if (part > 255) return NaN;
+    digits++;
+  }
+  return dots === 3 && digits > 0 ? (value << 8) | part : NaN;
 }
 
 function parseIpv6(text: string): IpAddress {
@@ -64,7 +88,7 @@ function parseIpv6(text: string): IpAddress {
       ? []
       : half.split(':').flatMap((g) => {
           if (!g.includes('.')) return [parseInt(g, 16)];
-          const v4 = parseIpv4(g);
+          const v4 = readIpv4(g, 0, g.length);
           return [v4 >>> 16, v4 & 0xffff];
         });
   const [head, tail] = text.split('::');
@@ -111,6 +135,12 @@ export function formatIpv6Full(a: number, b: number, c: number, d: number): stri
     .join(':');
 }
 
+/** How many one bits a word begins with, where zeros alone follow. */
+function leadingOnes(word: number): number | undefined {
+  const ones = Math.clz32(~word);
+  return ones === 32 || word << ones === 0 ? ones : undefined;
+}
+
 /** An address under a mask; the mask need not be a prefix (iptables takes 255.0.255.0). */
 export class IpNetwork {
   constructor(
@@ -145,13 +175,15 @@ export class IpNetwork {
 
   /** The number of leading one bits where the mask is a prefix, else undefined. */
   get prefixLength(): number | undefined {
-    const bits = [this.mask.a, this.mask.b, this.mask.c, this.mask.d]
-      .slice(0, this.version === 4 ? 1 : 4)
-      .map((w) => (w >>> 0).toString(2).padStart(32, '0'))
-      .join('');
-    const ones = bits.indexOf('0');
-    if (ones < 0) return bits.length;
-    return bits.indexOf('1', ones) < 0 ? ones : undefined;
+    const { a, b, c, d } = this.mask;
+    if (this.version === 4) return leadingOnes(a);
+    const words = [a, b, c, d];
+    const full = words.findIndex((word) => word !== -1);
+    if (full < 0) return 128;
+    const ones = leadingOnes(words[full]);
+    return ones === undefined || words.slice(full + 1).some((word) => word !== 0)
+      ? undefined
+      : 32 * full + ones;
   }
 
   contains(a: number, b: number, c: number, d: number): boolean {

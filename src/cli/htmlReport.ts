@@ -65,7 +65,7 @@ export function createHtmlReport(): HtmlReport {
       const recorder = await recordThem([...new Set([...wanted, ...samples, ...others])], inputs);
       return pageHtml({
         ...contents,
-        rules: simulated.rules,
+        rules: simulated.rules(),
         packets: pieces.finish(),
         walks: recorder.walks(),
         inputs: about,
@@ -79,7 +79,7 @@ async function recordThem(
   wanted: readonly number[],
   { frames, given, sets, seed, simulated }: PageInputs,
 ): Promise<WalksRecorder> {
-  const most = Math.max(LEAST_RECORDED, Math.floor(MOST_TRIED / Math.max(1, simulated.rules.length)));
+  const most = Math.max(LEAST_RECORDED, Math.floor(MOST_TRIED / Math.max(1, simulated.rules().length)));
   const observer = recordWalks(wanted.slice(0, most));
   if (wanted.length > 0) await runReplay(frames.again(), { ...given, sets: sets() }, { observer, seed });
   return observer;

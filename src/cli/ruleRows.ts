@@ -1,4 +1,5 @@
 import { chainsInOrder, policyName, type CounterOf } from '../frontend/iptables/print.js';
+import type { ChainRow, MatchedRule, RulesSummary } from '../report/replaySummary.js';
 import type { RuleRow } from '../report/tables.js';
 import type { Chain, Rule, Ruleset, Table } from '../rules/model.js';
 
@@ -44,9 +45,39 @@ export function* ruleRows(
           address: `${head}:${i + 1}`,
           number: i + 1,
           ...counted(rule),
-          text: table.nft ? rule.text : `-A ${chain.name} ${rule.text}`.trimEnd(),
+          text: listedText(rule),
         };
     }
+}
+
+function listedText({ chain, text }: Rule): string {
+  return chain.table.nft ? text : `-A ${chain.name} ${text}`.trimEnd();
+}
+
+/** The chains, with how much they counted, and the rules that did: a look at each rule, and no more. */
+export function rulesSummary(ruleset: Ruleset, counters: CounterOf): RulesSummary {
+  const chains: ChainRow[] = [];
+  const matched: MatchedRule[] = [];
+  for (const table of ruleset.tables)
+    for (const chain of chainsInOrder(table)) {
+      const head = chainAddress(chain);
+      const before = matched.length;
+      for (const [i, rule] of chain.rules.entries()) {
+        const { packets, bytes } = counters(rule);
+        if (packets > 0)
+          matched.push({ address: `${head}:${i + 1}`, packets, bytes, text: () => listedText(rule) });
+      }
+      chains.push({
+        table: head.slice(0, -chain.name.length - 1),
+        chain: chain.name,
+        rules: chain.rules.length,
+        matched: matched.length - before,
+        policy: chain.base
+          ? `${table.nft ? chain.base.policy : policyName(chain)} ${counters(chain).packets}`
+          : '',
+      });
+    }
+  return { chains, matched };
 }
 
 /** The words of a rule; nft lists what was counted among them. */

@@ -50,7 +50,8 @@ export interface Simulated {
   /** The predicted lines, and those that are in doubt. */
   readonly lines: { readonly count: number; readonly doubtful: number };
   readonly counters: CounterOf;
-  readonly rules: readonly RuleRow[];
+  /** Every rule with what it has counted. */
+  readonly rules: () => readonly RuleRow[];
   /** A capture could not be read to its end. */
   readonly isCut: boolean;
   /** The report's directory, its files still to be finished. */
@@ -153,7 +154,9 @@ export async function simulate(
   if (frames === 0) terminal.warn('the capture has no packets');
   const { program, tracker } = result.replay.kernel;
   const counters = countersOf(program);
-  const rules = [...ruleRows(given.ruleset, counters, hostCounters(options.host, given))];
+  let listed: readonly RuleRow[] | null = null;
+  const rules = (): readonly RuleRow[] =>
+    (listed ??= [...ruleRows(given.ruleset, counters, hostCounters(options.host, given))]);
   if (out) {
     for (const version of [4, 6] as const)
       await out.text(`${version === 4 ? 'iptables' : 'ip6tables'}-save.txt`, saveText(program, version));
@@ -162,7 +165,7 @@ export async function simulate(
     if (given.sets.size > 0)
       await out.text('ipset-save.txt', printIpsetSave(given.sets, result.replay.lastTime));
     const ruleTable = out.table('rules.csv', ruleColumns);
-    for (const row of rules) ruleTable(row);
+    for (const row of rules()) ruleTable(row);
   }
   return { result, verdicts, answers, lines, counters, rules, isCut, out };
 }

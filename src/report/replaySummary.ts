@@ -1,7 +1,6 @@
 import { styleText } from 'node:util';
 import { cut, table, wrap } from '../source/columns.js';
 import { escapeControls } from '../source/text.js';
-import type { RuleRow } from './tables.js';
 
 /** What a replay came to; all counts are of packets unless they say otherwise. */
 export interface ReplaySummary {
@@ -26,6 +25,31 @@ export interface ReplaySummary {
   readonly connections: number;
 }
 
+/** A chain, and how many of its rules matched packets. */
+export interface ChainRow {
+  /** As the addresses of its rules begin: `filter`, `ip6:filter`. */
+  readonly table: string;
+  readonly chain: string;
+  readonly rules: number;
+  readonly matched: number;
+  /** `ACCEPT 12`, `drop 0`; '' for a user chain. */
+  readonly policy: string;
+}
+
+/** A rule that matched packets. */
+export interface MatchedRule {
+  readonly address: string;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly text: () => string;
+}
+
+export interface RulesSummary {
+  readonly chains: readonly ChainRow[];
+  /** In the order in which they are listed. */
+  readonly matched: readonly MatchedRule[];
+}
+
 export interface SummaryTextOptions {
   readonly color?: boolean;
   readonly width?: number;
@@ -38,7 +62,7 @@ const MOST_RULES = 15;
 /** The replay on a screen: what came and went, what was decided, and which rules decided it. */
 export function replayText(
   summary: ReplaySummary,
-  rules: readonly RuleRow[],
+  rules: RulesSummary,
   assumptions: readonly string[],
   options: SummaryTextOptions = {},
 ): string {
@@ -53,7 +77,7 @@ export function replayText(
     lines.push(
       `${count(summary.doubtful, 'of these log lines rests', 'of these log lines rest')} on something unknown`,
     );
-  lines.push('', ...chainTable(rules, bold), '', ...busiestRules(rules, bold));
+  lines.push('', ...chainTable(rules.chains, bold), '', ...busiestRules(rules.matched, bold));
   const shown = lines.map((line) => fit(line, width, options.color === true));
   if (assumptions.length > 0)
     shown.push('', ...assumptions.flatMap((a) => wrap(escapeControls(a), 'assumed: ', width, 2)));
@@ -87,36 +111,8 @@ function frameCounts(summary: ReplaySummary): string[] {
   return lines;
 }
 
-interface ChainRow {
-  readonly table: string;
-  readonly chain: string;
-  rules: number;
-  matched: number;
-  policy: string;
-}
-
-function chainTable(rules: readonly RuleRow[], bold: (text: string) => string): string[] {
-  const chains = new Map<string, ChainRow>();
-  for (const { address, family, table, chain, number, packets, text } of rules) {
-    const key = `${family} ${table} ${chain}`;
-    let row = chains.get(key);
-    if (!row) {
-      row = {
-        table: address.slice(0, address.lastIndexOf(`:${chain}:`)),
-        chain,
-        rules: 0,
-        matched: 0,
-        policy: '',
-      };
-      chains.set(key, row);
-    }
-    if (number === null) row.policy = `${text.slice(text.lastIndexOf(' ') + 1)} ${packets}`;
-    else {
-      row.rules++;
-      if (packets > 0) row.matched++;
-    }
-  }
-  const shown = [...chains.values()].filter((c) => c.rules > 0 || !/ 0$/.test(c.policy));
+function chainTable(chains: readonly ChainRow[], bold: (text: string) => string): string[] {
+  const shown = chains.filter((c) => c.rules > 0 || !/ 0$/.test(c.policy));
   const cells = shown
     .slice(0, MOST_CHAINS)
     .map((c) => [c.table, c.chain, String(c.rules), String(c.matched), c.policy]);
@@ -125,11 +121,11 @@ function chainTable(rules: readonly RuleRow[], bold: (text: string) => string): 
   return lines;
 }
 
-function busiestRules(rules: readonly RuleRow[], bold: (text: string) => string): string[] {
-  const hit = rules.filter((r) => r.number !== null && r.packets > 0).sort((a, b) => b.packets - a.packets);
+function busiestRules(rules: readonly MatchedRule[], bold: (text: string) => string): string[] {
+  const hit = [...rules].sort((a, b) => b.packets - a.packets);
   const cells = hit
     .slice(0, MOST_RULES)
-    .map((r) => [r.address, String(r.packets), String(r.bytes), r.text].map(escapeControls));
+    .map((r) => [r.address, String(r.packets), String(r.bytes), r.text()].map(escapeControls));
   const lines = tableText(['rule', 'packets', 'bytes', ''], cells, bold, '<>><');
   if (hit.length > MOST_RULES) lines.push(`and ${count(hit.length - MOST_RULES, 'more rule')} that matched`);
   return lines;

@@ -63,6 +63,10 @@ export class WordMap<V> {
     }
   }
 
+  *all(): IterableIterator<V> {
+    for (const value of this.values) if (value !== undefined) yield value;
+  }
+
   /** Where the key stands, or where it would be put. */
   private slot(key: ArrayLike<number>): number {
     const { width, keys, values } = this;

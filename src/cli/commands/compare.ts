@@ -174,7 +174,7 @@ export async function compareWith(
 /** Counters and connections that are otherwise when the capture ends, where the snapshot has them (`after/`). */
 function* behind({ rules, result }: Simulated, host: string | undefined): Generator<Difference> {
   const { lastTime, kernel } = result.replay;
-  yield* counterDifferences(rules, lastTime);
+  yield* counterDifferences(rules(), lastTime);
   const theirs = connectionsAfter(host);
   if (!theirs) return;
   const ours = conntrackText(kernel.tracker, lastTime)

@@ -2,7 +2,7 @@ import { remember, type RememberedFrames } from '../../capture/remember.js';
 import { modelCounters } from '../../frontend/iptables/print.js';
 import { replayContents } from '../../report/html/contents.js';
 import { JSON_VERSION, printJson } from '../../report/json.js';
-import { replayText, type ReplaySummary } from '../../report/replaySummary.js';
+import { replayText, type ReplaySummary, type RulesSummary } from '../../report/replaySummary.js';
 import { type LogRow, logColumns, type RuleRow } from '../../report/tables.js';
 import { isoTime } from '../../report/time.js';
 import { keepSets } from '../../run.js';
@@ -10,7 +10,7 @@ import { type Inputs, readInputs } from '../inputs.js';
 import { Status } from '../io.js';
 import type { ReplayOptions } from '../options.js';
 import { aboutInputs, printReport } from '../output.js';
-import { ruleRows } from '../ruleRows.js';
+import { rulesSummary } from '../ruleRows.js';
 import { eachOf, logRow, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
@@ -24,7 +24,7 @@ export async function replay(
   const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
   const annotation =
     options.annotate === undefined ? null : (await import('../annotate.js')).createAnnotation();
-  const sets = keepSets(inputs.given.sets);
+  const sets = page && keepSets(inputs.given.sets);
   const source = page || annotation ? keepFrames(inputs, annotation !== null) : null;
   const simulated = await simulate(
     source ? { ...inputs, captures: { ...inputs.captures, source } } : inputs,
@@ -47,7 +47,7 @@ export async function replay(
       contents: replayContents(summary, lines, epoch, assumptions),
       frames: source!,
       given: inputs.given,
-      sets,
+      sets: sets!,
       seed: options.seed,
       about: aboutInputs(paths, options),
     });
@@ -66,10 +66,10 @@ export async function replay(
         version: JSON_VERSION,
         summary: summaryJson(summary),
         lines: lines.map((line) => lineJson(line, epoch)),
-        rules: simulated.rules,
+        rules: simulated.rules(),
         assumptions,
       }),
-      ndjson: () => ndjson(summary, lines, simulated.rules, assumptions, epoch),
+      ndjson: () => ndjson(summary, lines, simulated.rules(), assumptions, epoch),
       text: () => replayText(summary, gained(inputs, simulated), assumptions, terminal),
     },
     options,
@@ -100,15 +100,13 @@ function summarise({ result, verdicts, answers, lines }: Simulated): ReplaySumma
   };
 }
 
-/** The rules with what they counted in this replay alone. */
-function gained({ given }: Inputs, { counters }: Simulated): RuleRow[] {
-  return [
-    ...ruleRows(given.ruleset, (of) => {
-      const before = modelCounters(of);
-      const { packets, bytes } = counters(of);
-      return { packets: packets - before.packets, bytes: bytes - before.bytes };
-    }),
-  ];
+/** What the rules counted in this replay alone, chain by chain, and those of them that did. */
+function gained({ given }: Inputs, { counters }: Simulated): RulesSummary {
+  return rulesSummary(given.ruleset, (of) => {
+    const before = modelCounters(of);
+    const { packets, bytes } = counters(of);
+    return { packets: packets - before.packets, bytes: bytes - before.bytes };
+  });
 }
 
 function summaryJson({ skipped, verdicts, ...counts }: ReplaySummary): object {

@@ -12,7 +12,7 @@ import {
 } from '../../rules/sets/set.js';
 import { SET_TYPES } from '../../rules/sets/type.js';
 import { parseAddress } from '../../address/ip.js';
-import { parseElement } from './element.js';
+import { parseElement, plainKey } from './element.js';
 
 /** Why a command failed: ipset's own words, and the word it is about. */
 export interface IpsetProblem {
@@ -112,6 +112,22 @@ export function runIpset(words: readonly Word[], sets: IpSets, now: number): Ips
     }
   }
 }
+
+/**
+ * `add NAME ELEMENT` where nothing is odd, as most lines of a saved set are.
+ * @returns false: nothing was done; `runIpset` reads it whole, and says what is wrong
+ */
+export function addPlain(line: string, sets: IpSets): boolean {
+  const space = line.indexOf(' ', 4);
+  if (!line.startsWith('add ') || space < 0) return false;
+  const set = sets.get(line.slice(4, space));
+  if (!set || set.options.timeout !== null) return false;
+  const key = plainKey(line.slice(space + 1), set);
+  return key !== null && set.add(makeElement(key), false, START) === 'done';
+}
+
+/** The tick at which a capture begins. */
+const START = jiffies(0);
 
 function rename(set: IpSet, to: Word, sets: IpSets): IpsetProblem | null {
   if (sets.has(to.text))

@@ -1,4 +1,4 @@
-import { IpAddress, parseAddress, type IpVersion } from '../../address/ip.js';
+import { IpAddress, parseAddress, readIpv4, type IpVersion } from '../../address/ip.js';
 import { formatMac, parseMac } from '../../address/mac.js';
 import { ICMP_TYPES, ICMPV6_TYPES, icmpTypeName } from '../../rules/icmpTypes.js';
 import { parseUint } from '../../rules/integers.js';
@@ -20,7 +20,7 @@ interface Part {
 export interface ParsedElement {
   readonly count: number;
   /** The key of the i-th element. */
-  key(i: number): Int32Array;
+  key(i: number): number[];
   readonly physdev: boolean;
 }
 
@@ -45,15 +45,29 @@ export function parseElement(text: string, set: IpSet): ParsedElement | string {
   return {
     count,
     key(i) {
-      const key = new Int32Array(width);
+      const key = new Array<number>(width).fill(0);
       for (const [f, part] of parts.entries()) {
-        key.set(part.each(i % part.count), offsets[f]);
+        part.each(i % part.count).forEach((word, n) => (key[offsets[f] + n] = word));
         i = Math.floor(i / part.count);
       }
       return key;
     },
     physdev: fields[1] === 'iface' && texts[1].startsWith('physdev:'),
   };
+}
+
+/** The key of a set's element that is an IPv4 address alone, or one of a set of networks with its length; null: read it whole. */
+export function plainKey(text: string, { type, options }: IpSet): number[] | null {
+  const [field] = type.fields;
+  if (type.fields.length !== 1 || type.method !== 'hash' || options.family !== 4) return null;
+  if (field === 'ip' ? options.netmask !== null : field !== 'net') return null;
+  const slash = field === 'net' ? text.indexOf('/') : -1;
+  const address = readIpv4(text, 0, slash < 0 ? text.length : slash);
+  if (Number.isNaN(address)) return null;
+  if (field === 'ip') return address === 0 ? null : [address, 0, 0, 0];
+  const length = slash < 0 ? 32 : parseUint(text.slice(slash + 1), 32);
+  if (length === undefined) return null;
+  return [length === 0 ? 0 : address & (-1 << (32 - length)), 0, 0, 0, length];
 }
 
 function one(words: readonly number[]): Part {

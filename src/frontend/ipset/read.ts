@@ -1,7 +1,7 @@
 import type { Diagnostics } from '../../source/diagnostic.js';
 import type { Word } from '../../rules/options.js';
 import type { IpSets } from '../../rules/sets/set.js';
-import { runIpset } from './command.js';
+import { addPlain, runIpset } from './command.js';
 
 /** Most errors of one file that are told one by one. */
 const MOST_ERRORS = 100;
@@ -17,7 +17,9 @@ export function readIpsetSave(
   sets: IpSets = new Map(),
 ): IpSets {
   let errors = 0;
-  for (const [i, lineText] of text.split(/\r?\n/).entries()) {
+  for (const [i, line] of text.split('\n').entries()) {
+    if (addPlain(line, sets)) continue;
+    const lineText = line.endsWith('\r') ? line.slice(0, -1) : line;
     if (/^\s*(#|$)/.test(lineText)) continue;
     const words = splitWords(lineText, file, i + 1);
     const problem = runIpset(words, sets, 0);

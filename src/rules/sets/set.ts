@@ -27,7 +27,7 @@ export interface SetOptions {
 
 /** What an element carries beside its key. */
 export interface Element {
-  readonly key: Int32Array;
+  readonly key: readonly number[];
   /** The last tick at which it is there; Infinity: for ever. */
   expires: number;
   packets: number;
@@ -57,19 +57,20 @@ export interface Member {
 export type SetChange = 'done' | 'exists' | 'missing' | 'full';
 
 /** An element as it begins. @param expires a tick */
-export function makeElement(key: ArrayLike<number>, more: Partial<Omit<Element, 'key'>> = {}): Element {
-  return {
-    key: Int32Array.from(key),
-    expires: Infinity,
-    packets: 0,
-    bytes: 0,
-    comment: null,
-    skb: null,
-    nomatch: false,
-    physdev: false,
-    wildcard: false,
-    ...more,
-  };
+export function makeElement(
+  key: readonly number[],
+  {
+    expires = Infinity,
+    packets = 0,
+    bytes = 0,
+    comment = null,
+    skb = null,
+    nomatch = false,
+    physdev = false,
+    wildcard = false,
+  }: Partial<Omit<Element, 'key'>> = {},
+): Element {
+  return { key, expires, packets, bytes, comment, skb, nomatch, physdev, wildcard };
 }
 
 /** The tick at which an element that gets `timeout` seconds now ends. */
@@ -151,12 +152,24 @@ export class IpSet {
     }
   }
 
+  /** The same set with elements of its own. */
+  copy(): IpSet {
+    const copy = new IpSet(this.name, this.type, this.options);
+    for (const name of this.interfaces) copy.interfaceId(name, true);
+    for (const element of this.elements.all()) {
+      copy.countPrefixes(element.key, 1);
+      copy.elements.set(element.key, { ...element });
+    }
+    for (const { name, element } of this.members) copy.members.push({ name, element: { ...element } });
+    return copy;
+  }
+
   private expire(tick: number): void {
-    for (const element of [...this.elements.entries()].map(([, e]) => e))
+    for (const element of [...this.elements.all()])
       if (tick > element.expires) this.delete(element.key, tick);
   }
 
-  private countPrefixes(key: Int32Array, by: number): void {
+  private countPrefixes(key: ArrayLike<number>, by: number): void {
     let net = 0;
     for (const [i, field] of this.type.fields.entries()) {
       if (field !== 'net') continue;

@@ -115,7 +115,7 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
     set.delete(key, 0);
     key[4] = high;
     key[5] = low;
-    set.add({ ...open, key: key.slice(0, set.type.width) }, true, jiffies(clock.now));
+    set.add({ ...open, key: [...key.subarray(0, set.type.width)] }, true, jiffies(clock.now));
     return look(set, packet, options) === 'hit' ? 'hit' : 'miss';
   }
 
@@ -223,7 +223,7 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
     const timeout = set.options.timeout === null ? 0 : (what.timeout ?? set.options.timeout);
     const counted = set.options.counters ? { packets: 1, bytes: packet.length } : {};
     const old = set.find(wanted, tick);
-    const element = makeElement(wanted, { ...old, expires: expiryTick(timeout, clock.now), ...counted });
+    const element = makeElement([...wanted], { ...old, expires: expiryTick(timeout, clock.now), ...counted });
     return set.add(element, what.exist, tick) === 'done';
   }
 

@@ -124,6 +124,45 @@ describe('ipset save', () => {
   });
 });
 
+it('reads an element the same way, whether the line is plain or needs a closer look', () => {
+  const octet = fc.oneof(fc.nat(300).map(String), fc.constantFrom('0', '', '010', 'x'));
+  const address = fc.oneof(
+    fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.')),
+    fc.constantFrom('0.0.0.0', '10.0.0.0', '2001:db8::1'),
+  );
+  const element = fc
+    .tuple(address, fc.constantFrom('', '/0', '/8', '/24', '/32', '/33', '/0x18', '/', '-10.0.0.9', ',tcp:5'))
+    .map((parts) => parts.join(''));
+  const set = fc.constantFrom(
+    ...['hash:ip', 'hash:net', 'hash:ip netmask 24', 'hash:net family inet6', 'hash:ip timeout 5'],
+    ...['hash:net maxelem 2', 'bitmap:ip range 10.0.0.0/16', 'hash:ip,port', 'list:set'],
+  );
+  fc.assert(
+    fc.property(set, fc.array(element, { maxLength: 8 }), (type, elements) => {
+      const save = (blanks: string): ReturnType<typeof read> & { text: string } => {
+        const all = read(`create k ${type}\n${elements.map((e) => `add${blanks}k ${e}\n`).join('')}`);
+        return { ...all, text: printIpsetSave(all.sets, 0) };
+      };
+      const [plain, odd] = [save(' '), save('  ')];
+      expect(plain.text).toBe(odd.text);
+      expect(plain.problems).toEqual(odd.problems);
+    }),
+  );
+});
+
+it('copies a set with elements, members and interfaces of its own', () => {
+  const { sets } = read(
+    'create n hash:net,iface\nadd n 10.0.0.0/8,eth0\ncreate h hash:ip counters\nadd h 192.0.2.1\ncreate l list:set\nadd l h\n',
+  );
+  const before = printIpsetSave(sets, 0);
+  const copies = new Map([...sets].map(([name, set]) => [name, set.copy()]));
+  expect(printIpsetSave(copies, 0)).toBe(before);
+  copies.get('h')?.flush();
+  copies.get('l')?.flush();
+  copies.get('n')?.flush();
+  expect(printIpsetSave(sets, 0)).toBe(before);
+});
+
 it('takes any text', () => {
   const word = fc.oneof(
     fc.string({ maxLength: 12 }),
