@@ -20,6 +20,11 @@ export interface OutDir {
   finish(): Promise<void>;
 }
 
+/** Where what was written is, and how to look at it. */
+export function whereReport(what: string, { path }: OutDir): string {
+  return `${what} is in ${path}; a browser shows ${join(path, 'report.html')}`;
+}
+
 export async function openOutDir(path: string): Promise<OutDir> {
   const refuse = (error: unknown): never => {
     throw new Unusable(`cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);

@@ -311,6 +311,7 @@ export class Replay {
       own.gid = 0;
     }
     this.localSockets.sent(own);
+    if (isOfLink(own) && !device.isLoopback) passage.route = this.options.host.routing.output(own, device);
     this.leaving = packet;
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.send(passage);
@@ -372,6 +373,12 @@ export class Replay {
 /** The reset of REJECT goes out without a flow label (`nf_send_reset6()`). */
 function isPlainReset(passage: Passage): boolean {
   return passage.packet.protocol === Protocol.tcp && passage.state === CtState.related;
+}
+
+/** Whether it goes to a group or an address of one link: its sender names the device, which no route tells. */
+function isOfLink(packet: Packet): boolean {
+  const { a } = addressOf(packet, 'destination');
+  return packet.version === 4 ? a >>> 28 >= 14 : a >>> 24 === 0xff || a >>> 22 === 0x3fa;
 }
 
 const NO_LINK = new Uint8Array(0);

@@ -30,12 +30,20 @@ const HOST: Origin = { kind: 'host' };
 /** Connections whose origin is not known, remembered at most. */
 const MOST = 65_536;
 
-/** Whether an address is one of the host's own. */
+/**
+ * Whether an address is one of the host's own. So is the unspecified one where a packet leaves: no router forwards
+ * it (RFC 4291 section 2.5.2, RFC 1122 section 3.2.1.3), and the host sends from it before it has another.
+ */
 export function isOwnAddress(host: Host, address: IpAddress): boolean {
   return (
+    isUnspecified(address) ||
     host.addresses.some((a) => a.address.equals(address)) ||
     (host.routes.addressType(address, null) & AddressType.local) !== 0
   );
+}
+
+function isUnspecified({ a, b, c, d }: IpAddress): boolean {
+  return (a | b | c | d) === 0;
 }
 
 /**

@@ -37,48 +37,62 @@ if [ -e "$dir" ] && [ -n "$(ls -A "$dir" 2>/dev/null)" ]; then
 fi
 mkdir -p "$dir" || exit 1
 
+# Where a command is, in $where. A busybox may run its own of that name instead, which prints otherwise: so it is run by its path.
 have() {
-    command -v "$1" >/dev/null 2>&1
+    rest=$PATH:
+    while [ -n "$rest" ]; do
+        where=\${rest%%:*}/$1
+        rest=\${rest#*:}
+        if [ -f "$where" ] && [ -x "$where" ]; then return 0; fi
+    done
+    return 1
 }
 
 note() {
     echo "$*" >> "$dir/collect.log"
 }
 
+# What the snapshot lacks though the host may have it: said at the end.
+lacks=
+lack() {
+    note "$*"
+    lacks="$lacks
+    $*"
+}
+
 # keep FILE COMMAND...: the output of a command, or no file where it is missing or fails.
 keep() {
     file=$1
-    shift
-    if ! have "$1"; then
-        note "$file: no $1"
-    elif ! "$@" > "$dir/$file" 2>> "$dir/collect.log"; then
-        note "$file: $* failed"
+    name=$2
+    shift 2
+    if ! have "$name"; then
+        note "$file: no $name"
+    elif ! "$where" "$@" > "$dir/$file" 2>> "$dir/collect.log"; then
+        lack "$file: $name $* failed"
         [ -s "$dir/$file" ] || rm -f "$dir/$file"
     fi
 }
 
 # The rules of the variant that the host uses, and of the legacy one: where both have some, both run.
 rules() {
-    if ! have "$1-save"; then
-        note "no $1-save"
-        return
-    fi
-    "$1-save" -c > "$dir/$1-save.txt" 2>> "$dir/collect.log"
-    case $("$1" --version 2>/dev/null) in
+    keep "$1-save.txt" "$1-save" -c
+    [ -e "$dir/$1-save.txt" ] || return
+    have "$1" || return
+    case $("$where" --version 2>/dev/null) in
     *nf_tables*) grep -q . "/proc/net/$2" 2>/dev/null && have "$1-legacy-save" || return ;;
     *) return ;;
     esac
     if grep -q '^[*]' "$dir/$1-save.txt"; then
-        "$1-legacy-save" -c > "$dir/$1-legacy-save.txt" 2>> "$dir/collect.log"
+        keep "$1-legacy-save.txt" "$1-legacy-save" -c
         echo "This host has rules in $1-legacy, too: give $dir/$1-legacy-save.txt to nfreplay with --rules" >&2
     else
-        "$1-legacy-save" -c > "$dir/$1-save.txt" 2>> "$dir/collect.log"
+        keep "$1-save.txt" "$1-legacy-save" -c
     fi
 }
 
 settings() {
     if have sysctl; then
-        sysctl -a 2>/dev/null | grep '^net\\.'
+        "$where" -a 2>/dev/null | grep '^net\\.'
     else
         note "no sysctl"
     fi
@@ -88,8 +102,10 @@ connections() {
     if ! [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then
         note "connections are not tracked"
     elif have conntrack; then
-        conntrack -L -f ipv4 -o extended 2>> "$dir/collect.log"
-        conntrack -L -f ipv6 -o extended 2>> "$dir/collect.log"
+        for family in ipv4 ipv6; do
+            "$where" -L -f $family -o extended 2>> "$dir/collect.log" ||
+                lack "conntrack.txt: conntrack -L -f $family failed"
+        done
     elif [ -r /proc/net/nf_conntrack ]; then
         cat /proc/net/nf_conntrack
     else
@@ -100,14 +116,17 @@ connections() {
 ${steps.join('\n')}
 settings > "$dir/sysctl.txt"
 connections > "$dir/conntrack.txt"
+case $lacks in
+*conntrack.txt*) [ -s "$dir/conntrack.txt" ] || rm -f "$dir/conntrack.txt" ;;
+esac
 rules iptables ip_tables_names
 rules ip6tables ip6_tables_names
 
 {
     uname -a
-    if have iptables; then iptables --version; fi
-    if have nft; then nft --version; fi
-    if have conntrack; then conntrack --version; fi
+    for name in iptables nft conntrack; do
+        if have $name; then "$where" --version; fi
+    done
 } > "$dir/versions.txt" 2>/dev/null
 
 # When the kernel's clock stood at 0, for the time stamps of its log.
@@ -121,13 +140,22 @@ fi
 
 [ -s "$dir/collect.log" ] || rm -f "$dir/collect.log"
 
+# Whoever became root for this is to read it.
+if [ -n "$SUDO_UID" ]; then chown -R "$SUDO_UID" "$dir"; fi
+
+if [ -n "$lacks" ]; then
+    echo "The snapshot is not whole; $dir/collect.log says why:$lacks" >&2
+    if have id && [ "$("$where" -u)" != 0 ]; then
+        echo "Most of this only root may read: remove $dir, and run it as root." >&2
+    fi
+fi
 echo "The snapshot is in $dir. Now capture, beside the log, for as long as is wanted:" >&2
 if have tcpdump; then
     echo "    tcpdump -i any -n -s 0 -w $dir/any.pcap --time-stamp-precision=nano" >&2
 else
     echo "    (tcpdump is not installed: any program that writes pcap or pcapng of all interfaces will do)" >&2
 fi
-if dmesg --version >/dev/null 2>&1; then
+if have dmesg && "$where" --version >/dev/null 2>&1; then
     echo "    dmesg -w > $dir/kernel.log" >&2
     if have journalctl; then echo "or  journalctl -k -f -o short-unix > $dir/kernel.log" >&2; fi
 else

@@ -101,7 +101,9 @@ describe('replay --out', () => {
   it("writes the kernel's log, and packets that other programs can read", async () => {
     using temporary = scratch();
     const { stderr } = await run(`replay ${CAPTURE} --host ${HOST} --out ${temporary.dir}`);
-    expect(stderr).toBe(`note: the simulated host is in ${temporary.dir}\n`);
+    expect(stderr).toBe(
+      `note: the simulated host is in ${temporary.dir}; a browser shows ${temporary.dir}/report.html\n`,
+    );
     const withoutStamp = (line: string): string => line.slice(line.indexOf(']') + 2);
     const predicted = readFileSync(join(temporary.dir, 'kernel.log'), 'utf8').trimEnd().split('\n');
     expect(predicted[0]).toMatch(/^\[ {4}0\.000000\] BEFORE PREROUTING: /);

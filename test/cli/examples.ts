@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { run } from './run.js';
 
 export const CAPTURE = 'captures/docker-published-port/any.pcap';
 export const LOG = 'captures/docker-published-port/kernel.log';
@@ -21,6 +22,12 @@ export function scratch(): {
     },
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   };
+}
+
+/** What the help of a command shows as examples, without `nfreplay`. */
+export async function examplesOf(command: string): Promise<string[]> {
+  const { stdout } = await run(`${command} --help`);
+  return [...stdout.matchAll(/^ {2}\$ nfreplay (.*)$/gm)].map(([, line]) => line);
 }
 
 /** The lines of the docker recording's log. */

@@ -14,7 +14,7 @@ import {
 import { withKernelLog } from '../../src/lab/kernelLog.js';
 import { missingForLab } from '../../src/lab/namespaces.js';
 import { readAll } from '../capture/reading.js';
-import { scratch } from './examples.js';
+import { examplesOf, scratch } from './examples.js';
 
 const CLI = new URL('../../dist/cli.js', import.meta.url).pathname;
 const missing =
@@ -141,6 +141,23 @@ describe.skipIf(missing !== null)(`live, on a veth pair${missing ? ` (${missing}
       ]);
     },
   );
+
+  it('runs as the examples of its help say', { timeout: 180_000 }, async () => {
+    using temporary = scratch();
+    const { dir } = temporary;
+    shell('ip link add docker0 type bridge; ip link set docker0 up', host);
+    shell(`node ${CLI} collect --run ${dir}/snapshot 2>&1`, host);
+    const log = temporary.file('kern.log', '');
+    const examples = (await examplesOf('live')).filter((line) => hasCap || /--via tcpdump|any/.test(line));
+    expect(examples.length).toBeGreaterThan(1);
+    for (const example of examples) {
+      const command = example.replace('/var/log/kern.log', log);
+      const said = shell(`cd ${dir} && node ${CLI} ${command} --duration 1 2>&1; echo status $?`, host);
+      expect(said, example).toMatch(/^note: capturing on /m);
+      expect(said, example).toMatch(/ packets?, \d+ predicted, \d+ logged[^]*status 0\n$/);
+    }
+    expect(readdirSync(dir)).toContain('kept.pcapng');
+  });
 
   it('ends with its summary where the program that captures dies', { timeout: 120_000 }, async () => {
     using temporary = scratch();

@@ -117,3 +117,18 @@ describe('a datagram that is whole, in a fragment header (RFC 6946)', () => {
     expect(lines[0]).toContain(words);
   });
 });
+
+describe('what the host sends to the link', () => {
+  const output = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n';
+  const log = `${output}-A OUTPUT -j LOG --log-prefix "out: "\nCOMMIT\n`;
+
+  it.each([
+    ['before it has an address', '::', 'ff02::16'],
+    ['from its address there', '2001:db8:1::1', 'ff02::1'],
+    ['from one that another interface has', '2001:db8:100::2', 'ff02::1'],
+  ])('%s leaves by the interface where it was seen', async (_, from, to) => {
+    const rows: Sent[] = [[0, '>eth1', `icmp ${from} > ${to} 143/0 ttl 1`]];
+    const { lines } = await play(log, rows, { version: 6 });
+    expect(lines).toEqual([expect.stringMatching(/^out: IN= OUT=eth1 SRC=/)]);
+  });
+});

@@ -50,9 +50,10 @@ function prepare([name, path, toolOf]: (typeof SHELLS)[number]): void {
   shell = name === 'busybox' ? [path ?? '', 'sh'] : [path ?? ''];
 }
 /** Puts a command of that name, which prints `text`, where the script looks first. */
-function command(name: string, text: string): void {
+function command(name: string, text: string, status = 0): void {
   const path = join(dir, 'bin', name);
-  writeFileSync(path, `#!/bin/sh\ncat <<'END'\n${text}\nEND\n`);
+  const print = text === '' ? '' : `cat <<'END'\n${text}\nEND\n`;
+  writeFileSync(path, `#!/bin/sh\n${print}exit ${status}\n`);
   chmodSync(path, 0o755);
 }
 
@@ -106,6 +107,19 @@ describe.each(SHELLS.map((s) => ({ name: s[0], there: s[1] !== null, s })))(
       expect(log).toMatch(/no iptables-save$/m);
       expect(log).toMatch(/no nft$/m);
       expect(readdirSync(join(dir, 'snap'))).not.toContain('ip-link.json');
+    });
+
+    it('leaves no file of rules that could not be read, which would say that there are none, and says so', () => {
+      for (const name of ['iptables-save', 'conntrack', 'id'])
+        command(name, name === 'id' ? '1000' : '', name === 'id' ? 0 : 4);
+      const { status, stderr } = collect();
+      expect(status).toBe(0);
+      expect(stderr).toMatch(/not whole.*\n(.*\n)* +iptables-save\.txt: iptables-save -c failed\n/);
+      expect(stderr).toMatch(/run it as root/);
+      const there = readdirSync(join(dir, 'snap'));
+      expect(there).not.toContain('iptables-save.txt');
+      if (existsSync('/proc/sys/net/netfilter/nf_conntrack_max'))
+        expect(there).not.toContain('conntrack.txt');
     });
 
     it('tells when the kernel clock stood at 0', () => {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { compareRecording } from '../../src/lab/agreement.js';
 import { shell } from '../../src/lab/children.js';
 import { missingForLab } from '../../src/lab/namespaces.js';
-import { CAPTURE, HOST, scratch } from '../cli/examples.js';
+import { CAPTURE, examplesOf, HOST, scratch } from '../cli/examples.js';
 import { run } from '../cli/run.js';
 
 const CLI = new URL('../../dist/cli.js', import.meta.url).pathname;
@@ -20,7 +20,9 @@ describe.skipIf(missing !== null)(`nfreplay lab${missing ? ` (${missing})` : ''}
     async () => {
       using temporary = scratch();
       const { status, stdout, stderr } = await run(`${COMMAND} --out ${temporary.dir}`);
-      expect(stderr).toBe(`note: the report is in ${temporary.dir}\n`);
+      expect(stderr).toBe(
+        `note: the report is in ${temporary.dir}; a browser shows ${temporary.dir}/report.html\n`,
+      );
       expect(stdout).toMatch(/^No difference: .*\(31 of 31 predicted lines paired\)/);
       expect(stdout).toMatch(
         /^the same on both: counters, connections, timeouts of connections, events of connections, packets that left$/m,
@@ -41,6 +43,14 @@ describe.skipIf(missing !== null)(`nfreplay lab${missing ? ` (${missing})` : ''}
       expect(conntrack).toEqual([]);
     },
   );
+
+  it('runs as the last example of its help says, with little given', { timeout: 180_000 }, async () => {
+    using temporary = scratch();
+    const example = (await examplesOf('lab')).at(-1)!.replace('--out report', `--out ${temporary.dir}`);
+    const { status, stdout } = await run(`${example} --speed 10`);
+    expect(stdout).toMatch(/^No difference: /);
+    expect(status).toBe(0);
+  });
 
   it('as JSON has what the text has', { timeout: 180_000 }, async () => {
     const { status, stdout } = await run(`${COMMAND} --speed 10 --format json`);

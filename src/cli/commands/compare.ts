@@ -20,6 +20,7 @@ import type { ObservedEntry } from '../../observed/entry.js';
 import { type Inputs, logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
+import { whereReport } from '../outDir.js';
 import { aboutInputs, printReport } from '../output.js';
 import { connectionsAfter, eachOf, logRow, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
@@ -166,7 +167,7 @@ export async function compareWith(
     options,
     terminal,
   );
-  if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
+  if (simulated.out) terminal.note(whereReport('the report', simulated.out));
   if (simulated.isCut) return Status.unusable;
   return agrees(comparison) && beside?.agrees !== false ? Status.done : Status.different;
 }

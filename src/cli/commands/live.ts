@@ -30,6 +30,7 @@ import { readGiven, teller } from '../inputs.js';
 import { keepForReport } from '../liveReport.js';
 import { drained, Status, Unusable } from '../io.js';
 import type { LiveOptions } from '../options.js';
+import { whereReport } from '../outDir.js';
 import { printReport } from '../output.js';
 import { simulate } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
@@ -106,7 +107,7 @@ export async function live(
     const result: Comparison = { ...held, assumptions: assumed };
     const findings = kept ? await kept.finish(simulated, result, options) : [];
     await report(result, findings, options, terminal);
-    if (simulated.out) terminal.note(`the report is in ${simulated.out.path}`);
+    if (simulated.out) terminal.note(whereReport('the report', simulated.out));
     if (simulated.isCut) return Status.unusable;
     return agrees(result) ? Status.done : Status.different;
   } finally {

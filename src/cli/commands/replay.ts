@@ -9,6 +9,7 @@ import { keepSets } from '../../run.js';
 import { type Inputs, readInputs } from '../inputs.js';
 import { Status } from '../io.js';
 import type { ReplayOptions } from '../options.js';
+import { whereReport } from '../outDir.js';
 import { aboutInputs, printReport } from '../output.js';
 import { rulesSummary } from '../ruleRows.js';
 import { eachOf, logRow, simulate, type Simulated } from '../simulate.js';
@@ -75,7 +76,7 @@ export async function replay(
     options,
     terminal,
   );
-  if (simulated.out) terminal.note(`the simulated host is in ${simulated.out.path}`);
+  if (simulated.out) terminal.note(whereReport('the simulated host', simulated.out));
   return simulated.isCut ? Status.unusable : Status.done;
 }
 

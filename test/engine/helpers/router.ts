@@ -28,7 +28,7 @@ const ROUTER_6: AssumedHost = {
   routes: ['default via 2001:db8:100::1'],
 };
 
-/** A packet: when it comes (s), by which interface, in the words of `packetOf`. */
+/** A packet: when it comes (s), by which interface, in the words of `packetOf`; `>eth1` is where it was seen to leave. */
 export type Sent = readonly [seconds: number, device: string, words: string | Uint8Array];
 
 export interface Played {
@@ -145,7 +145,8 @@ const MACS: Record<string, string> = { eth0: '02:00:00:00:01:01', eth1: '02:00:0
 const PEER = parseMac('02:00:00:00:09:09') as Uint8Array;
 
 function memorySource(packets: readonly Sent[]): FrameSource {
-  const frames = packets.map(([seconds, device, words], i): Frame => {
+  const frames = packets.map(([seconds, where, words], i): Frame => {
+    const device = where.replace('>', '');
     const bytes = typeof words === 'string' ? packetOf(words) : words;
     const broadcast = typeof words === 'string' && words.includes(' broadcast');
     const to = parseMac(
@@ -159,7 +160,7 @@ function memorySource(packets: readonly Sent[]): FrameSource {
       bytes: frame,
       originalLength: frame.length,
       interface: device,
-      direction: 'in',
+      direction: device === where ? 'in' : 'out',
       comment: '',
       file: 0,
     };
