@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runIpset } from './frontend/ipset/command.js';
 import { readIpsetSave } from './frontend/ipset/read.js';
+import { savesIn } from './frontend/iptables/authors.js';
 import { parseSave } from './frontend/iptables/save.js';
 import { runScript, type ScriptHost } from './frontend/iptables/script.js';
 import { includeFiles } from './frontend/nft/include.js';
@@ -16,6 +17,7 @@ import { HOOK_NAMES } from './rules/hook.js';
 import type { Ruleset, Table } from './rules/model.js';
 import { tablesOfNft } from './rules/nft/eval/load.js';
 import type { IpSets } from './rules/sets/set.js';
+import { decodeText } from './source/decode.js';
 import type { Diagnostics } from './source/diagnostic.js';
 
 /** What decides: the host and its rules. */
@@ -55,7 +57,7 @@ export function loadGiven(sources: GivenSources, diagnostics: Diagnostics): Give
     const text = existsSync(file) ? readText(file, diagnostics) : undefined;
     if (text === undefined) continue;
     if (name === 'ipset-save.txt') readIpsetSave(text, file, diagnostics, loaded.sets);
-    else loaded.tables.push(...parseSave(text, file, name.startsWith('ip6') ? 6 : 4, diagnostics));
+    else replaceTables(loaded, readSaves(text, file, name.startsWith('ip6') ? 6 : 4, diagnostics), file);
   }
   if (hostDir !== undefined) addNftOfHost(hostDir, loaded);
   for (const file of rulesFiles) {
@@ -83,7 +85,7 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
       return true;
     case 'save4':
     case 'save6':
-      replaceTables(loaded, parseSave(text, file, format === 'save4' ? 4 : 6, diagnostics), file);
+      replaceTables(loaded, readSaves(text, file, format === 'save4' ? 4 : 6, diagnostics), file);
       return true;
     case 'script': {
       const { tables, lastFailure } = runScript(text, file, scriptHost(loaded), diagnostics);
@@ -107,6 +109,10 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
       );
       return false;
   }
+}
+
+function readSaves(text: string, file: string, version: 4 | 6, diagnostics: Diagnostics): Table[] {
+  return savesIn(text, version).flatMap((save) => parseSave(save.text, file, save.version, diagnostics));
 }
 
 /** A table has one content: what is loaded later takes the place of what was there, as iptables-restore does it. */
@@ -157,7 +163,7 @@ function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
 
 /** The tables of an nft ruleset, as text or as JSON; `listed` where a host's ruleset was listed as that text. */
 function readNft(text: string, file: string, diagnostics: Diagnostics, listed: boolean): Table[] {
-  const parsed = /^\ufeff?\s*\{/.test(text)
+  const parsed = /^\s*\{/.test(text)
     ? parseNftJson(text, file, diagnostics, listed)
     : parseNft(text, file, diagnostics, includeFiles(), listed);
   return tablesOfNft(parsed, nftPrinter, diagnostics);
@@ -185,7 +191,7 @@ const LARGEST_RULES = 256 * 1024 * 1024;
 function readText(path: string, diagnostics: Diagnostics): string | undefined {
   try {
     if (path !== '-' && statSync(path).size > LARGEST_RULES) throw new Error('it is larger than 256 MiB');
-    return readFileSync(path === '-' ? 0 : path, 'utf8');
+    return decodeText(readFileSync(path === '-' ? 0 : path));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = new Map([

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '../packet/device.js';
+import { decodeText } from '../source/decode.js';
 import type { Diagnostics } from '../source/diagnostic.js';
 import { makeHostAddress, parseAddresses, type HostAddress } from './addresses.js';
 import { Assumptions } from './assumptions.js';
@@ -53,7 +54,7 @@ class SnapshotFiles {
       const { size } = statSync(path);
       if (size > MOST_BYTES) {
         this.diagnostics.error(`${path} has ${size} bytes; no more than ${MOST_BYTES} are read`);
-      } else text = readFileSync(path, 'utf8').replace(/^\ufeff/, '');
+      } else text = decodeText(readFileSync(path));
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
       if (code !== 'ENOENT' && code !== 'ENOTDIR') this.diagnostics.error(`${path} cannot be read: ${code}`);

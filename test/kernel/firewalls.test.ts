@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseSave } from '../../src/frontend/iptables/save.js';
+import { loadGiven } from '../../src/given.js';
 import { agreementText, compareRecording } from '../../src/lab/agreement.js';
 import { missingForLab } from '../../src/lab/namespaces.js';
 import { linesOf } from '../../src/lab/ourLines.js';
@@ -12,6 +12,7 @@ import { Conversation, type Flow } from './flow.js';
 import * as others from './otherConversations.js';
 import { Random } from './random.js';
 import { interleave } from './scenario.js';
+import { flowIn, hostInSix } from './six.js';
 import { TcpConversation } from './tcpConversation.js';
 import { INTERFACES, NEIGHBOURS, OWN, PEERS, POLICY, ROUTES, type Side, SIDES, SYSCTLS } from './topology.js';
 
@@ -20,7 +21,19 @@ import { INTERFACES, NEIGHBOURS, OWN, PEERS, POLICY, ROUTES, type Side, SIDES, S
  * the ports that they name: what the kernel logs, counts, tracks and sends is what the simulation does.
  */
 
-const RULESETS = join(import.meta.dirname, 'firewalls');
+const {
+  FIREWALL_SEEDS = '1',
+  FIREWALL_FROM = '1',
+  FIREWALLS = join(import.meta.dirname, 'firewalls'),
+  FIREWALL_KEEP,
+} = process.env;
+
+/** How the rules in a file are given to the kernel; its packets are of IPv6 where the rules are. */
+const LOADERS = new Map([
+  ['.v4', 'iptables-legacy-restore'],
+  ['.v6', 'ip6tables-legacy-restore'],
+  ['.nft', 'nft -f -'],
+]);
 /** Nobody's addresses here, and such as no packet may come from. */
 const STRANGERS = [
   '203.0.113.66',
@@ -34,56 +47,62 @@ const STRANGERS = [
 const EVERYBODY = ['198.51.100.255', '192.168.1.255', '224.0.0.251', '255.255.255.255'];
 const CONVERSATIONS = 26;
 
-const { FIREWALL_SEEDS = '1', FIREWALL_FROM = '1' } = process.env;
 const missing = missingForLab();
 const why = missing ? ` (${missing})` : '';
 
 describe.skipIf(missing !== null)(`rules of whole programs decide as in this kernel${why}`, () => {
-  for (const file of readdirSync(RULESETS).filter((name) => name.endsWith('.v4')))
+  for (const file of readdirSync(FIREWALLS).filter((name) => LOADERS.has(extname(name))))
     for (let seed = Number(FIREWALL_FROM); seed < Number(FIREWALL_FROM) + Number(FIREWALL_SEEDS); seed++)
       it(`${file}, seed ${seed}`, { timeout: 120_000 }, async () => {
-        const rules = readFileSync(join(RULESETS, file), 'utf8');
-        const sets = join(RULESETS, file.replace(/\.v4$/, '.ipset'));
+        const kind = extname(file);
+        const family = kind === '.v6' ? 6 : 4;
+        const path = join(FIREWALLS, file);
+        const rules = readFileSync(path, 'utf8');
+        const sets = path.slice(0, -kind.length) + '.ipset';
         const random = new Random(`${file}/${seed}`);
         const host = {
           interfaces: INTERFACES,
           neighbours: NEIGHBOURS,
           routes: ROUTES,
           rules: POLICY,
+          ...(family === 6 ? hostInSix() : {}),
           sysctls: { ...SYSCTLS, 'net.netfilter.nf_conntrack_acct': seed % 2 },
           setups: [
             ...(existsSync(sets) ? [{ command: 'ipset restore', input: readFileSync(sets, 'utf8') }] : []),
-            { command: 'iptables-legacy-restore', input: rules },
+            { command: LOADERS.get(kind) ?? '', input: rules },
           ],
         };
-        const tables = parseSave(rules, file, 4, new Diagnostics());
+        const { ruleset } = loadGiven({ rulesFiles: [path] }, new Diagnostics());
         const directory = mkdtempSync(join(tmpdir(), 'nfreplay-firewalls-'));
         try {
           await record(
-            { host, packets: packetsFor(random, rules), isOurs: linesOf({ tables }, host) },
+            { host, packets: packetsFor(random, rules, family), isOurs: linesOf(ruleset, host) },
             directory,
           );
-          expect(agreementText(await compareRecording(directory))).toBe('');
+          const disagreement = agreementText(await compareRecording(directory));
+          if (disagreement !== '' && FIREWALL_KEEP !== undefined)
+            cpSync(directory, join(FIREWALL_KEEP, `${file}-${seed}`), { recursive: true });
+          expect(disagreement).toBe('');
         } finally {
           rmSync(directory, { recursive: true, force: true });
         }
       });
 });
 
-function packetsFor(random: Random, rules: string): LabPacket[] {
-  const named = [...rules.matchAll(/--(?:[ds]ports?|ports) ([\d:,]+)/g)];
+function packetsFor(random: Random, rules: string, family: 4 | 6): LabPacket[] {
+  const named = [...rules.matchAll(/(?:[ds]ports?|ports) (?:\{ )?([\d:,-]+(?:, [\d-]+)*)/g)];
   const ports = [
-    ...new Set([...named.flatMap((found) => found[1].split(/[:,]/).map(Number)), 22, 53, 80, 443]),
+    ...new Set([...named.flatMap((found) => found[1].split(/[-:, ]+/).map(Number)), 22, 53, 80, 443]),
   ];
-  const forwarded = [...rules.matchAll(/--dport (\d+) .*-j DNAT --to-destination ([\d.]+):(\d+)\n/g)].map(
-    ([, port, to, toPort]) => ({ port: Number(port), to, toPort: Number(toPort) }),
-  );
+  const forwarded = [
+    ...rules.matchAll(/dport (\d+) .*(?:-j DNAT --to-destination|dnat (?:ip )?to) ([\d.]+):(\d+)\n/g),
+  ].map(([, port, to, toPort]) => ({ port: Number(port), to, toPort: Number(toPort) }));
   const flows: Conversation[] = [];
   for (let n = CONVERSATIONS; n > 0; n--) {
     const flow = random.chance(forwarded.length > 0 ? 0.25 : 0)
       ? inward(random, random.pick(...forwarded))
-      : between(random, ports, rules.includes('MASQUERADE'));
-    flows.push(converse(random, flow));
+      : between(random, ports, /masquerade/i.test(rules));
+    flows.push(converse(random, flowIn(family, flow)));
   }
   return interleave(random, flows);
 }

@@ -112,6 +112,7 @@ function textOf(
   options: RulesOptions,
   counters: CounterOf,
 ): string {
+  if (tables.length === 0) return '';
   const { table: name = 'filter', numeric, counters: verbose, exact, lineNumbers } = options;
   if (options.save) return ([4, 6] as const).map((version) => printSave(shown, version, counters)).join('');
   const table = shown.find((t) => t.name === name);
