@@ -59,6 +59,9 @@ class Watched implements PacketOutcome {
   }
 }
 
+/** What is told again of packets that go the way of this one. */
+type Kept = Pick<Watched, 'decider' | 'chain' | 'translated'>;
+
 const addresses = new WeakMap<Rule, string>();
 
 function addressOfRule(rule: Rule): string {
@@ -80,6 +83,18 @@ export function watchOutcomes(
   /** Those of packets whose way has ended, for the next ones. */
   const spare: Watched[] = [];
   let lastFrame = 0;
+  const tell = (
+    watched: Watched,
+    passage: Passage,
+    verdict: string,
+    decider: Rule | null,
+    chain: Chain | null,
+  ): void => {
+    passage.watched = null;
+    watched.end(passage, verdict, decider, chain);
+    ended(watched.frame, watched, watched.isFirst);
+    spare.push(watched);
+  };
   const observer: Observer = {
     packet(passage) {
       const { frame } = passage.packet;
@@ -112,26 +127,39 @@ export function watchOutcomes(
     end(passage, how) {
       const watched = of(passage);
       if (!watched) return;
-      passage.watched = null;
-      const { decider, chain } = watched;
       switch (how.kind) {
         case 'delivered':
         case 'sent':
-          watched.end(passage, 'ACCEPT', decider, chain);
-          break;
+          return tell(watched, passage, 'ACCEPT', watched.decider, watched.chain);
         case 'held':
-          watched.end(passage, how.rule ? targetOf(how.rule) : `HELD (${how.reason})`, how.rule, null);
-          break;
+          return tell(
+            watched,
+            passage,
+            how.rule ? targetOf(how.rule) : `HELD (${how.reason})`,
+            how.rule,
+            null,
+          );
         case 'dropped':
-          if (how.rule) watched.end(passage, targetOf(how.rule), how.rule, how.chain);
-          else watched.end(passage, how.chain ? 'DROP' : `DROP (${how.reason})`, null, how.chain);
+          if (how.rule) return tell(watched, passage, targetOf(how.rule), how.rule, how.chain);
+          return tell(watched, passage, how.chain ? 'DROP' : `DROP (${how.reason})`, null, how.chain);
       }
-      ended(watched.frame, watched, watched.isFirst);
-      spare.push(watched);
     },
   };
-  // Rules that write addresses and ports themselves translate, too.
-  if (withHits)
+  // Nobody asks which rules there were on the way.
+  if (!withHits) {
+    observer.keep = (passage): Kept | null => {
+      const watched = of(passage);
+      return watched && { decider: watched.decider, chain: watched.chain, translated: watched.translated };
+    };
+    observer.again = (passage, kept): void => {
+      const watched = of(passage);
+      if (!watched) return;
+      ({ translated: watched.translated } = kept as Kept);
+      const { decider, chain } = kept as Kept;
+      tell(watched, passage, 'ACCEPT', decider, chain);
+    };
+  } else
+    // Rules that write addresses and ports themselves translate, too.
     observer.change = (field, _from, _to, _rule, passage): void => {
       const watched = of(passage);
       if (watched && TRANSLATED.has(field)) watched.translated = true;

@@ -14,6 +14,8 @@ import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './defrag.js';
 import { Endpoints, tellTranslation } from './endpoints.js';
+import { type FlowPath, FlowPaths } from './flowPath.js';
+import { Guard } from './lasting.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { LocalStack } from './localStack.js';
 import { asksRules, isInitialised, isRelatedError, manipOf, Nat, Translation } from './nat.js';
@@ -41,6 +43,8 @@ export class Kernel {
   private readonly observer: Observer | null;
   private readonly before = new Endpoints();
   private readonly after = new Endpoints();
+  /** null: an observer wants to see every packet go through every hook. */
+  private readonly paths: FlowPaths | null;
   private seed: number;
 
   constructor(options: KernelOptions) {
@@ -49,6 +53,7 @@ export class Kernel {
     this.sinks = sinks;
     this.evidence = options.evidence;
     this.observer = options.observer ?? null;
+    this.paths = !this.observer || (this.observer.keep && this.observer.again) ? new FlowPaths() : null;
     this.seed = options.seed ?? 1;
     this.tracker = new Tracker(
       conntrackSettings((name, fallback) => host.sysctl(name, fallback)),
@@ -122,9 +127,11 @@ export class Kernel {
   }
 
   private routeInput(passage: Passage): void {
-    const decision = this.host.routing.input(passage.packet);
+    const { routing } = this.host;
+    const decision = routing.input(passage.packet);
     passage.route = decision.route;
     passage.doubt ??= decision.doubt;
+    if (routing.readsTos(passage.packet.version)) this.paths?.ran(Guard.tos);
     this.observer?.route(
       decision.action === 'drop' ? `dropped: ${decision.reason}` : decision.action,
       passage,
@@ -217,9 +224,28 @@ export class Kernel {
     const { packet } = passage;
     packet.out = passage.route?.device ?? packet.out;
     if (!this.runHook(Hook.postrouting, passage)) return;
+    this.paths?.keep(passage, this.observer?.keep, this.stack.mtuOf(passage));
     this.sinks.sent(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
     if (packet.out?.isLoopback) this.loop(passage);
+  }
+
+  /**
+   * The rest of a forwarded packet's way, from conntrack in PREROUTING to the wire, where others of its flow went it
+   * before: routes and rules would say the same again.
+   */
+  private follow(path: FlowPath, passage: Passage): void {
+    const { packet } = passage;
+    this.nat.apply(passage, Hook.prerouting);
+    passage.route = path.route;
+    packet.out = path.output;
+    setTtl(packet, ttlOf(packet) - 1);
+    if (packet.version === 4) packet.priority = priorityOfTos(tosOf(packet));
+    this.nat.apply(passage, Hook.postrouting);
+    path.count(packet, this.context);
+    this.tracker.confirm(passage);
+    this.sinks.sent(passage);
+    this.observer?.again?.(passage, path.told);
   }
 
   /** What leaves through lo comes back in, with the connection it has: `loopback_xmit()`. */
@@ -286,8 +312,13 @@ export class Kernel {
         passage.packet = whole;
         return Verdict.accept;
       }
-      case StageKind.conntrack:
-        return this.tracker.track(passage, hook);
+      case StageKind.conntrack: {
+        const verdict = this.tracker.track(passage, hook);
+        const path = hook === Hook.prerouting ? this.paths?.of(passage, this.program) : null;
+        if (!path) return verdict;
+        this.follow(path, passage);
+        return Verdict.stolen;
+      }
       case StageKind.confirm: {
         const verdict = this.tracker.confirm(passage);
         if (verdict === Verdict.drop) this.lost(passage, 'another connection has taken its tuple');
@@ -308,7 +339,8 @@ export class Kernel {
     const watched = hook === Hook.output && chain.base.type === 'route';
     const mark = packet.mark;
     const tos = watched ? tosOf(packet) : 0;
-    const result = walk(chain, passage, context, this.observer);
+    const paths = this.paths?.isNoting(passage) ? this.paths : null;
+    const result = walk(chain, passage, context, this.observer, paths);
     if (result.verdict === Verdict.drop)
       this.observer?.end(passage, {
         kind: 'dropped',

@@ -154,10 +154,15 @@ export class LocalStack {
     this.error(passage, passage.packet.version === 4 ? IcmpType.timeExceeded : Icmpv6Type.timeExceeded, 0);
   }
 
+  /** What the way out takes, bytes; 0: not known. */
+  mtuOf({ packet, route }: Passage): number {
+    return route?.mtu ?? packet.out?.mtu ?? 0;
+  }
+
   /** Larger than the way out takes: answered where it must not be fragmented. */
   tooBig(passage: Passage): boolean {
-    const { packet, route } = passage;
-    const mtu = route?.mtu ?? packet.out?.mtu ?? 0;
+    const { packet } = passage;
+    const mtu = this.mtuOf(passage);
     if (mtu === 0 || packet.length <= mtu) return false;
     if (packet.version === 4 && !(u8(packet.data, 6) & 0x40)) return false;
     // A datagram that came in fragments leaves in fragments no larger than those.

@@ -36,6 +36,12 @@ export interface Observer {
   /** Where routing sent it, and where its way ended without a rule's doing. */
   route(decision: string, passage: Passage): void;
   end(passage: Passage, how: PacketEnd): void;
+  /**
+   * With these two, packets that go the way of others of their flow are not followed through hooks and rules again: what
+   * it keeps of the packet that has just been sent, and one that was sent along the same way.
+   */
+  keep?(passage: Passage): unknown;
+  again?(passage: Passage, kept: unknown): void;
 }
 
 export type SkipReason =

@@ -37,6 +37,10 @@ export interface CompiledRule {
   readonly asksRandom: boolean;
   /** One of its steps may give the packet other addresses or ports while the chain is walked. */
   readonly rewrites: boolean;
+  /** In the order of the program. */
+  readonly number: number;
+  /** By step: on what of a flow's packets it hangs (lasting.ts); null: nobody has asked. */
+  guards: Int8Array | null;
   packets: number;
   bytes: number;
 }
@@ -79,6 +83,7 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
   const running = new Map<Table, RunningTable>();
   for (const table of ruleset.tables)
     if (table.nft) running.set(table, new RunningTable(table.nft, jumpsIn(table, compiled)));
+  let number = 0;
   for (const target of compiled.values())
     for (const rule of target.chain.rules) {
       const steps = rule.steps.map((step) =>
@@ -91,6 +96,8 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
         asksRandom: rule.steps.some(
           (step) => step.kind === 'match' && step.definition.reads(step.data).includes('random'),
         ),
+        number: number++,
+        guards: null,
         packets: rule.packets,
         bytes: rule.bytes,
       });

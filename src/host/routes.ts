@@ -116,6 +116,11 @@ export class Routing {
     return conf.rpFilter === 0 && !conf.acceptLocal && !this.world.sources.isOwn4(source);
   }
 
+  /** Whether routes, or rules to choose a table by, look at the TOS. */
+  readsTos(version: 4 | 6): boolean {
+    return (version === 4 ? this.world.fib4 : this.world.fib6).usesTos;
+  }
+
   /**
    * What `ip_route_output_key()` and `ip6_route_output()` decide for a packet of the host, and again where OUTPUT
    * changed its addresses, mark or TOS (`ip_route_me_harder()`). What is for the host itself goes through the

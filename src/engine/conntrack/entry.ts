@@ -1,5 +1,6 @@
 import { type Connection, CtStatus, type Direction, type Tuple } from '../../rules/connection.js';
 import type { Rule } from '../../rules/model.js';
+import type { FlowPath } from '../flowPath.js';
 import type { SctpState } from './sctp.js';
 import type { ConntrackSettings } from './settings.js';
 import type { TcpState } from './tcpState.js';
@@ -48,6 +49,9 @@ export class ConnectionEntry implements Connection {
   /** False where counting was off when it was made (net.netfilter.nf_conntrack_acct); `count` is then not called. */
   counted = false;
   dead = false;
+  /** The way that its packets go, by direction, once one has gone it. */
+  originalPath: FlowPath | null = null;
+  replyPath: FlowPath | null = null;
   /** Another one whose source has the same hash, for NAT. */
   nextOfSource: ConnectionEntry | null = null;
   /** It is in the table, between these two. */
