@@ -10,6 +10,7 @@ import type { Context } from '../rules/context.js';
 import type { RunningStatement } from '../rules/nft/eval/result.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 import { Guard, VARIES } from './lasting.js';
+import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
 import type { BaseChainProgram, CompiledRule, Program } from './program.js';
 
@@ -169,7 +170,7 @@ export class FlowPaths {
   }
 
   /** The packet leaves: its flow's next ones go the same way. @param mtu of the way out; 0: none is known */
-  keep(passage: Passage, tell: ((passage: Passage) => unknown) | undefined, mtu: number): void {
+  keep(passage: Passage, observer: Observer | null, mtu: number): void {
     if (this.passage !== passage) return;
     this.passage = null;
     const { packet, connection, route, direction, doubt } = passage;
@@ -192,7 +193,7 @@ export class FlowPaths {
       this.policies.slice(),
       this.counters.slice(),
       this.decided.slice(),
-      tell?.(passage),
+      observer?.keep?.(passage),
     );
     const shared = this.share(path);
     if (direction === Direction.original) connection.originalPath = shared;

@@ -224,7 +224,7 @@ export class Kernel {
     const { packet } = passage;
     packet.out = passage.route?.device ?? packet.out;
     if (!this.runHook(Hook.postrouting, passage)) return;
-    this.paths?.keep(passage, this.observer?.keep, this.stack.mtuOf(passage));
+    this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage));
     this.sinks.sent(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
     if (packet.out?.isLoopback) this.loop(passage);

@@ -98,7 +98,7 @@ function packetOf(
   const ends = back ? `${server} > ${client}` : `${client} > ${server}`;
   const rest = text.split(' ').slice(1).join(' ');
   if (protocol === 'icmp') {
-    const [from, to] = (back ? [WORLD, seen] : [LAN, WORLD]) as [string, string];
+    const [from, to] = back ? [WORLD, seen] : [LAN, WORLD];
     return [device, `icmp ${from} > ${to} ${back ? '0/0' : '8/0'} id ${port} n ${id} ipid ${id} ${rest}`];
   }
   if (protocol === 'udp') return [device, `udp ${ends} ipid ${id} ${rest}`];
