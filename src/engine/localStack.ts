@@ -7,11 +7,12 @@ import { headerSum, verifyForReject, verifyTransport } from '../packet/checksum.
 import { Ipv6 } from '../packet/ipv6.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
+import { setTtl, ttlOf } from '../packet/rewrite.js';
 import { IcmpType, Icmpv6Type } from '../packet/transport.js';
 import { CtState, Direction } from '../rules/connection.js';
 import type { RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
-import { IcmpLimiter } from './icmpLimit.js';
+import { HostLimit, PeerLimit } from './icmpLimit.js';
 import { isMalformedUdp } from './conntrack/protocols.js';
 import { setClosing } from './conntrack/tcp.js';
 import { TcpConnState } from './conntrack/tcpState.js';
@@ -55,7 +56,10 @@ const HANDLED_6 = new Set<number>([
 
 /** What the host itself answers: echo, closed ports, unknown protocols, and the errors of forwarding and REJECT. */
 export class LocalStack {
-  private readonly limiter = new IcmpLimiter();
+  private readonly peerLimit = new PeerLimit();
+  private readonly hostLimit = new HostLimit();
+  /** The capture has shown an answer of the host: it would show others. */
+  private isShown = false;
 
   /**
    * @param send takes an answer into OUTPUT, with the packet that caused it
@@ -198,7 +202,7 @@ export class LocalStack {
       );
     // What came in by a bridge's port is answered there, past the hooks (`nf_bridge_info_exists()`).
     if (packet.physIn) return;
-    this.send(attached(reset, passage), passage);
+    this.out(attached(reset, passage), passage);
   }
 
   /**
@@ -210,7 +214,7 @@ export class LocalStack {
     // One CPU sends one ICMP message at a time: none about another one on its way (`icmp_xmit_lock()`).
     if (passage.byIcmp || goesToMany(passage)) return;
     const source = addressOf(packet, 'source');
-    const route = this.host.routing.lookup({ destination: source });
+    const route = this.host.routing.lookup({ destination: source, mark: this.replyMark(packet) });
     if (!route) return;
     const isForUs = passage.route?.type === 'local' && packet.in !== null;
     const from = isForUs ? addressOf(packet, 'destination') : this.errorSource(passage, source, route);
@@ -219,22 +223,74 @@ export class LocalStack {
     const rest = pointer ? nextHeaderOffset(packet) : mtu;
     const answer = icmpError(packet, { type, code, rest }, { source: from });
     if (!answer || (ifSeen && !this.answered(answer))) return;
-    if (!route.device?.isLoopback && this.limited(packet.version, type))
-      if (!this.limiter.allows(source, this.interval(packet.version), packet.time)) return;
-    const error = attached(answer, passage);
-    error.byIcmp = true;
-    this.send(error, passage);
+    this.message(attached(answer, passage), passage);
   }
 
-  /** Of an error about what is not for this host: the route's own choice, for IPv6 among the addresses of where it came in. */
-  private errorSource({ packet, errorDevice }: Passage, source: IpAddress, route: Route): IpAddress | null {
-    const device = packet.version === 6 ? (errorDevice ?? packet.in) : null;
-    return this.host.routing.sourceAddress(source, device ? { ...route, device } : route);
+  /**
+   * Of an error about what is not for this host: the route's own choice, or the address of where it came in; for IPv6 among
+   * the addresses of where it came in.
+   */
+  private errorSource(
+    { packet, errorDevice, route: way }: Passage,
+    source: IpAddress,
+    route: Route,
+  ): IpAddress | null {
+    const { routing } = this.host;
+    if (packet.version === 6) {
+      const device = errorDevice ?? packet.in;
+      return routing.sourceAddress(source, device ? { ...route, device } : route);
+    }
+    const inbound = packet.in !== null && way !== null && this.host.sysctl(INBOUND_ADDRESS, 0) !== 0;
+    return inbound && packet.in
+      ? routing.inboundAddress(packet.in, source)
+      : routing.sourceAddress(source, route);
   }
 
-  private limited(version: 4 | 6, type: number): boolean {
-    // net.ipv4.icmp_ratemask: a bit a type; ICMPv6 errors are all limited but packet too big.
-    if (version === 6) return type !== Icmpv6Type.packetTooBig;
+  private reply(cause: Passage, packet: Packet | null): void {
+    if (!packet) return;
+    const answer = new Passage(packet);
+    if (packet.protocol === Protocol.tcp) this.out(answer, cause);
+    else this.message(answer, cause);
+  }
+
+  /** An ICMP message of the host's own, within its limits: `icmpv4_xrlim_allow()`, `icmpv6_xrlim_allow()`. */
+  private message(answer: Passage, cause: Passage): void {
+    const { packet } = answer;
+    answer.byIcmp = true;
+    packet.mark = this.replyMark(cause.packet);
+    answer.route = this.host.routing.output(packet);
+    if (this.isLimited(packet) && !this.isAllowed(answer, cause)) return;
+    this.out(answer, cause);
+  }
+
+  private isAllowed(answer: Passage, cause: Passage): boolean {
+    const { host, hostLimit } = this;
+    const { packet, route } = answer;
+    if (!cause.packet.in?.isLoopback) {
+      const rate = host.sysctl('net.ipv4.icmp_msgs_per_sec', 1000);
+      const allowed = hostLimit.allows(rate, host.sysctl('net.ipv4.icmp_msgs_burst', 50), packet.time);
+      if (allowed === false) return false;
+      if (allowed === null) {
+        if (this.isShown || this.answered(packet)) hostLimit.told(this.answered(packet));
+        else answer.doubt = OUT_OF_CREDITS;
+        if (!hostLimit.isLikely) return false;
+      }
+    }
+    if (!route?.device?.isLoopback) {
+      const interval = this.interval(packet.version);
+      if (!this.peerLimit.allows(addressOf(packet, 'destination'), interval, packet.time)) return false;
+    }
+    hostLimit.consume();
+    return true;
+  }
+
+  /** Whether messages of this type are limited: `icmpv4_mask_allow()`, `icmpv6_mask_allow()`. */
+  private isLimited({ version, data, transport }: Packet): boolean {
+    const type = u8(data, transport);
+    if (version === 6) return this.host.limitsIcmpv6(type);
+    // Path MTU discovery is not to suffer (RFC 1191).
+    if (type === IcmpType.destinationUnreachable && u8(data, transport + 1) === FRAGMENTATION_NEEDED)
+      return false;
     return ((this.host.sysctl('net.ipv4.icmp_ratemask', 6168) >>> type) & 1) !== 0;
   }
 
@@ -243,13 +299,27 @@ export class LocalStack {
     return this.host.sysctl(name, 1000) * 1e6;
   }
 
-  private reply(cause: Passage, packet: Packet | null): void {
-    if (!packet) return;
-    const answer = new Passage(packet);
-    answer.byIcmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
+  /** `IP4_REPLY_MARK()`, `IP6_REPLY_MARK()`: what answers a marked packet may be marked alike. */
+  private replyMark({ version, mark }: Packet): number {
+    return mark !== 0 && this.host.sysctl(`net.ipv${version}.fwmark_reflect`, 0) !== 0 ? mark : 0;
+  }
+
+  /** Into OUTPUT, with the TTL that the host gives by the way out. */
+  private out(answer: Passage, cause: Passage): void {
+    const { packet } = answer;
+    packet.mark = this.replyMark(cause.packet);
+    answer.route ??= this.host.routing.output(packet);
+    const hops = this.host.hopLimit(packet.version, answer.route?.device ?? null);
+    if (hops !== ttlOf(packet)) setTtl(packet, hops);
     this.send(answer, cause);
+    this.isShown ||= !answer.uncaptured;
   }
 }
+
+const OUT_OF_CREDITS = 'the host may have sent too many ICMP messages before it (net.ipv4.icmp_msgs_per_sec)';
+
+const FRAGMENTATION_NEEDED = 4;
+const INBOUND_ADDRESS = 'net.ipv4.icmp_errors_use_inbound_ifaddr';
 
 /** The checksum of a short one is added up again (CHECKSUM_BREAK of linux/skbuff.h); bytes, UDP's header with them. */
 const SUMMED_AGAIN = 76;

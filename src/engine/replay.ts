@@ -402,6 +402,8 @@ function kernelHost(host: Host, sockets: LocalSockets, bridges: BridgeTables): K
     routes: host.routes,
     loopback: host.routing.world.loopback,
     sysctl: (name, fallback) => host.sysctlNumber(name, fallback),
+    hopLimit: (version, device) => host.hopLimit(version, device),
+    limitsIcmpv6: (type) => host.limitsIcmpv6(type),
     listens: (packet) => sockets.takes(packet),
     delivered: (packet) => sockets.delivered(packet),
     divert: (packet) => sockets.divert(packet),

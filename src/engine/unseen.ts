@@ -176,10 +176,7 @@ export class UnseenArrivals {
    */
   private isMasqueraded(packet: Packet, device: Device): boolean {
     const { host } = this;
-    const usual =
-      packet.version === 4
-        ? host.sysctlNumber('net.ipv4.ip_default_ttl')
-        : Number(host.sysctl(`net.ipv6.conf.${device.name.replaceAll('.', '/')}.hop_limit`) ?? 64);
+    const usual = host.hopLimit(packet.version, device);
     return ttlOf(packet) !== usual && ttlOf(packet) !== 255 && translates(this.kernel.program);
   }
 

@@ -16,6 +16,10 @@ export interface KernelHost {
   readonly routes: RouteView;
   readonly loopback: Device;
   sysctl(name: string, fallback: number): number;
+  /** The TTL or hop limit of the host's own packets that leave by a device. */
+  hopLimit(version: 4 | 6, device: Device | null): number;
+  /** net.ipv6.icmp.ratemask: whether ICMPv6 messages of a type are limited. */
+  limitsIcmpv6(type: number): boolean;
   /** A listening socket that would take this packet; undefined: not known. */
   listens(packet: Packet): boolean | undefined;
   /** The port of a bridge behind which an address is, as far as neighbours and frames tell. */

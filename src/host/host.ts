@@ -32,6 +32,10 @@ export interface Host {
   /** The value, else `fallback`, else the kernel's default; what was not told is an assumption that mattered. */
   sysctlNumber(name: string, fallback?: number): number;
   readonly sysctls: Sysctls;
+  /** The TTL or hop limit of what the host itself sends through a device (ip_default_ttl, hop_limit). */
+  hopLimit(version: 4 | 6, device: Device | null): number;
+  /** net.ipv6.icmp.ratemask: whether ICMPv6 messages of a type are limited. */
+  limitsIcmpv6(type: number): boolean;
   /** IPv6 packets on other devices are dropped on receipt (`ip6_rcv_core()`). */
   acceptsIpv6(device: Device): boolean;
   readonly sockets: readonly ListeningSocket[];
@@ -108,6 +112,7 @@ export function makeHost(parts: HostParts): Host {
     if (list) list.push(own);
     else byDevice.set(own.device, [own]);
   }
+  let limited6: (readonly [number, number])[] | undefined;
   const routing = new Routing(makeWorld(parts, links, loopback, sysctls, byDevice, assumptions));
   return {
     get devices() {
@@ -123,6 +128,11 @@ export function makeHost(parts: HostParts): Host {
     sysctl: (name) => sysctls.text(name),
     sysctlNumber: (name, fallback) => sysctls.number(name, fallback),
     sysctls,
+    hopLimit: (version, device) => hopLimit(sysctls, version, device),
+    limitsIcmpv6: (type) => {
+      limited6 ??= sysctls.ranges('net.ipv6.icmp.ratemask', '0-1,3-127');
+      return limited6.some(([from, to]) => type >= from && type <= to);
+    },
     acceptsIpv6: (device) => sysctls.conf(6, device.name, 'disable_ipv6', 'own') === 0,
     get sockets() {
       assumptions.rely('ss-listen.txt');
@@ -138,6 +148,16 @@ export function makeHost(parts: HostParts): Host {
     assumptions,
     parts,
   };
+}
+
+/** Linux's default where nothing tells. */
+const HOP_LIMIT = 64;
+
+function hopLimit(sysctls: Sysctls, version: 4 | 6, device: Device | null): number {
+  const name = device === null ? 'all' : device.name.replaceAll('.', '/');
+  const text = sysctls.text(version === 4 ? 'net.ipv4.ip_default_ttl' : `net.ipv6.conf.${name}.hop_limit`);
+  const told = Number(text);
+  return Number.isInteger(told) && told >= 1 && told <= 255 ? told : HOP_LIMIT;
 }
 
 function makeWorld(

@@ -178,6 +178,11 @@ export class Routing {
     return this.world.sources.select4(device, gateway, route.entry?.scope ?? Scope.link);
   }
 
+  /** net.ipv4.icmp_errors_use_inbound_ifaddr: the address of the device that it came in by, best one near the sender. */
+  inboundAddress(device: Device, sender: IpAddress): IpAddress | null {
+    return this.world.sources.select4(device, sender, Scope.link);
+  }
+
   /** MASQUERADE: `nf_nat_masquerade_ipv4()` asks for the gateway's subnet, `_ipv6()` for a source to the destination. */
   masqueradeAddress(out: Device, destination: IpAddress, gateway: IpAddress | null): IpAddress | null {
     if (destination.version === 6) return this.world.sources.select6(out, destination);

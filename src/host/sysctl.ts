@@ -146,6 +146,19 @@ export class Sysctls {
     }
   }
 
+  /** A value such as `0-1,3-127`, else `fallback`: numbers from, to. */
+  ranges(name: string, fallback: string): (readonly [from: number, to: number])[] {
+    const text = this.values.get(name);
+    const told = text !== undefined && /^(\d{1,9}(-\d{1,9})?(,|$))*$/.test(text) ? text : fallback;
+    return told
+      .split(',')
+      .filter((part) => part !== '')
+      .map((part) => {
+        const [from, to = from] = part.split('-').map(Number);
+        return [from, to] as const;
+      });
+  }
+
   private known(name: string): number | undefined {
     const text = this.values.get(name);
     return text !== undefined && /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;

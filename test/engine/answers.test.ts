@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import { play, type Sent } from './helpers/router.js';
+
+const NOTHING = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
+const HOST = '198.51.100.2';
+const HOST_6 = '[2001:db8:100::2]';
+
+/** Datagrams to a closed port, each from another sender unless told. */
+const closed = (
+  count: number,
+  at: (n: number) => number,
+  sender = (n: number) => `203.0.113.${n + 1}`,
+): Sent[] =>
+  Array.from({ length: count }, (_, n) => [
+    at(n),
+    'eth0',
+    `udp ${sender(n)}:4000 > ${HOST}:9999 len 8 ipid ${n}`,
+  ]);
+
+const limits = (ofPeer: number, rate: number, burst: number): string[] => [
+  `net.ipv4.icmp_ratelimit=${ofPeer}`,
+  `net.ipv4.icmp_msgs_per_sec=${rate}`,
+  `net.ipv4.icmp_msgs_burst=${burst}`,
+];
+
+describe('how many ICMP messages the host sends', () => {
+  it('sends six errors to a peer at once, and one an interval after that', async () => {
+    const one = (): string => '203.0.113.5';
+    const { left } = await play(
+      NOTHING,
+      closed(40, (n) => n * 0.1, one),
+      { sysctls: limits(1000, 10000, 10000) },
+    );
+    expect(left).toHaveLength(6 + 3);
+  });
+
+  it('sends as many as net.ipv4.icmp_msgs_burst to all peers at once, and more 20 ms later', async () => {
+    const sysctls = limits(0, 1000, 50);
+    const { left, doubts } = await play(
+      NOTHING,
+      closed(200, (n) => n * 1e-5),
+      { sysctls },
+    );
+    expect(left).toHaveLength(50);
+    expect(doubts).toEqual([]);
+    const later = await play(
+      NOTHING,
+      closed(200, (n) => n * 1e-5 + (n < 100 ? 0 : 0.03)),
+      { sysctls },
+    );
+    // 28 ms are seven ticks.
+    expect(later.left).toHaveLength(50 + 28);
+  });
+
+  it('believes the capture where chance decides', async () => {
+    const answered = closed(60, (n) => n * 1e-4).flatMap((sent, n): Sent[] =>
+      n < 44
+        ? [
+            sent,
+            [
+              sent[0] + 1e-5,
+              '>eth0',
+              `icmp ${HOST} > 203.0.113.${n + 1} 3/3 about udp 203.0.113.${n + 1}:4000 > ${HOST}:9999 len 8 ipid ${n}`,
+            ],
+          ]
+        : [sent],
+    );
+    const { left } = await play(NOTHING, answered, { sysctls: limits(0, 1000, 50) });
+    expect(left).toHaveLength(44);
+  });
+
+  it('takes no credit for what the limit of the peer held back', async () => {
+    const many = closed(
+      100,
+      (n) => n * 1e-5,
+      () => '203.0.113.5',
+    );
+    const others = closed(
+      20,
+      (n) => 0.002 + n * 1e-5,
+      (n) => `203.0.113.${n + 10}`,
+    );
+    const { left } = await play(NOTHING, [...many, ...others], { sysctls: limits(1000, 1000, 50) });
+    expect(left).toHaveLength(6 + 20);
+  });
+
+  it('sends none at all where none are allowed, and answers to echo requests nevertheless', async () => {
+    const ping = (n: number): Sent => [0, 'eth0', `icmp 203.0.113.${n + 1} > ${HOST} 8/0 id 7 n 1 len 8`];
+    const sysctls = limits(0, 0, 50);
+    const { left } = await play(NOTHING, [...closed(3, () => 0), ping(0), ping(1)], { sysctls });
+    expect(left).toEqual([
+      `eth0 icmp ${HOST} > 203.0.113.1 0/0 ttl 64`,
+      `eth0 icmp ${HOST} > 203.0.113.2 0/0 ttl 64`,
+    ]);
+    const limited = await play(NOTHING, [ping(0)], { sysctls: [...sysctls, 'net.ipv4.icmp_ratemask=6169'] });
+    expect(limited.left).toEqual([]);
+  });
+
+  it('always tells that fragmentation is needed', async () => {
+    const large: Sent[] = Array.from({ length: 20 }, (_, n) => [
+      n * 1e-3,
+      'eth1',
+      `udp 192.168.1.10:4000 > 203.0.113.5:9999 len 1500 df ipid ${n}`,
+    ]);
+    const { left } = await play(NOTHING, large, { sysctls: limits(1000, 0, 50) });
+    expect(left).toHaveLength(20);
+  });
+
+  it('limits the ICMPv6 messages that net.ipv6.icmp.ratemask names', async () => {
+    const pings: Sent[] = Array.from({ length: 9 }, (_, n) => [
+      n * 1e-3,
+      'eth0',
+      `icmp 2001:db8:77::1 > 2001:db8:100::2 128/0 id 7 n ${n} len 8`,
+    ]);
+    const sysctls = ['net.ipv6.icmp.ratelimit=1000', 'net.ipv6.icmp.ratemask=0-1,3-127'];
+    expect((await play(NOTHING, pings, { sysctls, version: 6 })).left).toHaveLength(9);
+    sysctls[1] = 'net.ipv6.icmp.ratemask=0-129';
+    expect((await play(NOTHING, pings, { sysctls, version: 6 })).left).toHaveLength(6);
+  });
+});
+
+describe('what the host answers with', () => {
+  const MARKS = `*mangle
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A PREROUTING -j MARK --set-mark 7
+-A OUTPUT -m mark --mark 0x7 -j LOG --log-prefix marked
+-A OUTPUT -m mark --mark 0x0 -j LOG --log-prefix plain
+COMMIT
+*filter
+:INPUT ACCEPT [0:0]
+-A INPUT -p tcp --dport 1111 -j REJECT --reject-with tcp-reset
+-A INPUT -p tcp --dport 1112 -j REJECT
+COMMIT
+`;
+
+  it.each([4, 6] as const)('marks it as what it answers by net.ipv%d.fwmark_reflect', async (version) => {
+    const [us, them] = version === 4 ? [HOST, '203.0.113.5'] : [HOST_6, '[2001:db8:77::1]'];
+    const plain = (address: string): string => address.replace(/[[\]]/g, '');
+    const packets: Sent[] = [
+      [0, 'eth0', `icmp ${plain(them)} > ${plain(us)} ${version === 4 ? 8 : 128}/0 id 7 n 1 len 8`],
+      [1, 'eth0', `udp ${them}:5 > ${us}:9 len 8`],
+      [2, 'eth0', `tcp ${them}:5 > ${us}:9 S seq 1`],
+      [3, 'eth0', `tcp ${them}:5 > ${us}:1111 S seq 1`],
+      [4, 'eth0', `tcp ${them}:5 > ${us}:1112 S seq 1`],
+    ];
+    const reflect = (on: number): string[] => [`net.ipv${version}.fwmark_reflect=${on}`];
+    const marked = await play(MARKS, packets, { version, sysctls: reflect(1) });
+    expect(marked.logged).toEqual(packets.map(() => 'marked'));
+    const not = await play(MARKS, packets, { version, sysctls: reflect(0) });
+    expect(not.logged).toEqual(packets.map(() => 'plain'));
+  });
+
+  it('gives it the TTL or hop limit of the host', async () => {
+    const sysctls = ['net.ipv4.ip_default_ttl=99', 'net.ipv6.conf.eth0.hop_limit=77'];
+    const four = await play(NOTHING, [[0, 'eth0', `tcp 203.0.113.5:5 > ${HOST}:9 S seq 1`]], { sysctls });
+    expect(four.left).toEqual([`eth0 tcp ${HOST}:9 > 203.0.113.5:5 ttl 99`]);
+    const six = await play(NOTHING, [[0, 'eth0', `tcp [2001:db8:77::1]:5 > ${HOST_6}:9 S seq 1`]], {
+      sysctls,
+      version: 6,
+    });
+    expect(six.left[0]).toMatch(/ ttl 77$/);
+  });
+
+  it('sends errors from where the packet came in by net.ipv4.icmp_errors_use_inbound_ifaddr', async () => {
+    const spent: Sent[] = [[0, 'eth1', 'udp 203.0.113.5:4000 > 203.0.113.9:9999 len 8 ttl 1']];
+    const name = 'net.ipv4.icmp_errors_use_inbound_ifaddr';
+    const of = async (on: number): Promise<readonly string[]> =>
+      (await play(NOTHING, spent, { sysctls: [`${name}=${on}`] })).left;
+    expect(await of(0)).toEqual([`eth0 icmp ${HOST} > 203.0.113.5 11/0 ttl 64`]);
+    expect(await of(1)).toEqual(['eth0 icmp 192.168.1.1 > 203.0.113.5 11/0 ttl 64']);
+  });
+});
