@@ -28,7 +28,19 @@ export interface Given {
   /** Inputs of which nothing could be used; the diagnostics say why. */
   readonly unusable: readonly string[];
   /** Which of the host's logs lines are predicted for; the kernel's own unless told. */
-  readonly logs?: { readonly kernel: boolean; readonly groups: boolean };
+  readonly logs?: GivenLogs;
+}
+
+/** Whose words a line is in: ulogd lacks some of the kernel's. */
+export type LogWriter = 'kernel' | 'ulogd';
+
+/** What the host's logs hold. */
+export interface GivenLogs {
+  /** Who tells of LOG rules; null: nobody. */
+  readonly kernel: LogWriter | null;
+  /** The groups whose NFLOG messages were kept, and who tells of them. */
+  readonly groups: ReadonlySet<number>;
+  readonly groupsBy: LogWriter;
 }
 
 export interface GivenSources extends AssumedHost {

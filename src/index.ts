@@ -10,7 +10,7 @@ import type { WhyResult } from './explain/result.js';
 import { why as explain } from './explain/why.js';
 import { type Given, loadGiven } from './given.js';
 import type { AssumedHost } from './host/assume.js';
-import { compareWithLog, readLogs, replayAgain, type ReplayResult, runReplay } from './run.js';
+import { compareWithLog, readLogs, replayAgain, runReplay, sidesOf } from './run.js';
 import { type Diagnostic, Diagnostics } from './source/diagnostic.js';
 
 export type { AssumedHost } from './host/assume.js';
@@ -73,7 +73,7 @@ export async function replay(input: ReplayInput): Promise<Answer<Replayed>> {
     const { counts, kernel, lastTime } = result.replay;
     return {
       epoch: source.epoch,
-      lines: result.lines,
+      lines: [...result.lines],
       counts,
       iptablesSave: saveText(kernel.program, 4),
       ip6tablesSave: saveText(kernel.program, 6),
@@ -89,8 +89,9 @@ export async function compare(input: CompareInput): Promise<Answer<Comparison>> 
     const logs = input.logs.map((file) => ({ file }));
     const observed = await readLogs(logs, diagnostics);
     if (diagnostics.hasErrors) return null;
-    const result: ReplayResult = await runReplay(source, given, { seed: input.seed });
-    const comparison = compareWithLog(result, observed, source);
+    const sides = sidesOf(given, observed);
+    const result = await runReplay(source, sides.given, { seed: input.seed });
+    const comparison = compareWithLog(result, sides.log, source);
     return { ...comparison, assumptions: [...comparison.assumptions, ...assumptionsOf(given)] };
   });
 }

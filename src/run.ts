@@ -1,11 +1,12 @@
 import type { FrameSource } from './capture/frame.js';
 import type { RememberedFrames } from './capture/remember.js';
-import { comparable } from './compare/comparable.js';
+import { type Comparable, comparable } from './compare/comparable.js';
 import { fromEntries } from './compare/entries.js';
 import { compareLines } from './compare/compare.js';
 import type { WritingRule } from './compare/pairs.js';
 import type { Comparison } from './compare/result.js';
 import type { PredictedLine } from './engine/events.js';
+import { createLineTape } from './engine/lineTape.js';
 import { type Preparation, Replay, type ReplayOptions } from './engine/replay.js';
 import type { Sinks } from './engine/world.js';
 import type { ReplayWith } from './explain/why.js';
@@ -13,22 +14,24 @@ import type { Finding } from './explain/finding.js';
 import type { Limits } from './explain/findings.js';
 import type { World } from './explain/hypotheses/hypothesis.js';
 import type { ReplayFrames } from './explain/hypotheses/trials.js';
-import type { Given } from './given.js';
+import type { Given, GivenLogs, LogWriter } from './given.js';
 import type { Host } from './host/host.js';
 import { parse } from './klog/parse.js';
-import type { ObservedEntry } from './observed/entry.js';
+import { asUlogdTells } from './klog/ulogd.js';
+import { type HeldLog, LogHolder } from './observed/heldLog.js';
 import { readNflog } from './observed/nflog.js';
 import { readLogBatches, type LogSource } from './observed/readLog.js';
-import { logPrefixes } from './rules/logPrefix.js';
+import { groupMessages, logPrefixes } from './rules/logPrefix.js';
 import { unknownMatch } from './rules/matches/unknown.js';
 import { type Rule, ruleAddress, type Ruleset } from './rules/model.js';
 import type { IpSets } from './rules/sets/set.js';
 import { setView } from './rules/sets/view.js';
 import { Diagnostics } from './source/diagnostic.js';
+import type { Kept } from './source/tape.js';
 
 /** A finished replay: the predicted lines, and the simulated kernel as it is at the last packet. */
 export interface ReplayResult {
-  readonly lines: readonly PredictedLine[];
+  readonly lines: Kept<PredictedLine>;
   readonly replay: Replay;
 }
 
@@ -51,10 +54,10 @@ export async function runReplay(
   given: Given,
   options: RunOptions = {},
 ): Promise<ReplayResult> {
-  const lines: PredictedLine[] = [];
+  const lines = createLineTape();
   const clock = { now: 0 };
   const { sinks = {}, keepsLines = true } = options;
-  const { logs = { kernel: true, groups: false } } = given;
+  const { logs = KERNELS_LOG } = given;
   const replay = new Replay(
     {
       ruleset: given.ruleset,
@@ -71,12 +74,13 @@ export async function runReplay(
         ...sinks,
         sent: (passage) => sinks.sent?.(passage),
         line: (line) => {
-          if (keepsLines && logs.kernel) lines.push(line);
+          if (keepsLines && logs.kernel) lines.push(inWordsOf(logs.kernel, line));
           sinks.line?.(line);
         },
-        ...(logs.groups && {
+        ...(logs.groups.size > 0 && {
           grouped(line: PredictedLine, group: number): void {
-            if (keepsLines) lines.push(line);
+            if (!logs.groups.has(group)) return;
+            if (keepsLines) lines.push(inWordsOf(logs.groupsBy, line));
             sinks.grouped?.(line, group);
           },
         }),
@@ -87,6 +91,12 @@ export async function runReplay(
   replay.clock = clock;
   await replay.run();
   return { lines, replay };
+}
+
+const KERNELS_LOG: GivenLogs = { kernel: 'kernel', groups: new Set(), groupsBy: 'kernel' };
+
+function inWordsOf(writer: LogWriter, line: PredictedLine): PredictedLine {
+  return writer === 'kernel' ? line : { ...line, text: asUlogdTells(line.text) };
 }
 
 /**
@@ -110,40 +120,47 @@ export function replayAgain(
 }
 
 /** Reads the host's logs; what is wrong with them is in `diagnostics`. */
-export async function readLogs(
-  sources: readonly LogSource[],
-  diagnostics: Diagnostics,
-): Promise<ObservedEntry[]> {
-  const entries: ObservedEntry[] = [];
-  for (const source of sources)
-    for await (const batch of readLogBatches(source, {}, diagnostics))
-      for (const entry of batch) entries.push(entry);
-  return entries;
+export async function readLogs(sources: readonly LogSource[], diagnostics: Diagnostics): Promise<LogHolder> {
+  const log = new LogHolder();
+  for (const source of sources) {
+    const take = log.begin(source.file);
+    for await (const batch of readLogBatches(source, {}, diagnostics)) for (const entry of batch) take(entry);
+  }
+  return log;
 }
 
-/** Reads captures of NFLOG messages as logs; what is wrong with them is in `diagnostics`. */
+/** Adds captures of NFLOG messages to the logs; what is wrong with them is in `diagnostics`. */
 export async function readNflogs(
   files: readonly string[],
   host: Host,
   diagnostics: Diagnostics,
-): Promise<ObservedEntry[]> {
-  const entries: ObservedEntry[] = [];
-  for (const file of files) for await (const entry of readNflog(file, host, diagnostics)) entries.push(entry);
-  return entries;
+  log: LogHolder,
+): Promise<void> {
+  for (const file of files) {
+    const take = log.begin(file, true);
+    for await (const entry of readNflog(file, host, diagnostics)) take(entry);
+  }
+}
+
+/** The host's log, and what is to be replayed to be held against it. */
+export interface Sides {
+  readonly given: Given;
+  readonly log: Comparable;
+}
+
+/** Says which lines are to be predicted for these logs. */
+export function sidesOf(given: Given, log: HeldLog): Sides {
+  const held = comparable(log, given.ruleset);
+  return { given: { ...given, logs: held.predicts }, log: held };
 }
 
 /** Holds a replay against the host's log. */
-export function compareWithLog(
-  result: ReplayResult,
-  observed: readonly ObservedEntry[],
-  source: FrameSource,
-): Comparison {
+export function compareWithLog(result: ReplayResult, log: Comparable, source: FrameSource): Comparison {
   const rulesOf = rulesByPrefix(result.replay.kernel.program.ruleset);
-  const held = comparable(observed, (prefix) => rulesOf(prefix).length > 0);
-  const { lines, losses } = fromEntries(held.entries, source.epoch);
+  const { files, losses } = fromEntries(log, source.epoch);
   const comparison = compareLines({
-    predicted: held.inItsWords(result.lines),
-    observed: lines,
+    predicted: result.lines,
+    observed: files,
     losses,
     packets: result.replay.counts.frames,
     epoch: source.epoch,
@@ -151,7 +168,7 @@ export function compareWithLog(
     unseen: ({ text }) => result.replay.sight.whyUnseen(parse(text)),
     rulesOf,
   });
-  return { ...comparison, assumptions: [...comparison.assumptions, ...held.said] };
+  return { ...comparison, assumptions: [...comparison.assumptions, ...log.said] };
 }
 
 /** A copy of sets as they are now, made anew each time it is asked for. */
@@ -166,10 +183,11 @@ function copyOf(sets: IpSets): IpSets {
 
 export interface CausesOptions {
   readonly frames: RememberedFrames;
+  /** With the logs that lines are to be predicted for. */
   readonly given: Given;
   /** The sets as they were before the first replay. */
   readonly sets: () => IpSets;
-  readonly observed: readonly ObservedEntry[];
+  readonly log: Comparable;
   /** Its differences are told which finding explains them. */
   readonly comparison: Comparison;
   readonly limits?: Partial<Limits>;
@@ -182,7 +200,7 @@ export async function causes({
   frames,
   given,
   sets,
-  observed,
+  log,
   comparison,
   limits,
   seed,
@@ -190,8 +208,6 @@ export async function causes({
 }: CausesOptions): Promise<Finding[]> {
   const { ruleset, host } = given;
   const world: World = { ruleset, host, sets };
-  const writersOf = rulesByPrefix(ruleset);
-  const held = comparable(observed, (prefix) => writersOf(prefix).length > 0);
   const replay: ReplayFrames = async (source, change, observer) => {
     const { sets: fresh, later, ...rest } = { ...world, ...change };
     let sent = 0;
@@ -206,7 +222,7 @@ export async function causes({
     });
     const { accounted, unexplained, frames: count } = done.counts;
     return {
-      lines: held.inItsWords(lines),
+      lines: [...lines],
       astray: Math.abs(sent - accounted) + unexplained,
       frames: count,
       rulesOf: rulesByPrefix({ tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] }),
@@ -214,13 +230,13 @@ export async function causes({
     };
   };
   const { findCauses } = await import('./explain/findings.js');
-  const { lines, losses } = fromEntries(held.entries, frames.epoch);
+  const { files, losses } = fromEntries(log, frames.epoch);
   return findCauses({
     world,
     frames,
     replay,
-    entries: held.entries,
-    observed: lines,
+    entries: log.files,
+    observed: files,
     losses,
     comparison,
     limits,
@@ -233,7 +249,7 @@ export function rulesByPrefix(ruleset: Ruleset): (prefix: string) => readonly Wr
   for (const { chains } of ruleset.tables)
     for (const { rules } of chains.values())
       for (const rule of rules)
-        for (const prefix of logPrefixes(rule)) {
+        for (const prefix of [...logPrefixes(rule), ...groupMessages(rule).map((m) => m.prefix)]) {
           const others = byPrefix.get(prefix);
           if (others) others.push(rule);
           else byPrefix.set(prefix, [rule]);

@@ -5,9 +5,10 @@ import type { PredictedLine } from '../engine/events.js';
 import type { Finding } from '../explain/finding.js';
 import type { Given } from '../given.js';
 import type { ObservedEntry } from '../observed/entry.js';
+import { LogHolder } from '../observed/heldLog.js';
 import { comparisonContents } from '../report/html/contents.js';
 import { writeComparison } from '../report/write.js';
-import { causes, keepSets } from '../run.js';
+import { causes, keepSets, sidesOf } from '../run.js';
 import { createHtmlReport, type HtmlReport } from './htmlReport.js';
 import { Unusable } from './io.js';
 import type { LiveOptions } from './options.js';
@@ -33,18 +34,27 @@ export function keepForReport(given: Given): LiveReport {
   const page = createHtmlReport();
   const sets = keepSets(given.sets);
   const lines: PredictedLine[] = [];
-  const entries: ObservedEntry[] = [];
+  const log = new LogHolder();
+  const files = new Map<string, (entry: ObservedEntry) => void>();
+  let entries = 0;
   let isWhole = true;
   let frames: RememberedFrames | null = null;
-  const keep = <T>(list: T[], one: T): void => {
-    if (list.length < MOST_LINES) list.push(one);
-    else isWhole = false;
-  };
   return {
     page,
     remember: (source) => (frames = remember(source)),
-    predicted: (line) => keep(lines, line),
-    observed: (entry) => keep(entries, entry),
+    predicted(line) {
+      if (lines.length < MOST_LINES) lines.push(line);
+      else isWhole = false;
+    },
+    observed(entry) {
+      if (entries++ >= MOST_LINES) {
+        isWhole = false;
+        return;
+      }
+      let take = files.get(entry.file);
+      if (!take) files.set(entry.file, (take = log.begin(entry.file)));
+      take(entry);
+    },
     async finish(simulated, comparison, { seed, search, interface: names }) {
       const { out } = simulated;
       if (!out || !frames) return [];
@@ -52,7 +62,7 @@ export function keepForReport(given: Given): LiveReport {
       const end = performance.now() + search * 1000;
       const limits = { trials: MOST_TRIALS, isOver: () => performance.now() > end };
       const findings = mayLook
-        ? await causes({ frames, given, sets, observed: entries, comparison, limits, seed })
+        ? await causes({ frames, ...sidesOf(given, log), sets, comparison, limits, seed })
         : [];
       await out.finish();
       await writeComparison(out.path, comparison, findings).catch((error: Error) => {

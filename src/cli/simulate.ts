@@ -261,6 +261,16 @@ function egressComment(passage: Passage, watch: OutcomeWatch): string {
   return `ACCEPT${cause}\nrules: ${hits.length > 0 ? hits.join(' ') : 'none'}`;
 }
 
+/** Rows of predicted lines; the first of them where only so many are wanted. */
+export function logRows(lines: Iterable<PredictedLine>, most = Infinity): LogRow[] {
+  const rows: LogRow[] = [];
+  for (const line of lines) {
+    if (rows.length >= most) break;
+    rows.push(logRow(line));
+  }
+  return rows;
+}
+
 export function logRow({ time, frame, rule, level, text, doubt }: PredictedLine): LogRow {
   return { time, frame, rule: rule && ruleAddress(rule), level, text, doubt };
 }

@@ -3,15 +3,16 @@ import { alignLines } from './align.js';
 import type { LogStretch } from './clock.js';
 import { placeLines, slackOf } from './compare.js';
 import { type LossEvent, type ObservedItem, type ObservedLine, predictedItem } from './lines.js';
-import { createLossPlacer, explainByLoss } from './losses.js';
-import { mergeStretches } from './merge.js';
+import { createLossFinder, createLossPlacer } from './losses.js';
+import { mergeFiles } from './merge.js';
 import { createPairReader, isOutsideOf, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison } from './result.js';
 import { comparisonOf } from './total.js';
 import { timeOf } from './window.js';
 
 export interface HeldLogInput {
-  readonly observed: Iterable<ObservedLine>;
+  /** The lines of a file each. */
+  readonly observed: readonly Iterable<ObservedLine>[];
   readonly losses: readonly LossEvent[];
   /** How log time maps to capture time, as a comparison has told. */
   readonly clocks: readonly LogStretch[];
@@ -41,7 +42,7 @@ export function holdLog(input: HeldLogInput): (prediction: Prediction) => Compar
   const { clocks, epoch, end, wants } = input;
   const losses = createLossPlacer(input.losses);
   const placed = placeLines(input.observed, clocks, (line, time) => losses.pass(line, time));
-  const merged = mergeStretches(placed.items, clocks.length > 1);
+  const merged = mergeFiles(placed.files);
   let outside = 0;
   const items: ObservedItem[] = [];
   for (const item of merged.items) {
@@ -69,13 +70,13 @@ export function holdLog(input: HeldLogInput): (prediction: Prediction) => Compar
       ...items.filter((_, j) => taken[j] === 0).map((observed) => ({ predicted: null, observed })),
     ].sort((a, b) => timeOf(a) - timeOf(b));
     reader.read(pairs);
-    const sorted = reader.differences.sort((a, b) => a.time - b.time);
-    const differences = explainByLoss(sorted, windows, slack);
+    const { differences, countOf } = reader.explained(createLossFinder(windows, slack));
     return comparisonOf({
       epoch,
       packets,
       tally,
       differences,
+      countOf,
       clocks,
       unplaced: placed.unplaced(),
       duplicates: merged.duplicates(),

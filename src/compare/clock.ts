@@ -44,12 +44,12 @@ export function toCapture(fit: ClockFit, ns: number): number {
 /** Stretches told apart at most; a log that goes back more often is not one. */
 const MOST_STRETCHES = 1000;
 
-/** Cuts a log into stretches of one file, clock and boot: call it with every line in order; it returns the stretch's number. */
-export function createStretcher(): (line: Pick<ObservedLine, 'time' | 'file' | 'boot'>) => number {
+/** Cuts the log of one file into stretches of one clock and boot: call it with every line in order; it returns the stretch's number. */
+export function createStretcher(): (line: Pick<ObservedLine, 'time' | 'boot'>) => number {
   const current = new Map<string, { number: number; latest: number; boot: number | undefined }>();
   let count = 0;
-  return ({ time, file, boot }) => {
-    const key = `${time?.clock ?? ''}\u0000${file}`;
+  return ({ time, boot }) => {
+    const key = time?.clock ?? '';
     let stretch = current.get(key);
     const ns = time?.ns ?? 0;
     const back = time !== null && stretch !== undefined && ns < stretch.latest - BACKWARDS - time.resolution;
@@ -81,11 +81,12 @@ const FEW = 3;
  * identical lines votes for the difference of its times; where the texts never agree (another prefix, another MARK), the
  * packets vote. The largest bundle of votes that agree wins, and a line is fitted through it.
  * @param predicted with times in ns of capture time; may be read twice, as `observed`
- * @returns one a stretch, in the order in which `createStretcher` numbers them
+ * @param observed the lines of a file each
+ * @returns those of one file after the other, in the order in which `createStretcher` numbers them
  */
 export function estimateClocks(
   predicted: Iterable<{ readonly text: string; readonly time: number }>,
-  observed: Iterable<ObservedLine>,
+  observed: readonly Iterable<ObservedLine>[],
 ): LogStretch[] {
   const byLine = fitsBy((text) => text.trimEnd(), predicted, observed);
   if (byLine.every(({ clock, fit }) => clock === null || (fit !== null && fit.agreeing >= FEW)))
@@ -103,16 +104,24 @@ export function estimateClocks(
 function fitsBy(
   keyOf: (text: string) => string,
   predicted: Iterable<{ readonly text: string; readonly time: number }>,
-  observed: Iterable<ObservedLine>,
+  observed: readonly Iterable<ObservedLine>[],
 ): LogStretch[] {
   const ours = createSketch();
   for (const { text, time } of predicted) {
     const key = keyOf(text);
     if (key !== '') ours.add(key, time);
   }
+  const stretches = observed.flatMap((lines) => stretchesOf(lines, keyOf));
+  return stretches.map(({ votes: theirs, ...about }) => ({
+    ...about,
+    fit: about.clock === null ? null : fitClock(votes(ours, theirs), about.resolution),
+  }));
+}
+
+function stretchesOf(lines: Iterable<ObservedLine>, keyOf: (text: string) => string): Stretch[] {
   const stretches: Stretch[] = [];
   const stretchOf = createStretcher();
-  for (const line of observed) {
+  for (const line of lines) {
     const { time } = line;
     const stretch = (stretches[stretchOf(line)] ??= {
       votes: createSketch(),
@@ -133,10 +142,7 @@ function fitsBy(
     const key = keyOf(line.text);
     if (key !== '') stretch.votes.add(key, time.ns + time.resolution / 2);
   }
-  return stretches.map(({ votes: theirs, ...about }) => ({
-    ...about,
-    fit: about.clock === null ? null : fitClock(votes(ours, theirs), about.resolution),
-  }));
+  return stretches;
 }
 
 /** One pair of lines that may be the same: log time (the middle of what the stamp allows) and capture time, ns. */

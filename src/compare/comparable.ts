@@ -1,75 +1,159 @@
-import type { PredictedLine } from '../engine/events.js';
-import { asUlogdTells } from '../klog/ulogd.js';
+import type { GivenLogs } from '../given.js';
 import { parse } from '../klog/parse.js';
+import { asUlogdTells } from '../klog/ulogd.js';
 import type { ObservedEntry } from '../observed/entry.js';
+import type { HeldFile, HeldLog } from '../observed/heldLog.js';
+import { groupMessages, logPrefixes } from '../rules/logPrefix.js';
+import type { Ruleset } from '../rules/model.js';
+import type { Entries } from './entries.js';
 
-/** What of the logs can be held against predicted lines. */
-export interface Comparable {
-  readonly entries: readonly ObservedEntry[];
-  /** The predicted lines in the words that the logs have. */
-  inItsWords(lines: readonly PredictedLine[]): readonly PredictedLine[];
+/** What of the logs can be held against predicted lines, and which lines to predict. */
+export interface Comparable extends Entries {
+  readonly predicts: GivenLogs;
   /** What was set aside or left out of sight, a sentence each. */
   readonly said: readonly string[];
 }
 
 /**
- * Leaves out steps of traces, and what ulogd wrote for NFLOG rules, which write no line to the kernel log. Where ulogd alone wrote for
- * LOG rules (net.netfilter.nf_log.* is nfnetlink_log), both sides are cut down to what it tells.
- * @param isLogged whether a LOG rule has the prefix
+ * Says which rules' lines the logs hold, and in whose words. The kernel's log has those of LOG; ulogd's has what NFLOG
+ * rules send to the groups that it listens to, or that of LOG where net.netfilter.nf_log.* is nfnetlink_log. What no rule
+ * writes and steps of packet traces are left out.
  */
-export function comparable(
-  observed: readonly ObservedEntry[],
-  isLogged: (prefix: string) => boolean,
-): Comparable {
+export function comparable(log: HeldLog, ruleset: Ruleset): Comparable {
   const said: string[] = [];
-  let entries = observed;
-  const steps = entries.filter(({ trace }) => trace).length;
-  if (steps > 0) {
-    entries = entries.filter(({ trace }) => !trace);
-    said.push(`${steps} steps of a packet trace in the log are not compared: they are no LOG lines`);
-  }
-  const logged = new Map<string, boolean>();
-  const isForeign = (entry: ObservedEntry): boolean => {
-    if (!entry.by) return false;
-    const prefix = entry.record?.prefix ?? '';
-    let known = logged.get(prefix);
-    if (known === undefined) logged.set(prefix, (known = isLogged(prefix)));
-    return !known;
-  };
-  const foreign = entries.filter(isForeign).length;
-  if (foreign > 0) {
-    entries = entries.filter((entry) => !isForeign(entry));
-    said.push(
-      `${foreign} lines of ulogd are not compared: no LOG rule has their prefix, and what NFLOG rules send is not predicted`,
-    );
-  }
-  const lines = entries.filter(({ loss }) => !loss);
-  const emulated = lines.filter(({ by }) => by).length;
-  if (emulated === 0) return { entries, inItsWords: (predicted) => predicted, said };
-  if (emulated * 2 < lines.length) {
-    // Both wrote: the kernel's own lines are the fuller ones. A few of ulogd's look like the kernel's.
-    said.push(`${emulated} lines of ulogd are not compared: the kernel's own lines beside them are`);
-    return { entries: entries.filter(({ by }) => !by), inItsWords: (predicted) => predicted, said };
-  }
-  said.push(
-    'ulogd wrote the log: link-layer addresses, TCP sequence numbers and options, and packets within ICMP errors are not compared',
+  if (log.steps > 0)
+    said.push(`${log.steps} steps of a packet trace in the log are not compared: they are no LOG lines`);
+  const rules = writersIn(ruleset);
+  const captured = log.files.filter(({ groups }) => groups !== null);
+  // A few of ulogd's lines look like the kernel's, and the other way round: a file is the one's or the other's.
+  const emulated = log.files.filter((file) => !captured.includes(file) && isUlogds(file));
+  const kernels = log.files.filter((file) => !captured.includes(file) && !emulated.includes(file));
+  const told = prefixesIn(emulated);
+  const listened = listenedTo(captured, told, rules);
+  const sends = (prefix: string): boolean =>
+    rules.groups.get(prefix)?.some((group) => listened.has(group)) === true;
+  // Without a log of the kernel's own, it is ulogd that tells of LOG.
+  const logsByUlogd = kernels.length === 0 && [...told].some((p) => rules.logged.has(p) && !sends(p));
+  const mayBe = (prefix: string): boolean =>
+    rules.logged.has(prefix) ? logsByUlogd || sends(prefix) : listened.size > 0;
+
+  const own = without(kernels, ({ by }) => !by, said, "the kernel's own lines beside them are");
+  const theirs = without(
+    emulated,
+    ({ text }) => mayBe(prefixOf(text)),
+    said,
+    kernels.length > 0 ? 'no NFLOG rule has their prefix' : 'no LOG or NFLOG rule has their prefix',
   );
+  const isUlogd = theirs.some(({ lines }) => lines[Symbol.iterator]().next().done === false);
+  if (isUlogd)
+    said.push(
+      'ulogd wrote the log: link-layer addresses, TCP sequence numbers and options, and packets within ICMP errors are not compared',
+    );
   return {
-    entries: entries.map((entry) =>
-      entry.loss
-        ? entry
-        : { ...placeOf(entry), text: asUlogdTells(entry.text), record: parse(asUlogdTells(entry.text)) },
-    ),
-    inItsWords: (predicted) => predicted.map((line) => ({ ...line, text: asUlogdTells(line.text) })),
+    files: [
+      ...own.map(({ lines }) => lines),
+      ...captured.map(({ lines }) => (isUlogd ? inUlogdsWords(lines) : lines)),
+      ...theirs.map(({ lines }) => inUlogdsWords(lines)),
+    ],
+    losses: log.losses,
+    predicts: {
+      kernel: kernels.length > 0 ? 'kernel' : logsByUlogd ? 'ulogd' : null,
+      groups: listened,
+      groupsBy: isUlogd ? 'ulogd' : 'kernel',
+    },
     said,
   };
 }
 
-function placeOf({
-  time,
-  file,
-  line,
-  boot,
-}: ObservedEntry): Pick<ObservedEntry, 'time' | 'file' | 'line' | 'boot'> {
-  return { time, file, line, boot };
+function isUlogds({ lines, emulated }: HeldFile): boolean {
+  return emulated > 0 && emulated * 2 >= lines.length;
+}
+
+/** The prefixes that LOG rules write, and for those of NFLOG rules the groups that they send to. */
+interface Writers {
+  readonly logged: ReadonlySet<string>;
+  readonly groups: ReadonlyMap<string, readonly number[]>;
+}
+
+function writersIn({ tables }: Ruleset): Writers {
+  const logged = new Set<string>();
+  const groups = new Map<string, number[]>();
+  for (const { chains } of tables)
+    for (const { rules } of chains.values())
+      for (const rule of rules) {
+        for (const prefix of logPrefixes(rule)) logged.add(prefix);
+        for (const { prefix, group } of groupMessages(rule))
+          groups.set(prefix, [...(groups.get(prefix) ?? []), group]);
+      }
+  return { logged, groups };
+}
+
+/**
+ * The groups whose messages were kept: those that a capture has messages of, and those of the rules whose prefixes ulogd
+ * wrote. All where neither tells.
+ */
+function listenedTo(
+  captured: readonly HeldFile[],
+  told: ReadonlySet<string>,
+  { logged, groups }: Writers,
+): ReadonlySet<number> {
+  const found = new Set(captured.flatMap((file) => [...(file.groups ?? [])]));
+  for (const prefix of told) for (const group of groups.get(prefix) ?? []) found.add(group);
+  const isTold = captured.length > 0 || (told.size > 0 && ![...told].some((prefix) => logged.has(prefix)));
+  return found.size > 0 || !isTold ? found : new Set([...groups.values()].flat());
+}
+
+/** Prefixes that are told apart at most. */
+const MOST_PREFIXES = 10_000;
+
+function prefixesIn(files: readonly HeldFile[]): Set<string> {
+  const found = new Set<string>();
+  for (const { lines } of files)
+    for (const { text } of lines) if (found.size < MOST_PREFIXES) found.add(prefixOf(text));
+  return found;
+}
+
+function prefixOf(text: string): string {
+  return parse(text)?.prefix ?? '';
+}
+
+interface Lines {
+  readonly lines: Iterable<ObservedEntry>;
+}
+
+/** The lines that are wanted; why others of ulogd are not is said. */
+function without(
+  files: readonly HeldFile[],
+  wants: (entry: ObservedEntry) => boolean,
+  said: string[],
+  why: string,
+): readonly Lines[] {
+  let unwanted = 0;
+  for (const { lines, emulated } of files)
+    if (emulated > 0) for (const entry of lines) if (!wants(entry)) unwanted++;
+  if (unwanted === 0) return files;
+  said.push(`${unwanted} lines of ulogd are not compared: ${why}`);
+  return files.map(({ lines }) => ({ lines: filtered(lines, wants) }));
+}
+
+function filtered(
+  lines: Iterable<ObservedEntry>,
+  wants: (entry: ObservedEntry) => boolean,
+): Iterable<ObservedEntry> {
+  return {
+    *[Symbol.iterator]() {
+      for (const entry of lines) if (wants(entry)) yield entry;
+    },
+  };
+}
+
+function inUlogdsWords(lines: Iterable<ObservedEntry>): Iterable<ObservedEntry> {
+  return {
+    *[Symbol.iterator]() {
+      for (const { time, file, line, boot, text } of lines) {
+        const words = asUlogdTells(text);
+        yield { time, file, line, boot, text: words, record: parse(words) };
+      }
+    },
+  };
 }

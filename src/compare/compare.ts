@@ -4,8 +4,8 @@ import { ruleAddress, type Rule } from '../rules/model.js';
 import type { Pair } from './align.js';
 import { createStretcher, estimateClocks, toCapture, type LogStretch } from './clock.js';
 import { type LossEvent, type ObservedItem, type ObservedLine, predictedItem } from './lines.js';
-import { createLossPlacer, explainByLoss } from './losses.js';
-import { mergeStretches } from './merge.js';
+import { createLossFinder, createLossPlacer } from './losses.js';
+import { mergeFiles } from './merge.js';
 import { createPairReader, isOutsideOf, type Named, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison } from './result.js';
 import { comparisonOf } from './total.js';
@@ -14,8 +14,8 @@ import { createAligner } from './window.js';
 export interface CompareInput {
   /** In the order in which the kernel would have written them. Read several times. */
   readonly predicted: Iterable<PredictedLine>;
-  /** In the order of their files. Read several times. */
-  readonly observed: Iterable<ObservedLine>;
+  /** The lines of a file each. Read several times. */
+  readonly observed: readonly Iterable<ObservedLine>[];
   readonly losses?: readonly LossEvent[];
   /** Frames in the capture. */
   readonly packets: number;
@@ -57,7 +57,7 @@ export function compareLines(input: CompareInput): Comparison {
   const aligner = createAligner({ knownPrefix }, (pairs: readonly Pair[]) => reader.read(pairs));
 
   const placed = placeLines(input.observed, stretches, (line, time) => losses.pass(line, time));
-  const merged = mergeStretches(placed.items, stretches.length > 1);
+  const merged = mergeFiles(placed.files);
 
   feed(aligner, input.predicted, merged.items, (item) => {
     const beyond = item.time + item.tolerance < 0 || item.time - item.tolerance > input.end;
@@ -65,16 +65,15 @@ export function compareLines(input: CompareInput): Comparison {
     return !beyond;
   });
 
-  const differences = explainByLoss(
-    reader.differences.sort((a, b) => a.time - b.time),
-    losses.windows(stretches),
-    slackOf(stretches),
+  const { differences, countOf } = reader.explained(
+    createLossFinder(losses.windows(stretches), slackOf(stretches)),
   );
   return comparisonOf({
     epoch: input.epoch,
     packets: input.packets,
     tally,
     differences,
+    countOf,
     clocks: stretches,
     unplaced: placed.unplaced(),
     duplicates: merged.duplicates(),
@@ -124,17 +123,19 @@ export function slackOf(stretches: readonly LogStretch[]): number {
  * @param passed is told of each, and its capture time
  */
 export function placeLines(
-  lines: Iterable<ObservedLine>,
+  files: readonly Iterable<ObservedLine>[],
   stretches: readonly LogStretch[],
   passed: (line: ObservedLine, time: number) => void,
-): { items: Iterable<ObservedItem>; unplaced(): number } {
+): { files: Iterable<ObservedItem>[]; unplaced(): number } {
   const clocked = stretches.some((s) => s.fit !== null);
   let unplaced = 0;
   let order = 0;
-  function* items(): Generator<ObservedItem> {
+  function* items(lines: Iterable<ObservedLine>): Generator<ObservedItem> {
     const stretchOf = createStretcher();
+    let own: readonly LogStretch[] | null = null;
     for (const line of lines) {
-      const stretch = stretches[stretchOf(line)];
+      own ??= stretches.filter(({ file }) => file === line.file);
+      const stretch = own[stretchOf(line)];
       if (clocked && (stretch.fit === null || line.time === null)) {
         unplaced++;
         continue;
@@ -144,7 +145,7 @@ export function placeLines(
       yield item;
     }
   }
-  return { items: items(), unplaced: () => unplaced };
+  return { files: files.map(items), unplaced: () => unplaced };
 }
 
 function lateOf(line: ObservedLine): number {

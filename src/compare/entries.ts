@@ -4,41 +4,60 @@ import type { LogTime, LossEvent, ObservedLine } from './lines.js';
 /** ns in which journald counts what it suppresses, unless told otherwise: RateLimitIntervalSec of journald.conf(5). */
 const JOURNALD_INTERVAL = 30e9;
 
+/** The entries of logs: lines a file each, and what tells of losses. */
+export interface Entries {
+  readonly files: readonly Iterable<ObservedEntry>[];
+  readonly losses: readonly ObservedEntry[];
+}
+
 /**
  * What the readers of logs found, as comparing wants it: the kernel's own stamp where there is one, wall-clock
- * time on the capture's scale, and losses apart.
+ * time on the capture's scale.
  * @param epoch ns since 1970 of capture time 0
  */
 export function fromEntries(
-  entries: readonly ObservedEntry[],
+  { files, losses }: Entries,
   epoch: bigint,
-): { lines: Iterable<ObservedLine>; losses: LossEvent[] } {
-  const losses: LossEvent[] = [];
-  for (const entry of entries) {
-    const { text, file, line, loss } = entry;
-    // The kernel's rate limits do not touch LOG lines: xt_LOG and nft log write without them.
-    if (loss && loss.by !== 'ratelimit')
-      losses.push({
-        reason: text,
-        count: loss.count,
-        file,
-        line,
-        time: timeOf(entry, epoch),
-        interval: loss.by === 'journald' && loss.count !== null ? JOURNALD_INTERVAL : null,
-      });
-  }
-  // Made as they are asked for: there may be millions, and few are looked at together.
-  function* lines(): Generator<ObservedLine> {
-    for (const entry of entries) {
-      const { text, file, line, boot, loss } = entry;
-      if (!loss) yield { text, time: timeOf(entry, epoch), file, line, boot };
-    }
-  }
-  return { lines: { [Symbol.iterator]: lines }, losses };
+): { files: Iterable<ObservedLine>[]; losses: LossEvent[] } {
+  return {
+    files: files.map((entries) => linesOf(entries, epoch)),
+    losses: losses.flatMap((entry) => lossOf(entry, epoch) ?? []),
+  };
+}
+
+/** Made as they are asked for: there may be millions, and few are looked at together. */
+function linesOf(entries: Iterable<ObservedEntry>, epoch: bigint): Iterable<ObservedLine> {
+  return {
+    [Symbol.iterator]() {
+      const from = entries[Symbol.iterator]();
+      return {
+        next(): IteratorResult<ObservedLine, undefined> {
+          const { done, value } = from.next() as IteratorResult<ObservedEntry, undefined>;
+          if (done) return { done, value: undefined };
+          const { text, file, line, boot } = value;
+          return { done: false, value: { text, time: timeOf(value, epoch), file, line, boot } };
+        },
+      };
+    },
+  };
+}
+
+/** null for the kernel's rate limits, which do not touch LOG lines: xt_LOG and nft log write without them. */
+function lossOf(entry: ObservedEntry, epoch: bigint): LossEvent | null {
+  const { text, file, line, loss } = entry;
+  if (!loss || loss.by === 'ratelimit') return null;
+  return {
+    reason: text,
+    count: loss.count,
+    file,
+    line,
+    time: timeOf(entry, epoch),
+    interval: loss.by === 'journald' && loss.count !== null ? JOURNALD_INTERVAL : null,
+  };
 }
 
 function timeOf({ time: { kernel, wall } }: ObservedEntry, epoch: bigint): LogTime | null {
-  if (kernel) return { clock: 'kernel', ...kernel };
+  if (kernel) return { clock: 'kernel', ns: kernel.ns, resolution: kernel.resolution };
   if (!wall) return null;
   return { clock: 'wall', ns: Number(wall.ns - epoch), resolution: wall.resolution };
 }

@@ -4,7 +4,7 @@ import type { ObservedEntry } from '../observed/entry.js';
 import { ruleAddress } from '../rules/model.js';
 import type { LogStretch } from './clock.js';
 import { type ObservedLine, predictedItem } from './lines.js';
-import { explainByLoss, type LossWindow } from './losses.js';
+import { createLossFinder, explainByLoss, type LossWindow } from './losses.js';
 import { createPairReader, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison, Difference, DifferenceKind } from './result.js';
 import { comparisonOf } from './total.js';
@@ -68,8 +68,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
 
   const settle = (until: number): readonly Difference[] => {
     aligner.settle(until);
-    const found = reader.differences.splice(0).sort((a, b) => a.time - b.time);
-    const differences = explainByLoss(found, losses, tolerance);
+    const differences = explainByLoss(reader.take(), createLossFinder(losses, tolerance));
     for (const d of differences) {
       counts.set(d.kind, (counts.get(d.kind) ?? 0) + 1);
       if (d.kind === 'lost') {

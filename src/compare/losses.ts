@@ -1,7 +1,9 @@
 import { toCapture, type LogStretch } from './clock.js';
 import type { LossEvent, ObservedLine } from './lines.js';
-import { NEVER_SEEN } from './pairs.js';
 import type { Difference } from './result.js';
+
+/** The reason of a difference that may lie in the capture alone. */
+export const NEVER_SEEN = 'the host made this packet and dropped it before it could be captured';
 
 /** ns of capture time in which lines were lost on the way to the log. */
 export interface LossWindow {
@@ -66,26 +68,37 @@ function placed(loss: LossEvent, stretches: readonly LogStretch[]): number | nul
   return stretch?.fit ? toCapture(stretch.fit, time.ns + time.resolution) : null;
 }
 
+/** Finds for lines that are missing, asked for in order of time, the reason of a loss that explains them; null for none. */
+export type LossFinder = (time: number) => string | null;
+
 /**
- * Turns lines that the host did not log into lost ones where the log says that it lost some then: each loss explains at most as
- * many as it counts.
+ * Each loss explains at most as many lines as it counts.
  * @param slack ns by which capture time and log time may differ
  */
-export function explainByLoss(
-  differences: readonly Difference[],
-  windows: readonly LossWindow[],
-  slack: number,
-): Difference[] {
-  if (windows.length === 0) return [...differences];
-  const left = windows.map((w) => w.count);
-  const order = windows.map((w, i) => ({ ...w, i })).sort((a, b) => a.from - b.from);
+export function createLossFinder(windows: readonly LossWindow[], slack: number): LossFinder {
+  const order = [...windows].sort((a, b) => a.from - b.from);
+  let first = 0;
+  let left = order.length > 0 ? order[0].count : 0;
+  return (time) => {
+    // What is over, or has explained all that it counts, explains nothing that comes later.
+    while (first < order.length && (order[first].to + slack < time || left <= 0))
+      left = ++first < order.length ? order[first].count : 0;
+    if (first === order.length || order[first].from - slack > time) return null;
+    left--;
+    return order[first].reason;
+  };
+}
+
+/** A line that the host should have logged, and did not. */
+export function isMissing({ kind, host, reason }: Difference): boolean {
+  // A packet that the host may have dropped before it could be captured was more likely logged, and the line lost.
+  return kind === 'onlySimulated' || (host === null && reason === NEVER_SEEN);
+}
+
+/** Turns lines that the host did not log into lost ones where the log says that it lost some then. */
+export function explainByLoss(differences: readonly Difference[], find: LossFinder): Difference[] {
   return differences.map((d) => {
-    // A packet that the host may have dropped before it could be captured was more likely logged, and the line lost.
-    const isMissing = d.kind === 'onlySimulated' || (d.host === null && d.reason === NEVER_SEEN);
-    if (!isMissing) return d;
-    const window = order.find((w) => w.from - slack <= d.time && d.time <= w.to + slack && left[w.i] > 0);
-    if (!window) return d;
-    left[window.i]--;
-    return { ...d, kind: 'lost', reason: window.reason };
+    const reason = isMissing(d) ? find(d.time) : null;
+    return reason === null ? d : { ...d, kind: 'lost', reason };
   });
 }

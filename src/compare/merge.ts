@@ -2,52 +2,125 @@ import type { ObservedItem } from './lines.js';
 
 /** ns; two files that hold the same line agree on its time within this and their resolutions. */
 const SAME_TIME = 5e6;
+/** ns after which a line cannot come again in another file: the most that resolutions and SAME_TIME add up to. */
+const REMEMBERED = 4e9;
+/** Lines that came are looked through for those that cannot come again whenever so many more have come. */
+const SWEEP = 65_536;
+
+/** A file's next line, and where its file has come to. */
+interface Head {
+  readonly items: Iterator<ObservedItem>;
+  item: ObservedItem;
+  /** Never before what its file had already reached, so that each file's own order stays: it is the kernel's. */
+  key: number;
+}
 
 /**
- * Lines of several stretches in one order of time, those that several files hold once. Within a stretch the order
- * stays: it is the kernel's. One stretch passes through; several are held in memory.
+ * The lines of several files in one order of time, those that several hold once. One file passes through; of several,
+ * what is needed to know a line again is held, some seconds of it.
  */
-export function mergeStretches(
-  items: Iterable<ObservedItem>,
-  several: boolean,
-): { items: Iterable<ObservedItem>; duplicates(): number } {
-  if (!several) return { items, duplicates: () => 0 };
+export function mergeFiles(files: readonly Iterable<ObservedItem>[]): {
+  items: Iterable<ObservedItem>;
+  duplicates(): number;
+} {
+  if (files.length === 1) return { items: files[0], duplicates: () => 0 };
   let dropped = 0;
   function* merged(): Generator<ObservedItem> {
-    const all = [...items];
-    /** Never before what its file had already reached, so that sorting keeps each file's own order. */
-    const reached = new Map<string, number>();
-    const keyed = all.map((item) => {
-      const key = Math.max(item.time, reached.get(item.line.file) ?? -Infinity);
-      reached.set(item.line.file, key);
-      return { item, key };
-    });
-    keyed.sort((a, b) => a.key - b.key || a.item.order - b.item.order);
-    const seen = new Map<string, Holding[]>();
+    dropped = 0;
+    const heads: Head[] = [];
+    for (const file of files) {
+      const items = file[Symbol.iterator]();
+      const { done, value } = items.next() as IteratorResult<ObservedItem, undefined>;
+      if (!done) heads.push({ items, item: value, key: value.time });
+    }
+    const came = createMemory();
     let order = 0;
-    for (const { item } of keyed) {
-      if (isHeld(item, seen)) dropped++;
+    while (heads.length > 0) {
+      const head = earliest(heads);
+      const { item, items } = head;
+      if (came.hasElsewhere(item)) dropped++;
       else yield { ...item, order: order++ };
+      const { done, value } = items.next() as IteratorResult<ObservedItem, undefined>;
+      if (done) heads.splice(heads.indexOf(head), 1);
+      else {
+        head.item = value;
+        head.key = Math.max(value.time, head.key);
+      }
     }
   }
-  return { items: merged(), duplicates: () => dropped };
+  return { items: { [Symbol.iterator]: merged }, duplicates: () => dropped };
 }
 
-/** A line that came, and the files that were found to hold it. */
+/** Of those with the same time, the one of the first file. */
+function earliest(heads: readonly Head[]): Head {
+  let [first] = heads;
+  for (const head of heads) if (head.key < first.key) first = head;
+  return first;
+}
+
+/** A line that came, and the other files that were found to hold it. */
 interface Holding {
-  readonly item: ObservedItem;
-  readonly files: Set<string>;
+  readonly time: number;
+  readonly resolution: number;
+  elsewhere: string[] | null;
 }
 
-function isHeld(item: ObservedItem, seen: Map<string, Holding[]>): boolean {
-  const { file, time } = item.line;
-  const near = (other: ObservedItem): boolean =>
-    Math.abs(other.time - item.time) <=
-    SAME_TIME + Math.max(time?.resolution ?? 0, other.line.time?.resolution ?? 0);
-  const known = (seen.get(item.text) ?? []).filter((h) => h.item.time >= item.time - 4e9 && near(h.item));
-  const elsewhere = known.find((h) => !h.files.has(file));
-  if (elsewhere) elsewhere.files.add(file);
-  else known.push({ item, files: new Set([file]) });
-  seen.set(item.text, known);
-  return elsewhere !== undefined;
+/** The lines of one text that a file was the first to have, in their order. */
+interface Holdings {
+  readonly file: string;
+  list: Holding[];
+  /** For another file: how many at the head of the list it has as well, or can no more have. */
+  readonly done: Map<string, number>;
+}
+
+function createMemory(): { hasElsewhere(item: ObservedItem): boolean } {
+  const texts = new Map<string, Holdings[]>();
+  let untilSweep = SWEEP;
+  let latest = -Infinity;
+
+  const find = ({ file, list, done }: Holdings, { time, line }: ObservedItem): Holding | null => {
+    if (file === line.file) return null;
+    const resolution = line.time?.resolution ?? 0;
+    const reach = (h: Holding): number => SAME_TIME + Math.max(resolution, h.resolution);
+    let at = done.get(line.file) ?? 0;
+    while (
+      at < list.length &&
+      (list[at].elsewhere?.includes(line.file) === true || time - list[at].time > reach(list[at]))
+    )
+      at++;
+    done.set(line.file, at);
+    return at < list.length && list[at].time - time <= reach(list[at]) ? list[at] : null;
+  };
+  const sweep = (): void => {
+    for (const [text, all] of texts) {
+      for (const holdings of all) {
+        const old = holdings.list.findIndex(({ time }) => time >= latest - REMEMBERED);
+        const count = old < 0 ? holdings.list.length : old;
+        holdings.list = holdings.list.slice(count);
+        for (const [file, at] of holdings.done) holdings.done.set(file, Math.max(0, at - count));
+      }
+      if (all.every(({ list }) => list.length === 0)) texts.delete(text);
+    }
+    untilSweep = Math.max(SWEEP, texts.size);
+  };
+
+  return {
+    hasElsewhere(item) {
+      const { text, time, line } = item;
+      latest = Math.max(latest, time);
+      if (--untilSweep <= 0) sweep();
+      let all = texts.get(text);
+      if (!all) texts.set(text, (all = []));
+      for (const holdings of all) {
+        const found = find(holdings, item);
+        if (!found) continue;
+        (found.elsewhere ??= []).push(line.file);
+        return true;
+      }
+      let own = all.find(({ file }) => file === line.file);
+      if (!own) all.push((own = { file: line.file, list: [], done: new Map() }));
+      own.list.push({ time, resolution: line.time?.resolution ?? 0, elsewhere: null });
+      return false;
+    },
+  };
 }

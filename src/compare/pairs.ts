@@ -2,9 +2,10 @@ import { ruleAddress } from '../rules/model.js';
 import type { Pair } from './align.js';
 import { packetKey } from './identity.js';
 import { increasing } from './increasing.js';
+import { explainByLoss, isMissing, type LossFinder, NEVER_SEEN } from './losses.js';
 import { fieldsOf, type ObservedItem, type ObservedLine, type PredictedItem } from './lines.js';
 import { differingFields } from './near.js';
-import type { Difference } from './result.js';
+import type { Difference, DifferenceKind } from './result.js';
 
 /** A rule that writes a prefix, and why what it writes may be in doubt. */
 export interface WritingRule {
@@ -34,9 +35,6 @@ export interface PairReaderOptions {
   readonly unseen: ((line: ObservedLine) => string | null) | undefined;
 }
 
-/** The reason of a difference that may lie in the capture alone. */
-export const NEVER_SEEN = 'the host made this packet and dropped it before it could be captured';
-
 /** ns within which a line outside the capture's time still belongs to it. */
 const EDGE = 1e8;
 
@@ -48,13 +46,36 @@ export function isOutsideOf(end: number): (item: ObservedItem) => boolean {
   };
 }
 
+/** Differences that are kept; of the others only their kinds are counted. */
+const MOST_KEPT = 100_000;
+
 /** Turns the pairs of one window after another into differences. */
-export function createPairReader(options: PairReaderOptions): {
+export interface PairReader {
   read(pairs: readonly Pair[]): void;
-  readonly differences: Difference[];
-} {
+  /** Those that were found since the last call, in order of time. */
+  take(): Difference[];
+  /** All that were kept, in order of time, those of lost lines as such; and how many of a kind there are. */
+  explained(find: LossFinder): { differences: Difference[]; countOf: (kind: DifferenceKind) => number };
+}
+
+export function createPairReader(options: PairReaderOptions): PairReader {
   const { tally } = options;
-  const differences: Difference[] = [];
+  let differences: Difference[] = [];
+  const more = new Map<DifferenceKind, number>();
+  /** Times of the missing lines among those that were not kept. */
+  const missing = new Map<DifferenceKind, number[]>();
+  const add = (difference: Difference): void => {
+    const { kind, time } = difference;
+    if (differences.length < MOST_KEPT) {
+      differences.push(difference);
+      return;
+    }
+    more.set(kind, (more.get(kind) ?? 0) + 1);
+    if (!isMissing(difference)) return;
+    const times = missing.get(kind);
+    if (times) times.push(time);
+    else missing.set(kind, [time]);
+  };
 
   const readBoth = (p: PredictedItem, o: ObservedItem, moved: Difference | undefined): void => {
     tally.predicted++;
@@ -67,15 +88,14 @@ export function createPairReader(options: PairReaderOptions): {
     const { doubt } = p.line;
     if (doubt === null) tally.fieldMismatch++;
     const kind = doubt === null ? 'field' : 'undecidable';
-    for (const field of fields)
-      differences.push({ ...about(p, o), kind, ...field, reason: doubt, finding: null });
-    if (moved) differences.push(moved);
+    for (const field of fields) add({ ...about(p, o), kind, ...field, reason: doubt, finding: null });
+    if (moved) add(moved);
   };
 
   const readPredicted = (p: PredictedItem): void => {
     tally.predicted++;
     const reason = p.line.doubt ?? (p.line.uncaptured ? NEVER_SEEN : null);
-    differences.push({
+    add({
       ...about(p, null),
       kind: reason === null ? 'onlySimulated' : 'undecidable',
       field: null,
@@ -96,7 +116,7 @@ export function createPairReader(options: PairReaderOptions): {
     const rules = options.rulesOf?.(prefix) ?? [];
     const addresses = rules.length > 0 ? rules.map((r) => r.address) : (options.named.get(prefix) ?? []);
     const reason = options.unseen?.(o.line) ?? rules.find((r) => r.doubt !== null)?.doubt ?? null;
-    differences.push({
+    add({
       kind: reason === null ? 'onlyHost' : 'undecidable',
       time: o.time,
       frame: frameOf(o.text),
@@ -111,8 +131,27 @@ export function createPairReader(options: PairReaderOptions): {
     });
   };
 
+  const take = (): Difference[] => {
+    const taken = differences.sort((a, b) => a.time - b.time);
+    differences = [];
+    return taken;
+  };
+
   return {
-    differences,
+    take,
+    explained(find) {
+      const kept = explainByLoss(take(), find);
+      const counts = new Map(more);
+      const count = (kind: DifferenceKind, by: number): void =>
+        void counts.set(kind, (counts.get(kind) ?? 0) + by);
+      for (const { kind } of kept) count(kind, 1);
+      for (const [kind, times] of missing) {
+        const lost = times.filter((time) => find(time) !== null).length;
+        count(kind, -lost);
+        count('lost', lost);
+      }
+      return { differences: kept, countOf: (kind) => counts.get(kind) ?? 0 };
+    },
     read(pairs) {
       const moved = movedLines(pairs);
       tally.reordered += moved.betweenPackets;

@@ -22,8 +22,8 @@ export interface FindingsOptions extends Omit<TrialsOptions, 'comparison'> {
   readonly world: World;
   /** The comparison of the given world: its differences are told which finding explains them. */
   readonly comparison: Comparison;
-  /** The log as it was read, losses and clocks among it. */
-  readonly entries: readonly ObservedEntry[];
+  /** The log as it was read, a file each, with all clocks that its lines show. */
+  readonly entries: readonly Iterable<ObservedEntry>[];
   readonly limits?: Partial<Limits>;
 }
 

@@ -13,7 +13,7 @@ export interface Plain {
 const MOST_EVIDENCE = 6;
 
 /** What the log itself says: that lines were lost, and what the host's clock shows. */
-export function plainFindings(comparison: Comparison, observed: readonly ObservedEntry[]): Plain[] {
+export function plainFindings(comparison: Comparison, observed: readonly Iterable<ObservedEntry>[]): Plain[] {
   return [...lostLines(comparison), ...clocks(comparison, observed)];
 }
 
@@ -43,7 +43,7 @@ const DAY = 86_400e9;
 
 function* clocks(
   { clocks: stretches, epoch, differences }: Comparison,
-  observed: readonly ObservedEntry[],
+  observed: readonly Iterable<ObservedEntry>[],
 ): Generator<Plain> {
   for (const stretch of stretches) {
     const offset = wallOffset(stretch, observed, epoch);
@@ -68,15 +68,15 @@ function* clocks(
 /** ns by which the wall clock of a log is ahead of the capture's; null where it shows none, or nothing tells. */
 function wallOffset(
   { file, firstLine, fit, clock, lines }: LogStretch,
-  observed: readonly ObservedEntry[],
+  observed: readonly Iterable<ObservedEntry>[],
   epoch: bigint,
 ): number | null {
   if (!fit || fit.votes === 0) return null;
   const offsets: number[] = [];
   let isYearless = false;
   let seen = 0;
-  for (const { time, file: own, line, loss } of observed) {
-    if (own !== file || line < firstLine || loss) continue;
+  for (const { time, line } of ofFile(observed, file)) {
+    if (line < firstLine) continue;
     if (seen++ >= lines || offsets.length >= MOST_ENTRIES) break;
     const { kernel, wall } = time;
     const read = clock === 'kernel' ? kernel?.ns : wall && Number(wall.ns - epoch);
@@ -88,4 +88,12 @@ function wallOffset(
   const offset = offsets.sort((a, b) => a - b)[offsets.length >> 1];
   // Without a year the day tells nothing either.
   return isYearless ? offset - Math.round(offset / DAY) * DAY : offset;
+}
+
+function* ofFile(observed: readonly Iterable<ObservedEntry>[], file: string): Generator<ObservedEntry> {
+  for (const entries of observed)
+    for (const entry of entries) {
+      if (entry.file !== file) break;
+      yield entry;
+    }
 }

@@ -117,12 +117,12 @@ function maskId(line: string): string {
   return line.replace(/(TTL=\d+ ID=|FLOWLBL=)\d+/, '$1*');
 }
 
-function compareLog(kernelLog: string, lines: readonly PredictedLine[]): string[] {
+function compareLog(kernelLog: string, lines: Iterable<PredictedLine>): string[] {
   const real = kernelLog
     .split('\n')
     .filter((l) => l !== '')
     .map((l) => l.replace(/^\[\s*\d+\.\d+\] /, '').trimEnd());
-  const simulated = lines.map((l, i) => {
+  const simulated = [...lines].map((l, i) => {
     const text = l.text.trimEnd();
     if (!l.uncaptured || maskId(text) !== maskId(real[i] ?? '')) return text;
     return real[i];

@@ -31,6 +31,8 @@ export interface ObservedEntry {
   readonly trace?: TraceStep;
   /** Who put it in words where it was not the kernel: ulogd lacks some of the kernel's. */
   readonly by?: 'ulogd';
+  /** The NFLOG group that a captured message was sent to. */
+  readonly group?: number;
   readonly file: string;
   /** 1-based, of the line where the entry begins. */
   readonly line: number;

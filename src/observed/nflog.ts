@@ -63,7 +63,8 @@ export async function* readNflog(
     packet.setLink(frame.bytes, nflog.headerAt, nflog.headerLength);
     const text = formatLine(packet, { prefix: nflog.prefix }, hookOf(nflog));
     const wall = { ns: source.epoch + BigInt(frame.time), resolution: 1000 };
-    yield { time: { wall }, text, record: parse(text), file, line: frame.number, boot: 0 };
+    const { group } = nflog;
+    yield { time: { wall }, text, record: parse(text), file, line: frame.number, boot: 0, group };
   }
   for (const error of source.errors) diagnostics.error(`${file}: ${error.message}`, { advice: error.advice });
   if (others > 0)

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ObservedLine } from '../../src/compare/lines.js';
-import { NEVER_SEEN } from '../../src/compare/pairs.js';
+import { NEVER_SEEN } from '../../src/compare/losses.js';
 import { agrees } from '../../src/compare/result.js';
 import type { PredictedLine } from '../../src/engine/events.js';
 import { BOOT, compare, hostOf, kernelTime, observed, predicted, row, udp } from './lines.js';

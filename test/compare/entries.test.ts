@@ -28,15 +28,17 @@ describe('entries of a log as comparing wants them', () => {
     ],
     ['no time', {}, null],
   ])('%s', (_, time, expected) => {
-    expect([...fromEntries([entry({ time })], EPOCH).lines][0].time).toEqual(expected);
+    expect([...fromEntries({ files: [[entry({ time })]], losses: [] }, EPOCH).files[0]][0].time).toEqual(
+      expected,
+    );
   });
 
   it('takes losses apart, but for rate limits that LOG does not have', () => {
     const losses = (['printk', 'journald', 'ratelimit'] as const).map((by, i) =>
       entry({ loss: { by, count: 3 }, record: null, text: by, line: i + 2 }),
     );
-    const read = fromEntries([entry({}), ...losses], EPOCH);
-    expect([...read.lines]).toHaveLength(1);
+    const read = fromEntries({ files: [[entry({})]], losses }, EPOCH);
+    expect([...read.files[0]]).toHaveLength(1);
     expect(read.losses.map((l) => [l.reason, l.count, l.line, l.interval])).toEqual([
       ['printk', 3, 2, null],
       ['journald', 3, 3, 30e9],

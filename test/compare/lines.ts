@@ -62,6 +62,16 @@ export function hostOf(lines: readonly PredictedLine[]): ObservedLine[] {
 /** A million lines a second apart would end here too. */
 export const EPOCH = 1_795_307_124_712_000_000n;
 
+function byFile(lines: readonly ObservedLine[]): ObservedLine[][] {
+  const files = new Map<string, ObservedLine[]>();
+  for (const line of lines) {
+    const others = files.get(line.file);
+    if (others) others.push(line);
+    else files.set(line.file, [line]);
+  }
+  return [...files.values()];
+}
+
 export function compare(
   ours: readonly PredictedLine[],
   theirs: readonly ObservedLine[],
@@ -69,7 +79,7 @@ export function compare(
 ): Comparison {
   return compareLines({
     predicted: ours,
-    observed: theirs,
+    observed: byFile(theirs),
     packets: ours.length,
     epoch: EPOCH,
     end: ours.at(-1)?.time ?? 0,

@@ -272,7 +272,7 @@ describe('nft: the fast walk and the recorded one', () => {
       fc.asyncProperty(ruleset, packets, async (rules, steps) => {
         const plain = ({ lines, ...rest }: Awaited<ReturnType<typeof playNft>>) => ({
           ...rest,
-          lines: lines.map(({ rule: _rule, ...line }) => line),
+          lines: [...lines].map(({ rule: _rule, ...line }) => line),
         });
         const recorded = await playNft(rules, steps, RECORDER);
         expect(plain(await playNft(rules, steps))).toEqual(plain(recorded));
@@ -348,7 +348,7 @@ describe('recorded captures: the fast walk and the recorded one', () => {
         }
         if (isPadded && given.ruleset.tables.some(({ nft }) => !nft)) expect(indexed).toBeGreaterThan(0);
         return {
-          lines: lines.map(({ rule: _rule, ...line }) => line),
+          lines: [...lines].map(({ rule: _rule, ...line }) => line),
           counts: replay.counts,
           saved: saveText(program, 4),
           nft: nftText(program, replay.lastTime),

@@ -261,5 +261,5 @@ async function logOfReplay(
   const times: number[] = [];
   for await (const batch of frames.batches()) for (const { time } of batch) times.push(time);
   const { lines } = await runReplay(frames.again(), given, options(times));
-  return lines.map((line) => dmesgLine(line)).join('');
+  return [...lines].map((line) => dmesgLine(line)).join('');
 }

@@ -16,7 +16,7 @@ import type { Comparison } from '../../src/compare/result.js';
 import type { Finding, Suspect } from '../../src/explain/finding.js';
 import { loadGiven } from '../../src/given.js';
 import { wordsOf } from '../../src/report/words.js';
-import { causes, compareWithLog, keepSets, readLogs, runReplay } from '../../src/run.js';
+import { causes, compareWithLog, keepSets, readLogs, runReplay, sidesOf } from '../../src/run.js';
 import { Diagnostics } from '../../src/source/diagnostic.js';
 import type { Mutation } from './mutateNft.js';
 import { randomOf, type Random } from './random.js';
@@ -54,11 +54,13 @@ export async function compareOtherwise(
     const frames = remember(openCaptures([capture]));
     await frames.open();
     const diagnostics = new Diagnostics();
-    const given = loadGiven({ hostDir: join(dir, 'host') }, diagnostics);
-    const sets = keepSets(given.sets);
-    const observed = await readLogs([{ file: join(dir, 'kernel.log') }], diagnostics);
-    const comparison = compareWithLog(await runReplay(frames, given), observed, frames);
-    const findings = await causes({ frames, given, sets, observed, comparison });
+    const sides = sidesOf(
+      loadGiven({ hostDir: join(dir, 'host') }, diagnostics),
+      await readLogs([{ file: join(dir, 'kernel.log') }], diagnostics),
+    );
+    const sets = keepSets(sides.given.sets);
+    const comparison = compareWithLog(await runReplay(frames, sides.given), sides.log, frames);
+    const findings = await causes({ frames, ...sides, sets, comparison });
     return { comparison, findings };
   } finally {
     rmSync(dir, { recursive: true, force: true });

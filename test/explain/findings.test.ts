@@ -9,7 +9,7 @@ import type { Finding } from '../../src/explain/finding.js';
 import { loadGiven } from '../../src/given.js';
 import { suspectAddress } from '../../src/report/suspect.js';
 import { wordsOf } from '../../src/report/words.js';
-import { causes, compareWithLog, keepSets, readLogs, runReplay } from '../../src/run.js';
+import { causes, compareWithLog, keepSets, readLogs, runReplay, sidesOf } from '../../src/run.js';
 import { Diagnostics } from '../../src/source/diagnostic.js';
 
 const NAME = 'docker-published-port';
@@ -36,12 +36,14 @@ async function found(
     const frames = remember(openCaptures([`captures/${name}/any.pcap`]));
     await frames.open();
     const diagnostics = new Diagnostics();
-    const given = loadGiven({ hostDir: dir }, diagnostics);
-    const sets = keepSets(given.sets);
-    const observed = await readLogs([{ file: log }], diagnostics);
-    const comparison = compareWithLog(await runReplay(frames, given), observed, frames);
+    const sides = sidesOf(
+      loadGiven({ hostDir: dir }, diagnostics),
+      await readLogs([{ file: log }], diagnostics),
+    );
+    const sets = keepSets(sides.given.sets);
+    const comparison = compareWithLog(await runReplay(frames, sides.given), sides.log, frames);
     const limits = { trials, isOver: () => false };
-    const findings = await causes({ frames, given, sets, observed, comparison, limits });
+    const findings = await causes({ frames, ...sides, sets, comparison, limits });
     return { findings, comparison };
   } finally {
     rmSync(dir, { recursive: true, force: true });

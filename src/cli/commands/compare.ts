@@ -14,15 +14,16 @@ import { remember, type RememberedFrames } from '../../capture/remember.js';
 import type { Given } from '../../given.js';
 import type { IpSets } from '../../rules/sets/set.js';
 import { isCaptured } from '../../observed/nflog.js';
-import { causes, compareWithLog, keepSets, readLogs, readNflogs } from '../../run.js';
+import { causes, compareWithLog, keepSets, readLogs, readNflogs, sidesOf } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
-import type { ObservedEntry } from '../../observed/entry.js';
+import type { Comparable } from '../../compare/comparable.js';
+import type { HeldLog, LogHolder } from '../../observed/heldLog.js';
 import { type Inputs, logSource, readInputs } from '../inputs.js';
 import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
 import { whereReport } from '../outDir.js';
 import { aboutInputs, printReport } from '../output.js';
-import { connectionsAfter, eachOf, logRow, simulate, type Simulated } from '../simulate.js';
+import { connectionsAfter, eachOf, logRows, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay compare`: runs the captures through the simulated host and holds its log against the host's. */
@@ -31,7 +32,8 @@ export async function compare(
   options: CompareOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const { log = [] } = options;
+  // The same file twice is the same log.
+  const log = [...new Set(options.log)];
   if (log.length === 0)
     throw new Unusable('no --log is given: there is nothing to compare with', 'replay needs none.');
   if (log.includes('-') && paths.includes('-')) throw new Unusable('standard input can be read only once');
@@ -39,13 +41,8 @@ export async function compare(
   const texts = log.filter((file) => !messages.includes(file));
   const told = await readObserved(texts, terminal);
   const inputs = await readInputs(paths, options, terminal);
-  const logs = { kernel: texts.length > 0, groups: messages.length > 0 };
-  const sides = {
-    inputs: { ...inputs, given: { ...inputs.given, logs } },
-    observed: await withMessages(told, messages, inputs, terminal),
-    about: aboutInputs(paths, options),
-  };
-  return compareWith(sides, options, terminal);
+  const observed = await withMessages(told, messages, inputs, terminal);
+  return compareWith({ inputs, observed, about: aboutInputs(paths, options) }, options, terminal);
 }
 
 /** What is held against each other. */
@@ -59,7 +56,7 @@ export interface Sides {
 }
 
 interface Observed {
-  readonly entries: readonly ObservedEntry[];
+  readonly log: HeldLog;
   readonly isEmpty: boolean;
 }
 
@@ -73,19 +70,20 @@ export interface Beside {
 
 /** Simulates, holds the log against the host's, and reports; the exit status. */
 export async function compareWith(
-  { inputs, observed, about, beside }: Sides,
+  { inputs: { given: host, captures }, observed, about, beside }: Sides,
   options: Omit<CompareOptions, 'log' | 'rules'>,
   terminal: Terminal,
 ): Promise<number> {
-  const source = remember(inputs.captures.source);
-  const sets = keepSets(inputs.given.sets);
+  const { given, log } = sidesOf(host, observed.log);
+  const source = remember(captures.source);
+  const sets = keepSets(given.sets);
   const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
   const annotation =
     options.annotate === undefined ? null : (await import('../annotate.js')).createAnnotation();
   const sight = new Sight();
   const egress = createEgressWatch((device) => sight.has(device));
   const simulated = await simulate(
-    { ...inputs, captures: { ...inputs.captures, source } },
+    { given, captures: { ...captures, source } },
     {
       ...options,
       sight,
@@ -102,9 +100,9 @@ export async function compareWith(
       'Was it written by root, on the host, while the capture ran?',
     );
   }
-  const held = compareWithLog(result, observed.entries, source);
-  const assumed = inputs.given.host.assumptions.mattered.map((a) => a.text);
-  const unseen = sight.lacking(inputs.given.host.links);
+  const held = compareWithLog(result, log, source);
+  const assumed = given.host.assumptions.mattered.map((a) => a.text);
+  const unseen = sight.lacking(given.host.links);
   const after = [...behind(simulated, options.host)];
   if (unseen.length > 0 && after.length > 0)
     assumed.push(
@@ -118,9 +116,9 @@ export async function compareWith(
     assumptions: [...held.assumptions, ...assumed],
   };
   const findings =
-    !isWorthExplaining(comparison, observed.entries) || options.search === 0
+    !isWorthExplaining(comparison, observed.log) || options.search === 0
       ? []
-      : await explain(source, observed.entries, inputs.given, sets, comparison, options, terminal);
+      : await explain(source, log, given, sets, comparison, options, terminal);
 
   if (simulated.out) {
     await simulated.out.finish();
@@ -128,11 +126,11 @@ export async function compareWith(
     await writeComparison(simulated.out.path, comparison, findings).catch((error: Error) => {
       throw new Unusable(`cannot write ${simulated.out!.path}: ${error.message}`);
     });
-    const { given } = inputs;
     const { seed } = options;
+    const lines = logRows(result.lines, MOST_PAGE_LINES);
     const html = await page!.finish({
       simulated,
-      contents: comparisonContents(comparison, findings, result.lines.map(logRow)),
+      contents: comparisonContents(comparison, findings, lines),
       frames: source,
       given,
       sets,
@@ -143,7 +141,7 @@ export async function compareWith(
   }
   if (annotation) {
     const { differences } = comparison;
-    await annotation.write(options.annotate!, source, result.lines.map(logRow), differences);
+    await annotation.write(options.annotate!, source, logRows(result.lines), differences);
     if (source.isCut) terminal.warn(`the capture is too long to keep: ${options.annotate} has its beginning`);
   }
   tellOfFrames(simulated, terminal);
@@ -172,6 +170,9 @@ export async function compareWith(
   return agrees(comparison) && beside?.agrees !== false ? Status.done : Status.different;
 }
 
+/** Predicted lines that the page has room for, at most. */
+const MOST_PAGE_LINES = 100_000;
+
 /** Counters and connections that are otherwise when the capture ends, where the snapshot has them (`after/`). */
 function* behind({ rules, result }: Simulated, host: string | undefined): Generator<Difference> {
   const { lastTime, kernel } = result.replay;
@@ -185,13 +186,13 @@ function* behind({ rules, result }: Simulated, host: string | undefined): Genera
 }
 
 /** There are differences, or a wall clock that may be off. */
-function isWorthExplaining({ differences }: Comparison, entries: readonly ObservedEntry[]): boolean {
-  return differences.length > 0 || entries.some(({ time }) => time.wall);
+function isWorthExplaining({ differences }: Comparison, { hasWall }: HeldLog): boolean {
+  return differences.length > 0 || hasWall;
 }
 
 async function explain(
   frames: RememberedFrames,
-  observed: readonly ObservedEntry[],
+  log: Comparable,
   given: Given,
   sets: () => IpSets,
   comparison: Comparison,
@@ -205,39 +206,43 @@ async function explain(
     tried: (count: number) =>
       terminal.progress(() => `looking for causes: ${count.toLocaleString('en')} tried`),
   };
-  const findings = await causes({ frames, given, sets, observed, comparison, limits, seed });
+  const findings = await causes({ frames, given, sets, log, comparison, limits, seed });
   if (isCut) terminal.note(`after ${search} s no more causes were tried: --search gives more time`);
   return findings;
 }
 
-async function readObserved(files: readonly string[], terminal: Terminal): Promise<Observed> {
+async function readObserved(
+  files: readonly string[],
+  terminal: Terminal,
+): Promise<Observed & { readonly log: LogHolder }> {
   const diagnostics = new Diagnostics();
-  const entries = await readLogs(
+  const log = await readLogs(
     files.map((file) => logSource(file, terminal)),
     diagnostics,
   );
   terminal.tell(diagnostics);
   if (diagnostics.hasErrors) throw new Unusable('');
   const empty = diagnostics.list.filter((d) => d.message.endsWith('is empty'));
-  return { entries, isEmpty: empty.length === files.length };
+  return { log, isEmpty: empty.length === files.length };
 }
 
 /** Adds what was captured of NFLOG. */
 async function withMessages(
-  { entries, isEmpty }: Observed,
+  { log, isEmpty }: Observed & { readonly log: LogHolder },
   files: readonly string[],
   { given, captures }: Inputs,
   terminal: Terminal,
 ): Promise<Observed> {
-  if (files.length === 0) return { entries, isEmpty };
+  if (files.length === 0) return { log, isEmpty };
   const diagnostics = new Diagnostics();
-  const more = await readNflogs(files, given.host, diagnostics);
+  await readNflogs(files, given.host, diagnostics, log);
   terminal.tell(diagnostics);
   if (diagnostics.hasErrors) {
     await captures.source.close();
     throw new Unusable('');
   }
-  return { entries: [...entries, ...more], isEmpty: isEmpty && more.length === 0 };
+  const captured = log.files.filter(({ groups }) => groups);
+  return { log, isEmpty: isEmpty && captured.every(({ lines }) => lines.length === 0) };
 }
 
 /** Says which frames had no part in the comparison. */

@@ -109,11 +109,11 @@ async function hold(
   const agreement = await compareRecording(directory, true);
   const diagnostics = new Diagnostics();
   const given = loadGiven({ hostDir: host }, diagnostics);
-  const entries = await readLogs([{ file: join(directory, 'kernel.log') }], diagnostics);
+  const log = await readLogs([{ file: join(directory, 'kernel.log') }], diagnostics);
   const captures = await readCaptures([join(directory, 'any.pcap')], {}, terminal);
   const about = [`capture: ${paths.join(', ')}`, "the host: this machine's kernel, in a namespace"];
   return compareWith(
-    { inputs: { given, captures }, observed: { entries, isEmpty: false }, about, beside: beside(agreement) },
+    { inputs: { given, captures }, observed: { log, isEmpty: false }, about, beside: beside(agreement) },
     { ...options, host },
     terminal,
   );

@@ -12,7 +12,7 @@ import type { ReplayOptions } from '../options.js';
 import { whereReport } from '../outDir.js';
 import { aboutInputs, printReport } from '../output.js';
 import { rulesSummary } from '../ruleRows.js';
-import { eachOf, logRow, simulate, type Simulated } from '../simulate.js';
+import { eachOf, logRows, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay replay`: runs the captures through the simulated host and tells what it did. */
@@ -39,7 +39,7 @@ export async function replay(
   );
   const { epoch } = inputs.captures.source;
   const summary = summarise(simulated);
-  const lines = simulated.result.lines.map(logRow);
+  const lines = logRows(simulated.result.lines);
   const assumptions = inputs.given.host.assumptions.mattered.map((a) => a.text);
   if (simulated.out) {
     await simulated.out.finish();

@@ -1,4 +1,4 @@
-import { NEVER_SEEN } from '../../compare/pairs.js';
+import { NEVER_SEEN } from '../../compare/losses.js';
 import { type Difference, isDisagreement, isOfLog } from '../../compare/result.js';
 import type { Trial } from './hypothesis.js';
 

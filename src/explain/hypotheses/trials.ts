@@ -27,8 +27,8 @@ export type ReplayFrames = (
 export interface TrialsOptions {
   readonly frames: RememberedFrames;
   readonly replay: ReplayFrames;
-  /** The host's log, without what is no LOG line. */
-  readonly observed: Iterable<ObservedLine>;
+  /** The lines of the host's log, a file each. */
+  readonly observed: readonly Iterable<ObservedLine>[];
   readonly losses: readonly LossEvent[];
   /** The given world against the log. */
   readonly comparison: Comparison;

@@ -96,8 +96,8 @@ export async function play(
   const connections = conntrackText(replay.kernel.tracker, at === undefined ? replay.lastTime : at * 1e9);
   return {
     logged,
-    lines: lines.map((l) => l.text.trimEnd()),
-    doubts: lines.map((l) => l.doubt),
+    lines: [...lines].map((l) => l.text.trimEnd()),
+    doubts: [...lines].map((l) => l.doubt),
     left,
     saved: saveText(replay.kernel.program, version),
     connections: connections
