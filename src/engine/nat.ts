@@ -209,7 +209,7 @@ export class Nat {
     const { packet } = passage;
     if (isTooShort(packet, packet.protocol, packet.transport)) return Translation.impossible;
     const { target, changes } = this;
-    if (!invertTuple(target, entry.tuple(reply ? Direction.original : Direction.reply)))
+    if (!invertTuple(target, entry.lookAt(reply ? Direction.original : Direction.reply, target)))
       return Translation.none;
     changes.take(target, manip, packet.protocol);
     return rewrite(packet, changes) ? Translation.changed : Translation.none;

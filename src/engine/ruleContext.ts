@@ -79,7 +79,7 @@ export class RuleContext implements Context {
   }
 
   isClosed(connection: Connection): boolean {
-    const { tcp } = connection as ConnectionEntry;
+    const tcp = (connection as ConnectionEntry).tcpState();
     return tcp !== null && (tcp.state === TcpConnState.timeWait || tcp.state === TcpConnState.close);
   }
 

@@ -1,5 +1,5 @@
 import { Protocol } from '../packet/numbers.js';
-import { CtStatus, type Tuple } from '../rules/connection.js';
+import { CtStatus, Direction, Tuple } from '../rules/connection.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 
 /** Chains to begin with; a power of two. */
@@ -9,17 +9,18 @@ const CHAINS = 1024;
 export class SourceMappings {
   private chains = new Array<ConnectionEntry | null>(CHAINS).fill(null);
   private count = 0;
+  private readonly scratch = new Tuple();
 
   add(entry: ConnectionEntry): void {
     if (this.count >= this.chains.length) this.grow();
-    const at = this.chainOf(entry.original);
+    const at = this.chainOf(entry.lookAt(Direction.original, this.scratch));
     entry.nextOfSource = this.chains[at];
     this.chains[at] = entry;
     this.count++;
   }
 
   remove(entry: ConnectionEntry): void {
-    const at = this.chainOf(entry.original);
+    const at = this.chainOf(entry.lookAt(Direction.original, this.scratch));
     let before: ConnectionEntry | null = null;
     for (let here = this.chains[at]; here; before = here, here = here.nextOfSource) {
       if (here !== entry) continue;
@@ -34,7 +35,7 @@ export class SourceMappings {
   /** The connections that began with the tuple's source, the latest first. */
   *of(tuple: Tuple): Iterable<ConnectionEntry> {
     for (let entry = this.chains[this.chainOf(tuple)]; entry; entry = entry.nextOfSource)
-      if (hasSource(entry.original, tuple)) yield entry;
+      if (hasSource(entry.lookAt(Direction.original, this.scratch), tuple)) yield entry;
   }
 
   /** The latest confirmed connection whose source was translated, by its two ends as they are themselves. */
@@ -43,8 +44,8 @@ export class SourceMappings {
       if (
         entry.has(CtStatus.srcNat) &&
         entry.confirmed &&
-        hasSource(entry.original, ends) &&
-        hasAsSource(entry.reply, ends)
+        hasSource(entry.lookAt(Direction.original, this.scratch), ends) &&
+        hasAsSource(entry.lookAt(Direction.reply, this.scratch), ends)
       )
         return entry;
     return null;

@@ -35,11 +35,12 @@ function connect({ packet }: Passage, tracker: Tracker, established: boolean): v
   const entry = known ?? new ConnectionEntry(tracker.newId(), original, reply);
   entry.status |= established ? CtStatus.seenReply | CtStatus.assured : CtStatus.expected;
   if (established && protocol === Protocol.tcp) {
-    entry.tcp ??= new TcpState();
-    entry.tcp.state = TcpConnState.established;
+    const tcp = entry.tcpState() ?? new TcpState();
+    tcp.state = TcpConnState.established;
     // Numbers of packets in words mean nothing, so no window is held against them.
-    for (const side of [entry.tcp.original, entry.tcp.reply])
+    for (const side of [tcp.original, tcp.reply])
       side.flags = TcpFlagBit.beLiberal | TcpFlagBit.sackPermitted;
+    entry.keepTcp(tcp);
   }
   if (known) return;
   entry.status |= CtStatus.srcNatDone | CtStatus.dstNatDone;

@@ -97,7 +97,7 @@ function summarise({ result, verdicts, answers, lines }: Simulated): ReplaySumma
     verdicts,
     lines: lines.count,
     doubtful: lines.doubtful,
-    connections: [...table.entries()].length,
+    connections: table.size,
   };
 }
 

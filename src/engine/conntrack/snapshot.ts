@@ -38,10 +38,11 @@ export function seedConnections(tracker: Tracker, entries: readonly ConntrackEnt
       entry.bytes[1] = reply.bytes ?? 0;
     }
     if (listed.protocol === Protocol.tcp) {
-      entry.tcp = new TcpState();
-      entry.tcp.state = Math.max(0, (TCP_STATE_NAMES as readonly string[]).indexOf(listed.state ?? ''));
+      const tcp = new TcpState();
+      entry.keepTcp(tcp);
+      tcp.state = Math.max(0, (TCP_STATE_NAMES as readonly string[]).indexOf(listed.state ?? ''));
       // Windows are not in the listing, so they cannot be held against anybody.
-      for (const side of [entry.tcp.original, entry.tcp.reply])
+      for (const side of [tcp.original, tcp.reply])
         side.flags = TcpFlagBit.beLiberal | TcpFlagBit.sackPermitted;
     } else if (listed.protocol === Protocol.sctp) {
       entry.sctp = new SctpState();
@@ -72,9 +73,12 @@ function tupleOf(entry: ConntrackEntry, listed: ConntrackTuple): Tuple {
 
 /** A connection as conntrack(8) lists it at a time. */
 export function listConnection(entry: ConnectionEntry, now: number): ConntrackEntry {
-  const icmp = entry.original.protocol === Protocol.icmp || entry.original.protocol === Protocol.icmpv6;
-  const gre = entry.original.protocol === Protocol.gre;
-  const ports = PORTS.has(entry.original.protocol);
+  const { original, reply } = entry;
+  const tcp = entry.tcpState();
+  const { version, protocol } = original;
+  const icmp = protocol === Protocol.icmp || protocol === Protocol.icmpv6;
+  const gre = protocol === Protocol.gre;
+  const ports = PORTS.has(protocol);
   const side = (tuple: Tuple, direction: 0 | 1): ConntrackTuple => ({
     source: tuple.source,
     destination: tuple.destination,
@@ -87,16 +91,12 @@ export function listConnection(entry: ConnectionEntry, now: number): ConntrackEn
     ...(entry.counted && { packets: entry.packets[direction], bytes: entry.bytes[direction] }),
   });
   return {
-    version: entry.original.version,
-    protocol: entry.original.protocol,
+    version,
+    protocol,
     timeout: Math.max(0, Math.floor((entry.expires - now) / 1e9)),
-    state: entry.tcp
-      ? TCP_STATE_NAMES[entry.tcp.state]
-      : entry.sctp
-        ? SCTP_STATE_NAMES[entry.sctp.state]
-        : undefined,
-    original: side(entry.original, 0),
-    reply: side(entry.reply, 1),
+    state: tcp ? TCP_STATE_NAMES[tcp.state] : entry.sctp ? SCTP_STATE_NAMES[entry.sctp.state] : undefined,
+    original: side(original, 0),
+    reply: side(reply, 1),
     unreplied: !entry.has(CtStatus.seenReply),
     assured: entry.has(CtStatus.assured),
     mark: entry.mark >>> 0,

@@ -1,5 +1,6 @@
-import { CtStatus, Direction, type Tuple } from '../../rules/connection.js';
+import { CtStatus, Direction, Tuple } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
+import { ConnectionRows, NOWHERE } from './rows.js';
 import { hashTuple } from './tuple.js';
 
 /** The zone of a packet or an entry: `struct nf_conntrack_zone`. */
@@ -32,16 +33,18 @@ const FEW = 16_384;
  * probing (Knuth, TAOCP volume 3, section 6.4, algorithms L and R).
  */
 export class ConnectionTable {
-  /** By slot: the tuple's hash with the direction as its lowest bit, and whose tuple it is. */
+  private readonly rows = new ConnectionRows();
+  /** By slot: the tuple's hash with the direction as its lowest bit, and whose tuple it is: its row, from 1 on. */
   private hashes = new Int32Array(SLOTS);
-  private owners = new Array<ConnectionEntry | null>(SLOTS).fill(null);
+  private owners = new Int32Array(SLOTS);
   /** 32 less the bits of a slot's number. */
   private shift = 22;
   private count = 0;
-  private first: ConnectionEntry | null = null;
-  private last: ConnectionEntry | null = null;
+  private first = NOWHERE;
+  private last = NOWHERE;
   /** At this size what has expired is looked for. */
   private collectAt = FEW;
+  private readonly scratch = new Tuple();
   private readonly found: { entry: ConnectionEntry; direction: Direction } = {
     entry: null as unknown as ConnectionEntry,
     direction: Direction.original,
@@ -51,10 +54,10 @@ export class ConnectionTable {
 
   /** In the order in which they were confirmed. */
   *entries(): Iterable<ConnectionEntry> {
-    let next: ConnectionEntry | null;
-    for (let entry = this.first; entry; entry = next) {
-      next = entry.newer;
-      yield entry;
+    let next: number;
+    for (let row = this.first; row !== NOWHERE; row = next) {
+      next = this.rows.newer(row);
+      yield this.rows.owner(row);
     }
   }
 
@@ -67,17 +70,18 @@ export class ConnectionTable {
    * @returns what is good until the next call
    */
   find(tuple: Tuple, zone: Zone, now: number): Found | null {
-    const { hashes, owners } = this;
+    const { hashes, owners, rows } = this;
     const mask = hashes.length - 1;
     const hash = hashTuple(tuple);
     for (let at = this.slotOf(hash); ; at = (at + 1) & mask) {
-      const entry = owners[at];
-      if (entry === null) return null;
+      const row = owners[at] - 1;
+      if (row < 0) return null;
       if ((hashes[at] ^ hash) & ~1) continue;
       const direction = (hashes[at] & 1) as Direction;
-      if (!entry.tuple(direction).equals(tuple) || zoneIn(entry, direction) !== zoneIn(zone, direction))
-        continue;
-      if (entry.expires <= now) {
+      if (!rows.hasTuple(row, direction, tuple)) continue;
+      const entry = rows.owner(row);
+      if (zoneIn(entry, direction) !== zoneIn(zone, direction)) continue;
+      if (rows.expires(row) <= now) {
         this.destroy(entry);
         return null;
       }
@@ -93,40 +97,50 @@ export class ConnectionTable {
       this.collectAt = Math.max(FEW, 2 * this.count);
     }
     if (4 * (this.count + 1) > this.hashes.length) this.grow();
+    const { rows } = this;
+    const row = rows.take(entry);
     entry.status |= CtStatus.confirmed;
-    entry.older = this.last;
-    if (this.last) this.last.newer = entry;
-    else this.first = entry;
-    this.last = entry;
-    entry.listed = true;
+    entry.settle(rows, row);
+    rows.setOlder(row, this.last);
+    rows.setNewer(row, NOWHERE);
+    if (this.last === NOWHERE) this.first = row;
+    else rows.setNewer(this.last, row);
+    this.last = row;
     this.count++;
-    this.placeBoth(entry);
+    this.placeBoth(row);
   }
 
   /** A tuple that is its own inverse is found as the reply: `__nf_conntrack_hash_insert()` puts that in front. */
-  private placeBoth(entry: ConnectionEntry): void {
-    this.place(entry, Direction.reply, hashTuple(entry.reply));
-    this.place(entry, Direction.original, hashTuple(entry.original));
+  private placeBoth(row: number): void {
+    this.place(row, Direction.reply);
+    this.place(row, Direction.original);
   }
 
   private slotOf(hash: number): number {
     return Math.imul(hash >>> 1, 0x9e3779b1) >>> this.shift;
   }
 
-  private place(entry: ConnectionEntry, direction: Direction, hash: number): void {
+  /** The tuple's hash as the slots have it. */
+  private hashOf(row: number, direction: Direction): number {
+    this.rows.readTuple(row, direction, this.scratch);
+    return (hashTuple(this.scratch) & ~1) | direction;
+  }
+
+  private place(row: number, direction: Direction): void {
     const mask = this.hashes.length - 1;
+    const hash = this.hashOf(row, direction);
     let at = this.slotOf(hash);
-    while (this.owners[at] !== null) at = (at + 1) & mask;
-    this.owners[at] = entry;
-    this.hashes[at] = (hash & ~1) | direction;
+    while (this.owners[at] !== 0) at = (at + 1) & mask;
+    this.owners[at] = row + 1;
+    this.hashes[at] = hash;
   }
 
   private grow(): void {
     const slots = 2 * this.hashes.length;
     this.hashes = new Int32Array(slots);
-    this.owners = new Array<ConnectionEntry | null>(slots).fill(null);
+    this.owners = new Int32Array(slots);
     this.shift--;
-    for (const entry of this.entries()) this.placeBoth(entry);
+    for (let row = this.first; row !== NOWHERE; row = this.rows.newer(row)) this.placeBoth(row);
   }
 
   /** Ends an entry: `nf_ct_kill()`. */
@@ -134,37 +148,47 @@ export class ConnectionTable {
     if (entry.dead) return;
     entry.dead = true;
     entry.status |= CtStatus.dying;
-    if (!entry.listed) return;
-    entry.listed = false;
+    const { rows } = this;
+    const { row } = entry;
+    if (row === NOWHERE) return;
     this.count--;
-    if (entry.older) entry.older.newer = entry.newer;
-    else this.first = entry.newer;
-    if (entry.newer) entry.newer.older = entry.older;
-    else this.last = entry.older;
-    this.remove(entry, Direction.original);
-    this.remove(entry, Direction.reply);
+    const older = rows.older(row);
+    const newer = rows.newer(row);
+    if (older === NOWHERE) this.first = newer;
+    else rows.setNewer(older, newer);
+    if (newer === NOWHERE) this.last = older;
+    else rows.setOlder(newer, older);
+    this.remove(row, Direction.original);
+    this.remove(row, Direction.reply);
+    entry.leave();
+    rows.release(row);
     this.onDestroy(entry);
   }
 
-  private remove(entry: ConnectionEntry, direction: Direction): void {
+  private remove(row: number, direction: Direction): void {
     const { hashes, owners } = this;
     const mask = hashes.length - 1;
-    const hash = (hashTuple(entry.tuple(direction)) & ~1) | direction;
+    const hash = this.hashOf(row, direction);
     let hole = this.slotOf(hash);
-    while (owners[hole] !== entry || hashes[hole] !== hash) hole = (hole + 1) & mask;
+    while (owners[hole] !== row + 1 || hashes[hole] !== hash) hole = (hole + 1) & mask;
     // What stands behind the hole, and could stand in it, moves there: no search stops too early then.
-    for (let at = (hole + 1) & mask; owners[at] !== null; at = (at + 1) & mask) {
+    for (let at = (hole + 1) & mask; owners[at] !== 0; at = (at + 1) & mask) {
       const home = this.slotOf(hashes[at]);
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       hashes[hole] = hashes[at];
       owners[hole] = owners[at];
       hole = at;
     }
-    owners[hole] = null;
+    owners[hole] = 0;
   }
 
   /** Removes what has expired, so that memory follows the live connections: `gc_worker()`. */
   collect(now: number): void {
-    for (const entry of this.entries()) if (entry.expires <= now) this.destroy(entry);
+    const { rows } = this;
+    let next: number;
+    for (let row = this.first; row !== NOWHERE; row = next) {
+      next = rows.newer(row);
+      if (rows.expires(row) <= now) this.destroy(rows.owner(row));
+    }
   }
 }

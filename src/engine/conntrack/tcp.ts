@@ -63,7 +63,7 @@ function begin(
     side.maxEnd = (side.end + side.maxWindow) | 0;
     side.flags = tcp.side(1).flags = TcpFlagBit.sackPermitted | TcpFlagBit.beLiberal;
   }
-  entry.tcp = tcp;
+  entry.keepTcp(tcp);
   return true;
 }
 
@@ -149,11 +149,24 @@ export function trackTcp(
   direction: Direction,
   settings: ConntrackSettings,
 ): ProtocolVerdict {
+  const segment = segmentKind(u8(packet.data, packet.transport + Tcp.flags));
+  if (!entry.confirmed && !begin(entry, packet, segment, settings)) return ProtocolVerdict.invalid;
+  const tcp = entry.tcpState() ?? new TcpState();
+  const verdict = judge(entry, tcp, packet, direction, segment, settings);
+  entry.keepTcp(tcp);
+  return verdict;
+}
+
+function judge(
+  entry: ConnectionEntry,
+  tcp: TcpState,
+  packet: Packet,
+  direction: Direction,
+  segment: Segment,
+  settings: ConntrackSettings,
+): ProtocolVerdict {
   const { data, transport } = packet;
   const flags = u8(data, transport + Tcp.flags);
-  const segment = segmentKind(flags);
-  if (!entry.confirmed && !begin(entry, packet, segment, settings)) return ProtocolVerdict.invalid;
-  const tcp = entry.tcp ?? (entry.tcp = new TcpState());
   let old = tcp.state;
   let next = NEXT_STATE[direction][segment][old];
   let step: Step = 'window';
@@ -294,10 +307,11 @@ function noteInvalidEnd(
  * @param timeout ns that a closed connection is kept
  */
 export function setClosing(entry: ConnectionEntry, now: number, timeout: number): void {
-  const { tcp } = entry;
+  const tcp = entry.tcpState();
   if (!entry.confirmed || !tcp) return;
   const old = tcp.state;
   tcp.state = TcpConnState.close;
+  entry.keepTcp(tcp);
   if (old === TcpConnState.close || entry.has(CtStatus.fixedTimeout)) return;
   entry.expires = now + timeout;
   entry.events |= CtEvent.protoinfo;

@@ -56,11 +56,8 @@ export function talk(
 
 function describe(entry: ConnectionEntry, now: number): string {
   if (!entry.confirmed) return 'nothing';
-  const state = entry.tcp
-    ? TCP_STATE_NAMES[entry.tcp.state]
-    : entry.sctp
-      ? SCTP_STATE_NAMES[entry.sctp.state]
-      : '';
+  const tcp = entry.tcpState();
+  const state = tcp ? TCP_STATE_NAMES[tcp.state] : entry.sctp ? SCTP_STATE_NAMES[entry.sctp.state] : '';
   const assured = entry.has(CtStatus.assured) ? 'ASSURED' : '';
   return [state, assured, String(Math.round((entry.expires - now) / 1e9))].filter((w) => w !== '').join(' ');
 }
