@@ -18,6 +18,7 @@ import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.j
 import { ExpectedFrames } from './expected.js';
 import { BridgeTables } from './bridgeTables.js';
 import { Kernel } from './kernel.js';
+import { LookAhead } from './lookAhead.js';
 import type { KernelHost, Sinks } from './world.js';
 import { StepKind } from './program.js';
 import { seedConnections } from './conntrack/snapshot.js';
@@ -25,7 +26,6 @@ import type { Tracker } from './conntrack/tracker.js';
 import { Messages } from './messages.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
-import { Queue } from './queue.js';
 import { Sight } from './sight.js';
 import { isOwnAddress, undo, UnseenArrivals } from './unseen.js';
 
@@ -82,9 +82,6 @@ export interface ReplayCounts {
   /** Frames without a packet to run, by the reason. */
   readonly skipped: Map<string, number>;
 }
-
-/** How far ahead of the packet at hand frames are looked at, in frames and ns: an answer follows within microseconds. */
-const AHEAD = { frames: 64, time: 50e6 } as const;
 
 /**
  * Runs a capture through the simulated host: ingress frames drive it, egress frames are what it predicted, and what
@@ -168,29 +165,29 @@ export class Replay {
 
   /** Runs every frame, in order. */
   async run(): Promise<void> {
-    const ahead = new Queue<Arrival>();
+    const ahead = new LookAhead(
+      this.kernel.tracker,
+      (arrival) => this.lookAt(arrival),
+      (arrival) => this.step(arrival),
+    );
     for await (const batch of this.source.batches()) {
       for (const frame of batch) {
         this.counts.frames++;
         const arrival = this.arrivals.read(frame);
-        if (typeof arrival === 'string') {
-          this.counts.skipped.set(arrival, (this.counts.skipped.get(arrival) ?? 0) + 1);
-          continue;
-        }
-        ahead.push(arrival);
-        if (arrival.direction === 'out' && !this.isPort(arrival.device)) {
-          this.egress.push(arrival);
-          this.labels.learn(arrival.packet);
-        }
-        while (ahead.length > AHEAD.frames || ahead.first.packet.time + AHEAD.time < arrival.packet.time)
-          this.step(ahead.shift());
+        if (typeof arrival !== 'string') ahead.push(arrival);
+        else this.counts.skipped.set(arrival, (this.counts.skipped.get(arrival) ?? 0) + 1);
       }
       // While a capture is being made, time goes on where no frame comes.
-      const { reached = -Infinity } = this.source;
-      while (ahead.length > 0 && ahead.first.packet.time + AHEAD.time < reached) this.step(ahead.shift());
+      ahead.reach(this.source.reached ?? -Infinity);
     }
-    while (ahead.length > 0) this.step(ahead.shift());
+    ahead.reach(Infinity);
     if (this.counts.frames > 0) this.unseen.tellOfCounting();
+  }
+
+  private lookAt(arrival: Arrival): void {
+    if (arrival.direction === 'in' || this.isPort(arrival.device)) return;
+    this.egress.push(arrival);
+    this.labels.learn(arrival.packet);
   }
 
   private isPort(device: Device): boolean {

@@ -33,7 +33,7 @@ const FEW = 16_384;
  * probing (Knuth, TAOCP volume 3, section 6.4, algorithms L and R).
  */
 export class ConnectionTable {
-  private readonly rows = new ConnectionRows();
+  readonly rows = new ConnectionRows();
   /** By slot: the tuple's hash with the direction as its lowest bit, and whose tuple it is: its row, from 1 on. */
   private hashes = new Int32Array(SLOTS);
   private owners = new Int32Array(SLOTS);
@@ -91,6 +91,16 @@ export class ConnectionTable {
     }
   }
 
+  /** The first slot in which a tuple of this hash may stand. */
+  slotOf(hash: number): number {
+    return Math.imul(hash >>> 1, 0x9e3779b1) >>> this.shift;
+  }
+
+  /** Whose tuple stands in a slot, by its row, not looking whether it is the one asked for; NOWHERE: nobody's. */
+  rowAt(slot: number): number {
+    return this.owners[slot] - 1;
+  }
+
   insert(entry: ConnectionEntry, now: number): void {
     if (this.count >= this.collectAt) {
       this.collect(now);
@@ -114,10 +124,6 @@ export class ConnectionTable {
   private placeBoth(row: number): void {
     this.place(row, Direction.reply);
     this.place(row, Direction.original);
-  }
-
-  private slotOf(hash: number): number {
-    return Math.imul(hash >>> 1, 0x9e3779b1) >>> this.shift;
   }
 
   /** The tuple's hash as the slots have it. */
