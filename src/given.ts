@@ -12,13 +12,14 @@ import { nftPrinter } from './frontend/nft/print.js';
 import { recogniseRules } from './frontend/recognise.js';
 import { type AssumedHost, assumeHost } from './host/assume.js';
 import type { Host } from './host/host.js';
+import { type ConntrackEntry, parseConntrack } from './host/conntrackText.js';
 import { readHost } from './host/snapshot.js';
 import { HOOK_NAMES } from './rules/hook.js';
 import type { Ruleset, Table } from './rules/model.js';
 import { tablesOfNft } from './rules/nft/eval/load.js';
 import type { IpSets } from './rules/sets/set.js';
 import { decodeText } from './source/decode.js';
-import type { Diagnostics } from './source/diagnostic.js';
+import { Diagnostics } from './source/diagnostic.js';
 
 /** What decides: the host and its rules. */
 export interface Given {
@@ -77,6 +78,24 @@ export function loadGiven(sources: GivenSources, diagnostics: Diagnostics): Give
     if (text === undefined || !addRules(text, file, loaded)) unusable.push(file);
   }
   return { host, ruleset: { tables: loaded.tables }, sets: loaded.sets, unusable };
+}
+
+/** What the host has when the capture ends (`after/` of its snapshot); null where that is not told. */
+export interface HostAfter {
+  /** With what its rules have counted. */
+  readonly ruleset: Ruleset | null;
+  readonly connections: readonly ConntrackEntry[] | null;
+}
+
+/** null: nothing is told. What cannot be read there is taken for not told. */
+export function loadAfter(hostDir: string): HostAfter | null {
+  const dir = join(hostDir, 'after');
+  if (!existsSync(dir)) return null;
+  const { ruleset } = loadGiven({ hostDir: dir }, new Diagnostics());
+  const file = join(dir, 'conntrack.txt');
+  const text = existsSync(file) ? readText(file, new Diagnostics()) : undefined;
+  const connections = text?.split('\n').flatMap((line) => parseConntrack(line) ?? []) ?? null;
+  return { ruleset: ruleset.tables.length > 0 ? ruleset : null, connections };
 }
 
 /** The rules as they are read, file by file. */

@@ -8,9 +8,9 @@ import { conntrackText, saveText } from './engine/state.js';
 import { findTarget, isProblem } from './explain/address.js';
 import type { WhyResult } from './explain/result.js';
 import { why as explain } from './explain/why.js';
-import { type Given, loadGiven } from './given.js';
+import { type Given, loadAfter, loadGiven } from './given.js';
 import type { AssumedHost } from './host/assume.js';
-import { compareWithLog, readLogs, replayAgain, runReplay, sidesOf } from './run.js';
+import { compareWithHost, readLogs, replayAgain, runReplay } from './run.js';
 import { type Diagnostic, Diagnostics } from './source/diagnostic.js';
 
 export type { AssumedHost } from './host/assume.js';
@@ -89,9 +89,8 @@ export async function compare(input: CompareInput): Promise<Answer<Comparison>> 
     const logs = input.logs.map((file) => ({ file }));
     const observed = await readLogs(logs, diagnostics);
     if (diagnostics.hasErrors) return null;
-    const sides = sidesOf(given, observed);
-    const result = await runReplay(source, sides.given, { seed: input.seed });
-    const comparison = compareWithLog(result, sides.log, source);
+    const after = input.host === undefined ? null : loadAfter(input.host);
+    const { comparison } = await compareWithHost(source, given, { observed, after }, { seed: input.seed });
     return { ...comparison, assumptions: [...comparison.assumptions, ...assumptionsOf(given)] };
   });
 }

@@ -1,5 +1,6 @@
 import type { FrameSource } from './capture/frame.js';
 import type { RememberedFrames } from './capture/remember.js';
+import { type Beside, watchBeside } from './compare/beside.js';
 import { type Comparable, comparable } from './compare/comparable.js';
 import { fromEntries } from './compare/entries.js';
 import { compareLines } from './compare/compare.js';
@@ -14,7 +15,7 @@ import type { Finding } from './explain/finding.js';
 import type { Limits } from './explain/findings.js';
 import type { World } from './explain/hypotheses/hypothesis.js';
 import type { ReplayFrames } from './explain/hypotheses/trials.js';
-import type { Given, GivenLogs, LogWriter } from './given.js';
+import type { Given, GivenLogs, HostAfter, LogWriter } from './given.js';
 import type { Host } from './host/host.js';
 import { parse } from './klog/parse.js';
 import { asUlogdTells } from './klog/ulogd.js';
@@ -171,6 +172,36 @@ export function compareWithLog(result: ReplayResult, log: Comparable, source: Fr
   return { ...comparison, assumptions: [...comparison.assumptions, ...log.said] };
 }
 
+export interface HostEvidence {
+  readonly observed: HeldLog;
+  /** What the host has when the capture ends; null where that is not told. */
+  readonly after?: HostAfter | null;
+}
+
+/** Runs a capture, already opened, and holds it against all that is known of the host: log, packets sent, counters. */
+export async function compareWithHost(
+  source: FrameSource,
+  given: Given,
+  { observed, after = null }: HostEvidence,
+  options: RunOptions = {},
+): Promise<Sides & { comparison: Comparison }> {
+  const sides = sidesOf(given, observed);
+  const watch = watchBeside(after);
+  const result = await runReplay(source, sides.given, { ...options, sinks: watch.sinks, sight: watch.sight });
+  const beside = watch.read(result.replay, given.host.links);
+  return { ...sides, comparison: withBeside(compareWithLog(result, sides.log, source), beside) };
+}
+
+/** The comparison with what differs beside the log. */
+export function withBeside(comparison: Comparison, { differences, unseen }: Beside): Comparison {
+  const leftOut = `Counters and connections of after/ were left out: ${unseen.slice(0, 3).join(', ')} ${unseen.length > 1 ? 'were' : 'was'} not captured.`;
+  return {
+    ...comparison,
+    differences: [...comparison.differences, ...differences].sort((a, b) => a.time - b.time),
+    assumptions: unseen.length > 0 ? [...comparison.assumptions, leftOut] : comparison.assumptions,
+  };
+}
+
 /** A copy of sets as they are now, made anew each time it is asked for. */
 export function keepSets(sets: IpSets): () => IpSets {
   const kept = copyOf(sets);
@@ -188,6 +219,8 @@ export interface CausesOptions {
   /** The sets as they were before the first replay. */
   readonly sets: () => IpSets;
   readonly log: Comparable;
+  /** What the host has when the capture ends, where its counters and connections are to be explained as well. */
+  readonly after?: HostAfter | null;
   /** Its differences are told which finding explains them. */
   readonly comparison: Comparison;
   readonly limits?: Partial<Limits>;
@@ -200,6 +233,7 @@ export async function causes({
   frames,
   given,
   sets,
+  after = null,
   log,
   comparison,
   limits,
@@ -208,14 +242,23 @@ export async function causes({
 }: CausesOptions): Promise<Finding[]> {
   const { ruleset, host } = given;
   const world: World = { ruleset, host, sets };
-  const replay: ReplayFrames = async (source, change, observer) => {
+  const replay: ReplayFrames = async (source, change, { observer, isWhole }) => {
     const { sets: fresh, later, ...rest } = { ...world, ...change };
     let sent = 0;
-    const sinks: ReplaySinks = { sent: () => sent++ };
+    // Counters and connections are those of all packets.
+    const watch = watchBeside(isWhole ? after : null);
+    const sinks: ReplaySinks = {
+      seen: watch.sinks.seen,
+      sent: (passage) => {
+        sent++;
+        watch.sinks.sent(passage);
+      },
+    };
     const inputs = { ...given, ...rest, sets: fresh() };
     const { lines, replay: done } = await runReplay(source, inputs, {
       observer,
       sinks,
+      sight: watch.sight,
       seed,
       device,
       later,
@@ -224,6 +267,7 @@ export async function causes({
     return {
       lines: [...lines],
       astray: Math.abs(sent - accounted) + unexplained,
+      beside: watch.read(done, inputs.host.links).differences,
       frames: count,
       rulesOf: rulesByPrefix({ tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] }),
       unseen: ({ text }) => done.sight.whyUnseen(parse(text)),

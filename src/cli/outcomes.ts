@@ -3,7 +3,7 @@ import type { Passage } from '../engine/passage.js';
 import { addressText } from '../packet/addresses.js';
 import { hasPorts } from '../packet/rewrite.js';
 import { type Chain, type Rule, ruleAddress } from '../rules/model.js';
-import { policyAddress } from './ruleRows.js';
+import { policyAddress } from '../compare/ruleRows.js';
 import { Outcome } from '../rules/verdict.js';
 
 /** What became of a packet. */

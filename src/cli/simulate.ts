@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Frame, FrameSource } from '../capture/frame.js';
 import { LinkType } from '../capture/frame.js';
 import { packetRow } from '../capture/list.js';
@@ -19,23 +17,14 @@ import {
 } from '../engine/state.js';
 import { printIpsetSave } from '../frontend/ipset/print.js';
 import type { CounterOf } from '../frontend/iptables/print.js';
-import {
-  logColumns,
-  type LogRow,
-  ruleColumns,
-  type RuleRow,
-  verdictColumns,
-  type VerdictRow,
-} from '../report/tables.js';
+import { logColumns, type LogRow, ruleColumns, verdictColumns, type VerdictRow } from '../report/tables.js';
 import { ruleAddress } from '../rules/model.js';
 import { type ReplayResult, type ReplaySinks, runReplay } from '../run.js';
-import type { EgressWatch } from '../compare/egress.js';
-import { loadGiven } from '../given.js';
-import { type ConntrackEntry, parseConntrack } from '../host/conntrackText.js';
-import { Diagnostics } from '../source/diagnostic.js';
+import type { BesideWatch } from '../compare/beside.js';
+import { countersFrom, type RuleRow, ruleRows } from '../compare/ruleRows.js';
+import type { HostAfter } from '../given.js';
 import type { Inputs } from './inputs.js';
 import { openOutDir, type OutDir } from './outDir.js';
-import { ruleRows, countersFrom } from './ruleRows.js';
 import { type OutcomeWatch, type PacketOutcome, watchOutcomes } from './outcomes.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -59,13 +48,14 @@ export interface Simulated {
 }
 
 export interface SimulateOptions {
-  readonly host?: string;
+  /** What the host has when the capture ends. */
+  readonly after?: HostAfter | null;
   readonly out?: string;
   readonly seed?: number;
-  /** Gets to know what the capture shows. */
+  /** Gets to know what the capture shows; `beside` has its own. */
   readonly sight?: Sight;
-  /** Holds what leaves against the capture. */
-  readonly leaving?: EgressWatch;
+  /** Is shown what the replay does beside its log. */
+  readonly beside?: BesideWatch;
   /** Is told of each packet of the capture, and what became of it. */
   readonly onPacket?: (row: VerdictRow) => void;
   /** Gets the predicted lines as they come. */
@@ -117,14 +107,14 @@ export async function simulate(
     rows?.line(line);
     options.onPredicted?.(line);
   };
-  const { leaving } = options;
+  const { beside, after } = options;
   const files: ReplaySinks = out ? fileSinks(out, source, watch, onLine) : { line: onLine };
-  const sinks: ReplaySinks = leaving
+  const sinks: ReplaySinks = beside
     ? {
         ...files,
-        seen: (packet, device, isPredicted) => leaving.seen(packet, device, isPredicted),
+        seen: beside.sinks.seen,
         sent: (passage) => {
-          leaving.sent(passage);
+          beside.sinks.sent(passage);
           files.sent?.(passage);
         },
       }
@@ -147,16 +137,16 @@ export async function simulate(
     sinks,
     keepsLines: options.keepsLines,
     seed: options.seed,
-    sight: options.sight,
+    sight: beside?.sight ?? options.sight,
   });
   rows?.end();
   const isCut = captures.tell();
   if (frames === 0) terminal.warn('the capture has no packets');
   const { program, tracker } = result.replay.kernel;
   const counters = countersOf(program);
+  const theirs = after?.ruleset ? countersFrom(given.ruleset, after.ruleset) : null;
   let listed: readonly RuleRow[] | null = null;
-  const rules = (): readonly RuleRow[] =>
-    (listed ??= [...ruleRows(given.ruleset, counters, hostCounters(options.host, given))]);
+  const rules = (): readonly RuleRow[] => (listed ??= [...ruleRows(given.ruleset, counters, theirs)]);
   if (out) {
     for (const version of [4, 6] as const)
       await out.text(`${version === 4 ? 'iptables' : 'ip6tables'}-save.txt`, saveText(program, version));
@@ -273,20 +263,4 @@ export function logRows(lines: Iterable<PredictedLine>, most = Infinity): LogRow
 
 export function logRow({ time, frame, rule, level, text, doubt }: PredictedLine): LogRow {
   return { time, frame, rule: rule && ruleAddress(rule), level, text, doubt };
-}
-
-/** What the host's own rules had counted when the capture ended, where the snapshot tells (`after/`). */
-function hostCounters(host: string | undefined, given: Inputs['given']): CounterOf | null {
-  const after = host === undefined ? null : join(host, 'after');
-  if (after === null || !existsSync(after)) return null;
-  const { ruleset } = loadGiven({ hostDir: after }, new Diagnostics());
-  return ruleset.tables.length > 0 ? countersFrom(given.ruleset, ruleset) : null;
-}
-
-/** The connections that the host had when the capture ended; null where the snapshot does not tell. */
-export function connectionsAfter(host: string | undefined): ConntrackEntry[] | null {
-  const file = host === undefined ? null : join(host, 'after', 'conntrack.txt');
-  if (file === null || !existsSync(file)) return null;
-  const lines = readFileSync(file, 'utf8').split('\n');
-  return lines.flatMap((line) => parseConntrack(line) ?? []);
 }

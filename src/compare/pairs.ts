@@ -106,7 +106,7 @@ export function createPairReader(options: PairReaderOptions): PairReader {
     });
   };
 
-  const readObserved = (o: ObservedItem, frameOf: (text: string) => number): void => {
+  const readObserved = (o: ObservedItem, frameOf: (o: ObservedItem) => number): void => {
     if (options.isOutside(o)) {
       tally.outside++;
       return;
@@ -119,7 +119,7 @@ export function createPairReader(options: PairReaderOptions): PairReader {
     add({
       kind: reason === null ? 'onlyHost' : 'undecidable',
       time: o.time,
-      frame: frameOf(o.text),
+      frame: frameOf(o),
       field: null,
       simulated: null,
       host: o.text,
@@ -155,10 +155,10 @@ export function createPairReader(options: PairReaderOptions): PairReader {
     read(pairs) {
       const moved = movedLines(pairs);
       tally.reordered += moved.betweenPackets;
-      let frames: Map<string, number> | null = null;
-      const frameOf = (text: string): number => {
+      let frames: Map<string, Told> | null = null;
+      const frameOf = ({ text, time }: ObservedItem): number => {
         frames ??= framesOf(pairs);
-        return frames.get(packetKey(text)) ?? 0;
+        return nearestFrame(frames.get(packetKey(text)), time);
       };
       for (const { predicted: p, observed: o } of pairs) {
         if (p && o) readBoth(p, o, moved.withinPacket.get(p));
@@ -182,11 +182,38 @@ function about(
   };
 }
 
-function framesOf(pairs: readonly Pair[]): Map<string, number> {
-  const frames = new Map<string, number>();
-  for (const { predicted } of pairs)
-    if (predicted) frames.set(packetKey(predicted.text), predicted.line.frame);
-  return frames;
+/** The frames of the predicted lines that tell of one packet, or of several alike; in order of time. */
+interface Told {
+  readonly times: number[];
+  readonly frames: number[];
+}
+
+function framesOf(pairs: readonly Pair[]): Map<string, Told> {
+  const all = new Map<string, Told>();
+  for (const { predicted } of pairs) {
+    if (!predicted) continue;
+    const key = packetKey(predicted.text);
+    let told = all.get(key);
+    if (!told) all.set(key, (told = { times: [], frames: [] }));
+    told.times.push(predicted.time);
+    told.frames.push(predicted.line.frame);
+  }
+  return all;
+}
+
+/** Of packets that are alike, the one nearest in time; 0 for none. */
+function nearestFrame(told: Told | undefined, time: number): number {
+  if (!told) return 0;
+  const { times, frames } = told;
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (times[middle] < time) low = middle + 1;
+    else high = middle;
+  }
+  if (low === 0) return frames[0];
+  return low === times.length || time - times[low - 1] <= times[low] - time ? frames[low - 1] : frames[low];
 }
 
 /**

@@ -79,6 +79,11 @@ export function isOfLog(
   return kind !== 'egress' && kind !== 'counter' && kind !== 'conntrack';
 }
 
+/** It shows when the capture has ended, whenever it came to be. */
+export function isBehind({ kind }: Difference): boolean {
+  return kind === 'counter' || kind === 'conntrack';
+}
+
 export type LogDifferenceKind = Exclude<DifferenceKind, 'egress' | 'counter' | 'conntrack'>;
 
 /** The two sides contradict each other; what is lost or undecidable only leaves a question open. */

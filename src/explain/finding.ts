@@ -67,12 +67,17 @@ export interface FindingFacts {
   };
   logLost: { readonly count: number; readonly reason: string | null };
   captureIncomplete: { readonly packets: number };
-  /** No hypothesis explains it, but the differences share a rule. */
+  /** What no hypothesis explains, or the likeliest leaves: of lines and counters, those of one rule. */
   unexplained: {
     readonly rule: string | null;
     readonly onlySimulated: number;
     readonly onlyHost: number;
     readonly fields: readonly string[];
+    /** Counters that are not as the host's. */
+    readonly counters: number;
+    /** Packets that leave otherwise. */
+    readonly leaving: number;
+    readonly connections: number;
   };
 }
 

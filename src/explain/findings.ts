@@ -77,7 +77,9 @@ async function findByTrial(options: FindingsOptions): Promise<Ranked[]> {
   const untried = [...lossHypotheses(clues, whole), ...unknownReload(whole), ...tablesTooFew(clues, whole)];
   const likely = [...tried, ...untried].filter((t) => t.score.bits < costOfNoCause(whole));
   const ranked = rank(likely, whole);
-  return ranked.length > 0 ? ranked : unexplained(whole).map((finding) => ({ finding, trial: whole }));
+  const [best] = ranked as [Ranked?];
+  const rest = best?.trial ?? whole;
+  return [...ranked, ...unexplained(rest).map((finding) => ({ finding, trial: rest }))];
 }
 
 /** Hypotheses that are tried again on the whole capture where only some of it was replayed. */

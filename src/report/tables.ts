@@ -1,5 +1,6 @@
 /** The columns of the CSV files, in their stable order; new ones are added at the end. Times are ISO 8601, UTC. */
 import type { Difference } from '../compare/result.js';
+import type { RuleRow } from '../compare/ruleRows.js';
 import type { Finding } from '../explain/finding.js';
 import { suspectAddress } from './suspect.js';
 import type { Column } from './csv.js';
@@ -62,21 +63,6 @@ export function logColumns(epoch: bigint): Column<LogRow>[] {
 }
 
 /** A rule and what it counted, for rules.csv. */
-export interface RuleRow {
-  readonly address: string;
-  readonly family: string;
-  readonly table: string;
-  readonly chain: string;
-  /** 1-based; null for the policy. */
-  readonly number: number | null;
-  readonly packets: number;
-  readonly bytes: number;
-  /** What the host's own counters say after the capture; null where they were not given. */
-  readonly hostPackets: number | null;
-  readonly hostBytes: number | null;
-  readonly text: string;
-}
-
 export const ruleColumns: readonly Column<RuleRow>[] = [
   { name: 'rule', of: (r) => r.address },
   { name: 'family', of: (r) => r.family },

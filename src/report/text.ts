@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { partsPerMillion } from '../compare/clock.js';
-import { isDisagreement, isOfLog, type Comparison, type Difference } from '../compare/result.js';
+import { isDisagreement, type Comparison, type Difference } from '../compare/result.js';
 import type { Finding } from '../explain/finding.js';
 import { cut, wrap } from '../source/columns.js';
 import { escapeControls } from '../source/text.js';
@@ -35,10 +35,10 @@ export function comparisonText(
   const wrapped = (text: string, lead: string): string[] => wrap(escapeControls(text), lead, width);
   const lines = verdict(result, width, paint);
 
-  const inLog = result.differences.filter(isOfLog).length;
+  const all = result.differences.length;
   findings.slice(0, MOST_FINDINGS).forEach((finding, i) => {
     const { statement, advice } = wordsOf(finding);
-    const share = `explains ${finding.explains} of ${inLog}`;
+    const share = `explains ${finding.explains} of ${all}${finding.left > 0 ? `, leaves ${finding.left}` : ''}`;
     const sure = `confidence ${Math.round(finding.confidence * 100)} %`;
     lines.push('', ...wrapped(statement, `${i + 1}. `).map((line) => paint('bold', line)));
     lines.push(`   ${share}, ${sure}`, ...wrapped(advice, '   '));

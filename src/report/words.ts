@@ -131,18 +131,22 @@ const WORDS = {
     advice: () => 'Capture on every interface (tcpdump -i any) with a larger buffer (-B).',
   },
   unexplained: {
-    title: 'Differences of one rule',
-    statement: ({ rule, onlySimulated, onlyHost, fields }) => {
+    title: 'Not explained',
+    statement: ({ rule, onlySimulated, onlyHost, fields, counters, leaving, connections }) => {
       const parts = [
         onlySimulated > 0 && `${onlySimulated} ${onlySimulated === 1 ? 'line' : 'lines'} only simulated`,
         onlyHost > 0 && `${onlyHost} only on the host`,
         fields.length > 0 && `${fields.join(', ')} ${fields.length === 1 ? 'differs' : 'differ'}`,
+        counters > 0 && 'counted otherwise',
       ].filter((part) => part !== false);
+      if (leaving > 0) return `${leaving} ${leaving === 1 ? 'packet leaves' : 'packets leave'} otherwise.`;
+      if (connections > 0)
+        return `${connections} ${connections === 1 ? 'connection is' : 'connections are'} tracked otherwise.`;
       return `${rule ?? 'Lines of no known rule'}: ${parts.join('; ')}.`;
     },
     advice: ({ rule }) =>
       rule === null
-        ? 'Look for the prefix in the running ruleset.'
+        ? 'None of the causes that were tried explains this: compare the running ruleset, routes and sets with those given.'
         : `Ask nfreplay why ${rule} does or does not fire, and compare the rules before it with the host's.`,
   },
 } satisfies { readonly [K in FindingKind]: Words<FindingFacts[K]> };

@@ -175,10 +175,13 @@ describe('compare, on the docker recording', () => {
     const fixed = 'rulesets/docker-published-port-fixed/iptables-save.txt';
     const { status, stdout } = await run(`${BASE} --rules ${fixed} --log ${LOG} --format json --search 20`);
     expect(status).toBe(1);
-    const { findings } = JSON.parse(stdout) as {
+    const { differences, findings } = JSON.parse(stdout) as {
+      differences: readonly unknown[];
       findings: readonly { suspect: unknown; explains: number }[];
     };
-    expect(findings[0].explains).toBe(24);
+    // Lines, packets sent, counters and connections.
+    expect(findings[0].explains).toBe(86);
+    expect(differences).toHaveLength(86);
     expect(findings[0].suspect).toMatchObject({ table: 'filter', chain: 'DOCKER-USER', rule: 1 });
   });
 });

@@ -14,9 +14,9 @@ import { openCaptures } from '../../src/capture/open.js';
 import { remember } from '../../src/capture/remember.js';
 import type { Comparison } from '../../src/compare/result.js';
 import type { Finding, Suspect } from '../../src/explain/finding.js';
-import { loadGiven } from '../../src/given.js';
+import { loadAfter, loadGiven } from '../../src/given.js';
 import { wordsOf } from '../../src/report/words.js';
-import { causes, compareWithLog, keepSets, readLogs, runReplay, sidesOf } from '../../src/run.js';
+import { causes, compareWithHost, keepSets, readLogs } from '../../src/run.js';
 import { Diagnostics } from '../../src/source/diagnostic.js';
 import type { Mutation } from './mutateNft.js';
 import { randomOf, type Random } from './random.js';
@@ -48,19 +48,19 @@ export async function compareOtherwise(
     writeFileSync(join(dir, 'kernel.log'), readFileSync(log));
     for (const [name, text] of Object.entries(otherwise)) {
       const file = name === 'kernel.log' ? join(dir, name) : join(dir, 'host', name);
-      if (text === null) rmSync(file, { force: true });
+      if (text === null) rmSync(file, { force: true, recursive: true });
       else writeFileSync(file, text);
     }
     const frames = remember(openCaptures([capture]));
     await frames.open();
     const diagnostics = new Diagnostics();
-    const sides = sidesOf(
-      loadGiven({ hostDir: join(dir, 'host') }, diagnostics),
-      await readLogs([{ file: join(dir, 'kernel.log') }], diagnostics),
-    );
-    const sets = keepSets(sides.given.sets);
-    const comparison = compareWithLog(await runReplay(frames, sides.given), sides.log, frames);
-    const findings = await causes({ frames, ...sides, sets, comparison });
+    const given = loadGiven({ hostDir: join(dir, 'host') }, diagnostics);
+    const after = loadAfter(join(dir, 'host'));
+    const sets = keepSets(given.sets);
+    const observed = await readLogs([{ file: join(dir, 'kernel.log') }], diagnostics);
+    const held = await compareWithHost(frames, given, { observed, after });
+    const findings = await causes({ frames, ...held, sets, after });
+    const { comparison } = held;
     return { comparison, findings };
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -6,10 +6,10 @@ import { openCaptures } from '../../src/capture/open.js';
 import { remember } from '../../src/capture/remember.js';
 import type { Comparison } from '../../src/compare/result.js';
 import type { Finding } from '../../src/explain/finding.js';
-import { loadGiven } from '../../src/given.js';
+import { loadAfter, loadGiven } from '../../src/given.js';
 import { suspectAddress } from '../../src/report/suspect.js';
 import { wordsOf } from '../../src/report/words.js';
-import { causes, compareWithLog, keepSets, readLogs, runReplay, sidesOf } from '../../src/run.js';
+import { causes, compareWithHost, keepSets, readLogs } from '../../src/run.js';
 import { Diagnostics } from '../../src/source/diagnostic.js';
 
 const NAME = 'docker-published-port';
@@ -36,14 +36,14 @@ async function found(
     const frames = remember(openCaptures([`captures/${name}/any.pcap`]));
     await frames.open();
     const diagnostics = new Diagnostics();
-    const sides = sidesOf(
-      loadGiven({ hostDir: dir }, diagnostics),
-      await readLogs([{ file: log }], diagnostics),
-    );
-    const sets = keepSets(sides.given.sets);
-    const comparison = compareWithLog(await runReplay(frames, sides.given), sides.log, frames);
+    const given = loadGiven({ hostDir: dir }, diagnostics);
+    const after = loadAfter(dir);
+    const sets = keepSets(given.sets);
+    const observed = await readLogs([{ file: log }], diagnostics);
+    const held = await compareWithHost(frames, given, { observed, after });
     const limits = { trials, isOver: () => false };
-    const findings = await causes({ frames, ...sides, sets, comparison, limits });
+    const findings = await causes({ frames, ...held, sets, after, limits });
+    const { comparison } = held;
     return { findings, comparison };
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -211,7 +211,14 @@ describe('times and words', () => {
   ])('%i ns is %s', (ns, words) => expect(span(ns)).toBe(words));
 
   it('tells what is left where nothing explains it', () => {
-    const facts = { rule: 'filter:INPUT:1', onlySimulated: 1, onlyHost: 0, fields: ['MARK', 'TTL'] };
+    const beside = { counters: 0, leaving: 0, connections: 0 };
+    const facts = {
+      rule: 'filter:INPUT:1',
+      onlySimulated: 1,
+      onlyHost: 0,
+      fields: ['MARK', 'TTL'],
+      ...beside,
+    };
     expect(wordsOf({ kind: 'unexplained', facts }).statement).toBe(
       'filter:INPUT:1: 1 line only simulated; MARK, TTL differ.',
     );

@@ -1,9 +1,5 @@
-import { conntrackDifferences, counterDifferences } from '../../compare/after.js';
-import { createEgressWatch } from '../../compare/egress.js';
-import type { Comparison, Difference } from '../../compare/result.js';
-import { Sight } from '../../engine/sight.js';
-import { conntrackText } from '../../engine/state.js';
-import { parseConntrack } from '../../host/conntrackText.js';
+import { watchBeside } from '../../compare/beside.js';
+import type { Comparison } from '../../compare/result.js';
 import { agrees } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
 import { comparisonJson, comparisonNdjson, printJson } from '../../report/json.js';
@@ -11,10 +7,10 @@ import { comparisonContents } from '../../report/html/contents.js';
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText } from '../../report/text.js';
 import { remember, type RememberedFrames } from '../../capture/remember.js';
-import type { Given } from '../../given.js';
+import { type HostAfter, loadAfter } from '../../given.js';
 import type { IpSets } from '../../rules/sets/set.js';
 import { isCaptured } from '../../observed/nflog.js';
-import { causes, compareWithLog, keepSets, readLogs, readNflogs, sidesOf } from '../../run.js';
+import { causes, compareWithLog, keepSets, readLogs, readNflogs, sidesOf, withBeside } from '../../run.js';
 import { Diagnostics } from '../../source/diagnostic.js';
 import type { Comparable } from '../../compare/comparable.js';
 import type { HeldLog, LogHolder } from '../../observed/heldLog.js';
@@ -23,7 +19,7 @@ import { Status, Unusable } from '../io.js';
 import type { CompareOptions } from '../options.js';
 import { whereReport } from '../outDir.js';
 import { aboutInputs, printReport } from '../output.js';
-import { connectionsAfter, eachOf, logRows, simulate, type Simulated } from '../simulate.js';
+import { eachOf, logRows, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay compare`: runs the captures through the simulated host and holds its log against the host's. */
@@ -80,14 +76,14 @@ export async function compareWith(
   const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
   const annotation =
     options.annotate === undefined ? null : (await import('../annotate.js')).createAnnotation();
-  const sight = new Sight();
-  const egress = createEgressWatch((device) => sight.has(device));
+  const after = options.host === undefined ? null : loadAfter(options.host);
+  const watch = watchBeside(after);
   const simulated = await simulate(
     { given, captures: { ...captures, source } },
     {
       ...options,
-      sight,
-      leaving: egress,
+      after,
+      beside: watch,
       onPacket: page || annotation ? eachOf(page, annotation) : undefined,
     },
     terminal,
@@ -100,25 +96,13 @@ export async function compareWith(
       'Was it written by root, on the host, while the capture ran?',
     );
   }
-  const held = compareWithLog(result, log, source);
+  const held = withBeside(compareWithLog(result, log, source), watch.read(result.replay, given.host.links));
   const assumed = given.host.assumptions.mattered.map((a) => a.text);
-  const unseen = sight.lacking(given.host.links);
-  const after = [...behind(simulated, options.host)];
-  if (unseen.length > 0 && after.length > 0)
-    assumed.push(
-      `Counters and connections of after/ were left out: ${unseen.slice(0, 3).join(', ')} ${unseen.length > 1 ? 'were' : 'was'} not captured.`,
-    );
-  const comparison: Comparison = {
-    ...held,
-    differences: [...held.differences, ...egress.differences(), ...(unseen.length > 0 ? [] : after)].sort(
-      (a, b) => a.time - b.time,
-    ),
-    assumptions: [...held.assumptions, ...assumed],
-  };
+  const comparison: Comparison = { ...held, assumptions: [...held.assumptions, ...assumed] };
   const findings =
     !isWorthExplaining(comparison, observed.log) || options.search === 0
       ? []
-      : await explain(source, log, given, sets, comparison, options, terminal);
+      : await explain(source, log, { given, sets, after }, comparison, options, terminal);
 
   if (simulated.out) {
     await simulated.out.finish();
@@ -173,18 +157,6 @@ export async function compareWith(
 /** Predicted lines that the page has room for, at most. */
 const MOST_PAGE_LINES = 100_000;
 
-/** Counters and connections that are otherwise when the capture ends, where the snapshot has them (`after/`). */
-function* behind({ rules, result }: Simulated, host: string | undefined): Generator<Difference> {
-  const { lastTime, kernel } = result.replay;
-  yield* counterDifferences(rules(), lastTime);
-  const theirs = connectionsAfter(host);
-  if (!theirs) return;
-  const ours = conntrackText(kernel.tracker, lastTime)
-    .split('\n')
-    .flatMap((line) => parseConntrack(line) ?? []);
-  yield* conntrackDifferences(ours, theirs, lastTime);
-}
-
 /** There are differences, or a wall clock that may be off. */
 function isWorthExplaining({ differences }: Comparison, { hasWall }: HeldLog): boolean {
   return differences.length > 0 || hasWall;
@@ -193,8 +165,7 @@ function isWorthExplaining({ differences }: Comparison, { hasWall }: HeldLog): b
 async function explain(
   frames: RememberedFrames,
   log: Comparable,
-  given: Given,
-  sets: () => IpSets,
+  { given, sets, after }: Pick<Inputs, 'given'> & { sets: () => IpSets; after: HostAfter | null },
   comparison: Comparison,
   { seed, search }: Pick<CompareOptions, 'seed' | 'search'>,
   terminal: Terminal,
@@ -206,7 +177,7 @@ async function explain(
     tried: (count: number) =>
       terminal.progress(() => `looking for causes: ${count.toLocaleString('en')} tried`),
   };
-  const findings = await causes({ frames, given, sets, log, comparison, limits, seed });
+  const findings = await causes({ frames, given, sets, after, log, comparison, limits, seed });
   if (isCut) terminal.note(`after ${search} s no more causes were tried: --search gives more time`);
   return findings;
 }

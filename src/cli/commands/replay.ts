@@ -1,9 +1,10 @@
 import { remember, type RememberedFrames } from '../../capture/remember.js';
+import { loadAfter } from '../../given.js';
 import { modelCounters } from '../../frontend/iptables/print.js';
 import { replayContents } from '../../report/html/contents.js';
 import { JSON_VERSION, printJson } from '../../report/json.js';
 import { replayText, type ReplaySummary, type RulesSummary } from '../../report/replaySummary.js';
-import { type LogRow, logColumns, type RuleRow } from '../../report/tables.js';
+import { type LogRow, logColumns } from '../../report/tables.js';
 import { isoTime } from '../../report/time.js';
 import { keepSets } from '../../run.js';
 import { type Inputs, readInputs } from '../inputs.js';
@@ -11,6 +12,7 @@ import { Status } from '../io.js';
 import type { ReplayOptions } from '../options.js';
 import { whereReport } from '../outDir.js';
 import { aboutInputs, printReport } from '../output.js';
+import type { RuleRow } from '../../compare/ruleRows.js';
 import { rulesSummary } from '../ruleRows.js';
 import { eachOf, logRows, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
@@ -31,6 +33,7 @@ export async function replay(
     source ? { ...inputs, captures: { ...inputs.captures, source } } : inputs,
     {
       ...options,
+      after: options.host === undefined ? null : loadAfter(options.host),
       onPacket: page || annotation ? eachOf(page, annotation) : undefined,
       keepsLines:
         page !== null || annotation !== null || options.csv !== undefined || options.format !== 'text',

@@ -14,7 +14,7 @@ import { readCaptures } from '../inputs.js';
 import { Status, Unusable, write } from '../io.js';
 import type { RulesOptions } from '../options.js';
 import { printReport } from '../output.js';
-import { ruleRows } from '../ruleRows.js';
+import { ruleRows } from '../../compare/ruleRows.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay rules`: shows rules as iptables would, after a replay if wanted. */

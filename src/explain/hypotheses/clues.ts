@@ -1,10 +1,11 @@
-import type { Difference } from '../../compare/result.js';
+import { type Difference, isOfLog } from '../../compare/result.js';
 import { fields } from '../../klog/fields.js';
 import { parse } from '../../klog/parse.js';
 import { logPrefixes } from '../../rules/logPrefix.js';
 import type { Chain, Rule, Ruleset } from '../../rules/model.js';
 import { chainAddress } from '../describe.js';
 import type { Trial, World } from './hypothesis.js';
+import { framesBehind } from './counted.js';
 import { isOpen } from './score.js';
 import type { Visit, Walks } from './walks.js';
 
@@ -91,6 +92,7 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
   };
   const frames = new Set(wrong.map(frameOf));
   frames.delete(0);
+  if (frames.size === 0) for (const frame of framesBehind(wrong, world.ruleset, walks)) frames.add(frame);
   const rules = new Map<Rule, Set<number>>();
   const policies = new Map<Chain, Set<number>>();
   const gaps = new Map<Chain, Set<number>[]>();
@@ -112,7 +114,7 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
     }
   }
   const hostLines = wrong.flatMap((d) =>
-    d.field === null && d.host !== null ? [hostLine(d, frameOf(d))] : [],
+    d.field === null && d.host !== null && isOfLog(d) ? [hostLine(d, frameOf(d))] : [],
   );
   const prefixes = linesByPrefix(hostLines);
   const known = prefixesOf(world.ruleset);
@@ -150,7 +152,7 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
     foreignLines: hostLines.filter(({ fields: seen }) => !known.has(seen.get('PREFIX') ?? '')).length,
     frameOf,
     fields: wrong.flatMap((d) =>
-      d.kind === 'field' && d.field !== null
+      (d.kind === 'field' || d.kind === 'egress') && d.field !== null
         ? [
             {
               frame: d.frame,

@@ -1,7 +1,7 @@
-import { isDisagreement } from '../../compare/result.js';
+import { isOfLog } from '../../compare/result.js';
 import type { Clues } from './clues.js';
 import type { Claim, Trial, Tried } from './hypothesis.js';
-import { costOf, isOpen, openCount } from './score.js';
+import { costOf, isOpen, openCount, without } from './score.js';
 
 /** Bits for a log that loses lines and does not say so, and for a capture that does not have all packets. */
 const UNSAID_LOSS = 16;
@@ -13,25 +13,26 @@ const PACKET = 6;
 export function lossHypotheses(clues: Clues, base: Trial): Tried[] {
   const { differences, summary } = base.comparison;
   const out: Tried[] = [];
-  const without = (claim: Claim, bits: number, gone: (typeof differences)[number][]): void => {
-    const set = new Set(gone);
-    const rest = differences.filter((d) => !set.has(d));
-    const trial: Trial = { ...base, comparison: { ...base.comparison, differences: rest } };
+  const add = (claim: Claim, bits: number, gone: (typeof differences)[number][]): void => {
+    const trial = without(base, new Set(gone));
     const hypothesis = { claim, suspect: null, bits, frames: null, change: () => null };
     out.push({ hypothesis, trial, score: { left: openCount(trial), bits: bits + costOf(trial) } });
   };
   const lost = differences.filter(
-    (d) => d.kind === 'onlySimulated' || (isOpen(d) && d.host === null && d.field === null),
+    (d) => isOfLog(d) && (d.kind === 'onlySimulated' || (isOpen(d) && d.host === null && d.field === null)),
   );
   if (lost.length > 0) {
     const bits = UNSAID_LOSS + bitsToChoose(lost.length, summary.predicted);
-    without({ kind: 'logLost', facts: { count: lost.length, reason: null } }, bits, lost);
+    add({ kind: 'logLost', facts: { count: lost.length, reason: null } }, bits, lost);
   }
+  // A packet that is not in the capture may have been logged, or have left.
   const unseen = differences.filter(
-    (d) => isDisagreement(d) && d.kind === 'onlyHost' && clues.frameOf(d) === 0,
+    (d) =>
+      (d.kind === 'onlyHost' && clues.frameOf(d) === 0) ||
+      (d.kind === 'egress' && d.field === null && d.host === null),
   );
   if (unseen.length > 0)
-    without(
+    add(
       { kind: 'captureIncomplete', facts: { packets: unseen.length } },
       INCOMPLETE + PACKET * unseen.length,
       unseen,

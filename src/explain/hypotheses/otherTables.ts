@@ -4,7 +4,7 @@ import type { Difference } from '../../compare/result.js';
 import { parse } from '../../klog/parse.js';
 import type { Hypothesis, Trial, Tried } from './hypothesis.js';
 import { KIND_BITS } from './ruleChanges.js';
-import { costOf, isOpen, openCount } from './score.js';
+import { costOf, isOpen, openCount, without } from './score.js';
 
 /** Bits for tables that were given and that the host does not run. */
 const NOT_LOADED = 3;
@@ -62,9 +62,7 @@ export function tablesTooFew(clues: Clues, base: Trial): Tried[] {
   const bits = KIND_BITS + NOT_GIVEN + PREFIX * prefixes.length + LINE * foreign.length + OTHERWISE * others;
   const named = prefixes.slice(0, MOST_NAMED).map((p) => `"${p}"`);
   const which = `those that log with ${named.join(', ')}${prefixes.length > MOST_NAMED ? '…' : ''}`;
-  const gone = new Set(open);
-  const comparison = { ...base.comparison, differences: differences.filter((d) => !gone.has(d)) };
-  const trial: Trial = { ...base, comparison, astray: 0 };
+  const trial = without(base, new Set(open));
   const hypothesis: Hypothesis = {
     claim: { kind: 'otherTables', facts: { which, onHost: true } },
     suspect: null,

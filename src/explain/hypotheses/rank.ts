@@ -1,4 +1,4 @@
-import { type Difference, isDisagreement } from '../../compare/result.js';
+import { type Difference, isDisagreement, isOfLog } from '../../compare/result.js';
 import type { Evidence, Finding, Suspect } from '../finding.js';
 import type { Trial, Tried } from './hypothesis.js';
 import { costOfNoCause, differenceKey, isOpen, openCount } from './score.js';
@@ -89,24 +89,34 @@ export function suspectAddressOf(suspect: Suspect | null): string | null {
   return `${head}${table}:${chain}:${rule ?? 'policy'}`;
 }
 
-/** Where nothing explains them: the rules whose lines differ. */
-export function unexplained(base: Trial): Finding[] {
-  const byRule = new Map<string | null, Difference[]>();
-  for (const d of base.comparison.differences.filter(isDisagreement)) {
-    const others = byRule.get(d.rule);
+/** What nothing explains: the rules whose lines or counters differ, the packets that leave otherwise. */
+export function unexplained(trial: Trial): Finding[] {
+  const byRule = new Map<string, Difference[]>();
+  for (const d of trial.comparison.differences.filter(isDisagreement)) {
+    const key = isOfLog(d) || d.kind === 'counter' ? (d.rule ?? '') : ` ${d.kind}`;
+    const others = byRule.get(key);
     if (others) others.push(d);
-    else byRule.set(d.rule, [d]);
+    else byRule.set(key, [d]);
   }
-  const total = openCount(base);
-  return [...byRule]
-    .sort((a, b) => b[1].length - a[1].length)
+  const total = openCount(trial);
+  return [...byRule.values()]
+    .sort((a, b) => b.length - a.length)
     .slice(0, MOST_FINDINGS)
-    .map(([rule, list]): Finding => {
+    .map((list): Finding => {
+      const [{ rule }] = list;
       const count = (kind: string): number => list.filter((d) => d.kind === kind).length;
       const fields = [...new Set(list.flatMap((d) => (d.kind === 'field' && d.field ? [d.field] : [])))];
       return {
         kind: 'unexplained',
-        facts: { rule, onlySimulated: count('onlySimulated'), onlyHost: count('onlyHost'), fields },
+        facts: {
+          rule,
+          onlySimulated: count('onlySimulated'),
+          onlyHost: count('onlyHost'),
+          fields,
+          counters: count('counter'),
+          leaving: new Set(list.flatMap((d) => (d.kind === 'egress' ? [d.frame || d] : []))).size,
+          connections: count('conntrack'),
+        },
         confidence: 0,
         explains: 0,
         left: total,

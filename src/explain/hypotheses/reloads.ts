@@ -1,8 +1,8 @@
-import type { Difference } from '../../compare/result.js';
+import { isBehind } from '../../compare/result.js';
 import { suspectAddressOf } from './rank.js';
 import type { Hypothesis, Trial, Tried } from './hypothesis.js';
 import { KIND_BITS } from './ruleChanges.js';
-import { costOf, isOpen, openCount } from './score.js';
+import { costOf, isOpen, openCount, without } from './score.js';
 
 /** Bits for a ruleset that was loaded while the capture ran. */
 const RELOADED = 8;
@@ -25,7 +25,7 @@ export function createLateChanges(base: Trial): LateChanges {
   const found: { hypothesis: Hypothesis; left: number }[] = [];
   return {
     note(hypothesis, trial) {
-      const left = trial.comparison.differences.filter(isOpen);
+      const left = trial.comparison.differences.filter((d) => isOpen(d) && !isBehind(d));
       if (left.length === 0 || !Number.isFinite(from) || matched < FEWEST_BEFORE) return;
       if (left.some((d) => d.time >= from)) return;
       found.push({ hypothesis, left: left.length });
@@ -57,12 +57,7 @@ export function unknownReload(base: Trial): Tried[] {
   const open = differences.filter(isOpen);
   const before = linesBefore(base, from);
   if (open.length < 4 || before < FEWEST_BEFORE) return [];
-  const gone = new Set<Difference>(open);
-  const trial: Trial = {
-    ...base,
-    astray: 0,
-    comparison: { ...base.comparison, differences: differences.filter((d) => !gone.has(d)) },
-  };
+  const trial = without(base, new Set(open));
   const bits = KIND_BITS + RELOADED + Math.log2(summary.packets + 1) + BY_UNKNOWN * open.length;
   const hypothesis: Hypothesis = {
     claim: { kind: 'reloaded', facts: { at: from, rule: null } },

@@ -2,7 +2,7 @@ import type { FrameSource } from '../../capture/frame.js';
 import type { RememberedFrames } from '../../capture/remember.js';
 import { holdLog, type Prediction } from '../../compare/again.js';
 import { fieldsOf, type LossEvent, type ObservedLine } from '../../compare/lines.js';
-import type { Comparison } from '../../compare/result.js';
+import type { Comparison, Difference } from '../../compare/result.js';
 import type { Observer } from '../../engine/observer.js';
 import type { PredictedLine } from '../../engine/events.js';
 import { Flows } from './flows.js';
@@ -12,6 +12,8 @@ import { differenceKey, isOpen } from './score.js';
 /** What a replay in some world comes to. */
 export interface Replayed extends Pick<Prediction, 'rulesOf' | 'unseen'> {
   readonly lines: readonly PredictedLine[];
+  /** Of packets that leave, counters and connections. */
+  readonly beside: readonly Difference[];
   /** Packets predicted to leave that were not seen to, and seen to leave that were not predicted. */
   readonly astray: number;
   readonly frames: number;
@@ -21,7 +23,11 @@ export interface Replayed extends Pick<Prediction, 'rulesOf' | 'unseen'> {
 export type ReplayFrames = (
   source: FrameSource,
   change: Partial<World>,
-  observer?: Observer,
+  how: {
+    readonly observer?: Observer;
+    /** These are all the frames of the capture, so that counters and connections tell something. */
+    readonly isWhole: boolean;
+  },
 ) => Promise<Replayed>;
 
 export interface TrialsOptions {
@@ -113,8 +119,11 @@ function tryingOn(options: TrialsOptions, last: number, selection: Selection | n
       : undefined,
   });
   return async (change, observer): Promise<Trial> => {
-    const { lines, astray, frames: packets, rulesOf, unseen } = await replay(source, change, observer);
-    return { comparison: held({ predicted: lines, packets, rulesOf, unseen }), astray };
+    const how = { observer, isWhole: selection === null };
+    const { lines, astray, beside, frames: packets, rulesOf, unseen } = await replay(source, change, how);
+    const comparison = held({ predicted: lines, packets, rulesOf, unseen });
+    const differences = [...comparison.differences, ...beside].sort((a, b) => a.time - b.time);
+    return { comparison: { ...comparison, differences }, astray };
   };
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type Difference, isOfLog } from '../../compare/result.js';
+import type { Difference } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
 import type { PacketWalk } from '../../explain/packetWalk.js';
 import { escapeControls } from '../../source/text.js';
-import type { RuleRow, VerdictRow } from '../tables.js';
+import type { RuleRow } from '../../compare/ruleRows.js';
+import type { VerdictRow } from '../tables.js';
 import { isoTime } from '../time.js';
 import { plural, type VerdictSentence } from '../verdict.js';
 import { DIFFERENCE_WORDS } from '../words.js';
@@ -137,7 +138,7 @@ ${
   held
     ? markup`<section id="findings" aria-labelledby="findings-title">
 <h2 id="findings-title">Findings</h2>
-${findingsMarkup(held.findings, held.differences.filter(isOfLog).length)}
+${findingsMarkup(held.findings, held.differences.length)}
 </section>`
     : null
 }
