@@ -118,6 +118,25 @@ describe('one thing in the given rules is not as on the host', () => {
   });
 });
 
+describe('no line of the log tells of it', () => {
+  it('packets that leave with other addresses', async () => {
+    const given = instead('-o eth0 -j MASQUERADE', '-o eth0 -j SNAT --to-source 198.51.100.77');
+    const { findings, comparison } = await found(RULES, given, 'router-masquerade');
+    expect(comparison.differences.some((d) => d.kind === 'egress')).toBe(true);
+    expect(comparison.differences.filter(({ finding }) => finding !== 0)).toEqual([]);
+    expect(findings[0]).toMatchObject({ left: 0 });
+    expect(suspectAddress(findings[0].suspect)).toBe('nat:POSTROUTING:1');
+  });
+
+  it('counters behind the capture', async () => {
+    const given = instead('-A INPUT -p icmp -j ACCEPT', '-A INPUT -p icmp -m icmp --icmp-type 8 -j RETURN');
+    const { findings, comparison } = await found(RULES, given, 'default-reject');
+    expect(new Set(comparison.differences.map((d) => d.kind))).toEqual(new Set(['counter']));
+    expect(findings[0]).toMatchObject({ kind: 'ruleChanged', left: 0 });
+    expect(suspectAddress(findings[0].suspect)).toBe('filter:INPUT:4');
+  });
+});
+
 describe('what is otherwise beside the rules', () => {
   it('forwarding', async () => {
     const off = (text: string): string =>
