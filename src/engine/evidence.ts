@@ -1,4 +1,4 @@
-import { i32, setU16, u16, u32, u8 } from '../packet/bytes.js';
+import { i32, setU16, setU32, u16, u32, u8 } from '../packet/bytes.js';
 import { fillTransportChecksum, ipv4HeaderChecksum } from '../packet/checksum.js';
 import { Ipv4 } from '../packet/ipv4.js';
 import { Protocol } from '../packet/numbers.js';
@@ -109,6 +109,7 @@ const OWN_TIMESTAMPS = 12;
 export function takeIdentification(packet: Packet, seen: Packet): void {
   if (packet.version === 6) {
     setFlowLabel(packet, flowLabelOf(seen));
+    if (isIcmpError(packet)) takeQuotedLabel(packet, seen);
     return;
   }
   const data = packet.own();
@@ -120,6 +121,18 @@ export function takeIdentification(packet: Packet, seen: Packet): void {
   setU16(data, Ipv4.id, u16(seen.data, Ipv4.id));
   setU16(data, Ipv4.checksum, 0);
   setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));
+}
+
+/** An error about a packet of the host itself quotes a flow label that only the capture tells, too. */
+function takeQuotedLabel(packet: Packet, seen: Packet): void {
+  const at = packet.transport + Icmp.headerLength;
+  const from = seen.transport + Icmp.headerLength;
+  if (seen.data.length < from + 4 || packet.data.length < at + 4) return;
+  const label = u32(seen.data, from) & 0xfffff;
+  const first = u32(packet.data, at);
+  if (label === (first & 0xfffff)) return;
+  setU32(packet.own(), at, (first & 0xfff00000) | label);
+  fillTransportChecksum(packet);
 }
 
 /** The egress frames ahead of the packet at hand. */

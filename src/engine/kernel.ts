@@ -271,6 +271,8 @@ export class Kernel {
     passage.packet.time = cause.packet.time;
     passage.packet.frame = cause.packet.frame;
     passage.uncaptured = !this.evidence.adopt(passage);
+    // What is a stand-in in a packet is one in what quotes it.
+    if (passage.uncaptured && passage.byIcmp) passage.guessed ??= cause.guessed;
     const { context } = this;
     const { hook, table, family, rule, passage: current } = context;
     this.send(passage);

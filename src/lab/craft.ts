@@ -22,6 +22,8 @@ export interface IpFields {
   readonly fragmentOffset?: number;
   /** IPv4 options, a multiple of 4 bytes. */
   readonly options?: Uint8Array;
+  /** IPv6. */
+  readonly flowLabel?: number;
 }
 
 function addressBytes(text: string): Uint8Array {
@@ -88,7 +90,7 @@ function ipv4Header(ip: IpFields, protocol: number, payload: Uint8Array): Uint8A
 
 function ipv6Header(ip: IpFields, protocol: number, payload: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(Ipv6.length + payload.length);
-  setU32(bytes, Ipv6.versionClassLabel, (6 << 28) | ((ip.tos ?? 0) << 20));
+  setU32(bytes, Ipv6.versionClassLabel, (6 << 28) | ((ip.tos ?? 0) << 20) | (ip.flowLabel ?? 0));
   setU16(bytes, Ipv6.payloadLength, payload.length);
   bytes[Ipv6.nextHeader] = protocol;
   bytes[Ipv6.hopLimit] = ip.ttl ?? 64;

@@ -132,3 +132,52 @@ describe('what the host sends to the link', () => {
     expect(lines).toEqual([expect.stringMatching(/^out: IN= OUT=eth1 SRC=/)]);
   });
 });
+
+describe('flow labels of what the host made and no capture shows', () => {
+  const rules = `*filter
+:OUTPUT ACCEPT [0:0]
+-A OUTPUT -p tcp -j LOG --log-prefix reset
+-A OUTPUT -p ipv6-icmp -j LOG --log-prefix error
+-A OUTPUT -p tcp -j REJECT --reject-with icmp6-adm-prohibited
+COMMIT
+`;
+  const SYN = 'tcp [2001:db8:77::1]:1000 > [2001:db8:100::2]:80 S seq 7';
+  const RESET = 'tcp [2001:db8:100::2]:80 > [2001:db8:77::1]:1000 RA ack 8 label 4660';
+  const labels = (lines: readonly string[]): (string[] | undefined)[] =>
+    lines.map((line) => line.match(/FLOWLBL=\d+/g)?.map((field) => field.slice(8)));
+
+  it('are read from an error about it, and stand in that error', async () => {
+    const error = 'icmp 2001:db8:100::2 > 2001:db8:100::2 1/1 label 22136 about ';
+    const { lines, unwritten } = await play(
+      rules,
+      [
+        [0, 'eth0', SYN],
+        [0.0001, '>lo', error + RESET],
+      ],
+      { version: 6 },
+    );
+    expect(labels(lines)).toEqual([['4660'], ['22136', '4660']]);
+    expect(unwritten).toEqual([]);
+  });
+
+  it('are read from an error about it that DNAT has sent elsewhere', async () => {
+    const nat =
+      '*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -j DNAT --to-destination [2001:db8:77::9]\nCOMMIT\n';
+    const error = 'icmp 2001:db8:100::2 > 2001:db8:100::2 1/1 label 22136 about ';
+    const { lines } = await play(
+      rules + nat,
+      [
+        [0, 'eth0', SYN],
+        [0.0001, '>lo', error + RESET.replace('77::1', '77::9')],
+      ],
+      { version: 6 },
+    );
+    expect(labels(lines)[0]).toEqual(['4660']);
+  });
+
+  it('leave the line out, and that of an error which quotes it, where nothing tells', async () => {
+    const { lines, unwritten } = await play(rules, [[0, 'eth0', SYN]], { version: 6 });
+    expect(lines).toHaveLength(2);
+    expect(unwritten).toEqual(lines);
+  });
+});

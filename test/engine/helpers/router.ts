@@ -3,7 +3,7 @@ import { parseMac } from '../../../src/address/mac.js';
 import { framesAtHand } from '../../../src/capture/atHand.js';
 import type { Frame, FrameSource } from '../../../src/capture/frame.js';
 import type { Observer } from '../../../src/engine/observer.js';
-import { conntrackEvent, conntrackText, saveText } from '../../../src/engine/state.js';
+import { conntrackEvent, conntrackText, isWritten, saveText } from '../../../src/engine/state.js';
 import { parseSave } from '../../../src/frontend/iptables/save.js';
 import { ethernetFrame } from '../../../src/lab/craft.js';
 import { addressText } from '../../../src/packet/addresses.js';
@@ -36,6 +36,8 @@ export interface Played {
   readonly logged: readonly string[];
   /** The whole lines. */
   readonly lines: readonly string[];
+  /** The lines of which some field is a stand-in. */
+  readonly unwritten: readonly string[];
   /** Of each line: why it cannot be relied on. */
   readonly doubts: readonly (string | null)[];
   /** What left, as `eth0 tcp 1.2.3.4:5 > 6.7.8.9:10 ttl 63`, by the order of the packets. */
@@ -97,6 +99,7 @@ export async function play(
   return {
     logged,
     lines: [...lines].map((l) => l.text.trimEnd()),
+    unwritten: [...lines].filter((l) => !isWritten(l)).map((l) => l.text.trimEnd()),
     doubts: [...lines].map((l) => l.doubt),
     left,
     saved: saveText(replay.kernel.program, version),

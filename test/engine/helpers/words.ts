@@ -33,7 +33,7 @@ const CHUNKS: Record<string, number> = {
  *     icmp A > B 8/0 id 7 n 1             icmp A > B 3/3 about udp B:53 > A:1000 (quote 28)
  *     gre A > B call 5                    ip A > B proto 89 len 20
  *
- * of IPv6 with [2001:db8::1]:80, and of each: ttl N, tos N, id N (IP), df, mf, offset N, badsum. @returns the bytes from the IP header on
+ * of IPv6 with [2001:db8::1]:80 and label N, and of each: ttl N, tos N, id N (IP), df, mf, offset N, badsum. @returns the bytes from the IP header on
  */
 export function packetOf(words: string): Uint8Array {
   const [text, quoted] = words.split(/ about /);
@@ -55,6 +55,7 @@ export function packetOf(words: string): Uint8Array {
     dontFragment: flag('df'),
     moreFragments: flag('mf'),
     fragmentOffset: value('offset'),
+    flowLabel: value('label'),
   };
   const data = new Uint8Array(value('len') ?? 0).fill(0x61);
   const make = (protocol: number, payload: Uint8Array): Uint8Array =>
