@@ -1,6 +1,7 @@
 import { i32, setU16, setU32, u16, u32, u8 } from '../packet/bytes.js';
 import { fillTransportChecksum, ipv4HeaderChecksum } from '../packet/checksum.js';
 import { Ipv4 } from '../packet/ipv4.js';
+import { Ipv6 } from '../packet/ipv6.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts, isIcmpError } from '../packet/rewrite.js';
@@ -56,9 +57,12 @@ export const CHECKSUM_AT: ReadonlyMap<number, number> = new Map([
 ]);
 
 function sameAddresses(a: Packet, b: Packet): boolean {
-  const width = a.version === 4 ? 8 : 32;
-  for (let i = 0; i < width; i += 4)
-    if (i32(a.data, a.sourceOffset + i) !== i32(b.data, b.sourceOffset + i)) return false;
+  return sameAddress(a, b, a.sourceOffset) && sameAddress(a, b, a.destinationOffset);
+}
+
+function sameAddress(a: Packet, b: Packet, at: number): boolean {
+  const width = a.version === 4 ? 4 : 16;
+  for (let i = at; i < at + width; i += 4) if (i32(a.data, i) !== i32(b.data, i)) return false;
   return true;
 }
 
@@ -70,14 +74,8 @@ export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolea
   if (answer.version !== seen.version || answer.protocol !== seen.protocol) return false;
   if (answer.length !== seen.length || seen.fragmentOffset !== 0) return false;
   const { data, transport } = answer;
-  if (isIcmpError(answer)) {
-    const at = transport + Icmp.headerLength;
-    return (
-      u16(data, transport) === u16(seen.data, seen.transport) &&
-      (answer.version === 6 ||
-        u16(data, at + Ipv4.id) === u16(seen.data, seen.transport + Icmp.headerLength + Ipv4.id))
-    );
-  }
+  if (isIcmpError(answer))
+    return u16(data, transport) === u16(seen.data, seen.transport) && quotesSame(answer, seen);
   if (answer.protocol === Protocol.tcp) {
     const flags = Tcp.flags;
     if (u8(data, transport + flags) !== u8(seen.data, seen.transport + flags)) return false;
@@ -94,6 +92,17 @@ export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolea
   if (!found) return false;
   const own = new Tuple();
   return readInto(own, answer) && found.entry.tuple(found.direction).equals(own);
+}
+
+/** Both errors quote one packet, of which a translation may have changed addresses and ports. */
+function quotesSame(a: Packet, b: Packet): boolean {
+  const at = a.transport + Icmp.headerLength;
+  const behind = b.transport + Icmp.headerLength;
+  if (a.version === 4) return u16(a.data, at + Ipv4.id) === u16(b.data, behind + Ipv4.id);
+  if (b.data.length < behind + Ipv6.length || a.data.length < at + Ipv6.length) return true;
+  // Two connections are told apart by one end at least: nobody translates both.
+  if (!sameAddress(a, b, a.sourceOffset) && !sameAddress(a, b, a.destinationOffset)) return false;
+  return u32(a.data, at + Ipv6.payloadLength) === u32(b.data, behind + Ipv6.payloadLength);
 }
 
 /** RFC 792: the message holds the host's clock, behind what was asked. */
@@ -156,14 +165,17 @@ export class EgressWindow {
     return arrival.packet;
   }
 
-  /** The unclaimed frame of an answer. */
+  /** The unclaimed frame of an answer; one that was not translated goes before. */
   answerTo(tracker: Tracker, answer: Packet): Arrival | null {
     const { ahead } = this;
+    let translated: Arrival | null = null;
     for (let i = 0; i < ahead.length; i++) {
       const arrival = ahead.at(i);
-      if (!arrival.claimed && isAnswer(tracker, answer, arrival.packet)) return arrival;
+      if (arrival.claimed || !isAnswer(tracker, answer, arrival.packet)) continue;
+      if (sameAddresses(answer, arrival.packet)) return arrival;
+      translated ??= arrival;
     }
-    return null;
+    return translated;
   }
 
   /** The port or ICMP id of an unclaimed egress frame that is `packet` with the addresses of `tuple`. */

@@ -149,13 +149,22 @@ export class Kernel {
 
   /** `ip_local_deliver()`, `ip6_input()`. */
   private deliver(passage: Passage): void {
-    const whole = this.defragmenter.add(passage.packet);
-    if (!whole) return this.held(passage, null, 'a fragment: it waits for the others');
-    passage.packet = whole;
+    // IPv6 puts fragments together behind INPUT: the fragment header is an extension like others (`ipv6_frag_rcv()`).
+    const isFour = passage.packet.version === 4;
+    if (isFour && !this.gather(passage)) return;
     if (!this.runHook(Hook.input, passage)) return;
+    if (!isFour && !this.gather(passage)) return;
     this.observer?.end(passage, { kind: 'delivered' });
     this.host.delivered?.(passage.packet);
     this.stack.deliver(passage);
+  }
+
+  /** False: the packet is a fragment, and waits for the others. */
+  private gather(passage: Passage): boolean {
+    const whole = this.defragmenter.add(passage.packet);
+    if (whole) passage.packet = whole;
+    else this.held(passage, null, 'a fragment: it waits for the others');
+    return whole !== null;
   }
 
   /** `ip_forward()`, `ip6_forward()`. */

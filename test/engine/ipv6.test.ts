@@ -99,6 +99,32 @@ describe('what has no next header', () => {
   });
 });
 
+describe('fragments to the host itself', () => {
+  const whole = packetOf('udp [2001:db8:77::1]:1000 > [2001:db8:100::2]:9 len 1200');
+  const fragment = (from: number, to: number): Uint8Array => {
+    const more = to < whole.length ? 1 : 0;
+    const header = Uint8Array.from([17, 0, (from - 40) >> 8, ((from - 40) & 0xf8) | more, 0, 0, 0, 7]);
+    const bytes = Uint8Array.from([...whole.subarray(0, 40), ...header, ...whole.subarray(from, to)]);
+    new DataView(bytes.buffer).setUint16(4, bytes.length - 40);
+    bytes[6] = 44;
+    return bytes;
+  };
+  const parts = [fragment(40, 688), fragment(688, whole.length)];
+  const packets = parts.map((part, i): Sent => [i / 1000, 'eth0', part]);
+  const log = '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j LOG --log-prefix "in "\nCOMMIT\n';
+
+  it('come to INPUT one by one where connections are not tracked, and are answered as a whole', async () => {
+    const { logged, left } = await play(log, packets, { version: 6 });
+    expect(logged).toEqual(['in', 'in']);
+    expect(left).toHaveLength(1);
+  });
+
+  it('come to INPUT as a whole where they are', async () => {
+    const { logged } = await play(log + NAT, packets, { version: 6 });
+    expect(logged).toEqual(['', 'in']);
+  });
+});
+
 describe('a datagram that is whole, in a fragment header (RFC 6946)', () => {
   const whole = packetOf('udp [2001:db8:1::10]:1 > [2001:db8:9::1]:2 len 100');
   const wrapped = new Uint8Array(whole.length + 8);
@@ -173,6 +199,25 @@ COMMIT
       { version: 6 },
     );
     expect(labels(lines)[0]).toEqual(['4660']);
+  });
+
+  it('are not taken from an error that the host sent to somebody else', async () => {
+    const datagram = (peer: string): string => `udp [${peer}]:1000 > [2001:db8:100::2]:9`;
+    const { lines, unwritten } = await play(
+      rules,
+      [
+        [0, 'eth0', datagram('2001:db8:77::1')],
+        [0.0001, 'eth1', 'udp [2001:db8:1::10]:1000 > [2001:db8:1::1]:9'],
+        [
+          0.0002,
+          '>eth1',
+          'icmp 2001:db8:1::1 > 2001:db8:1::10 1/4 label 22136 about udp [2001:db8:1::10]:1000 > [2001:db8:1::1]:9',
+        ],
+      ],
+      { version: 6 },
+    );
+    expect(labels(lines).map(([first] = []) => first)).toEqual(['0', '22136']);
+    expect(unwritten).toEqual([lines[0]]);
   });
 
   it('leave the line out, and that of an error which quotes it, where nothing tells', async () => {
