@@ -20,17 +20,26 @@ export interface TableHead {
   readonly pieces: readonly number[];
 }
 
-/** A run of rows, column by column. */
-export interface Piece {
+/** What is said of a run of rows before their bytes (`packRows`). */
+export interface PieceHead {
   readonly rows: number;
   readonly columns: readonly PieceColumn[];
 }
 
+/** How the cells of a column lie in its planes. */
 export type PieceColumn =
-  /** Whole numbers, each as what it adds to the one before; null where a row has none. */
-  | { readonly deltas: readonly (number | null)[] }
+  /** Whole numbers: `least` is added to each; from `start` on each is what it adds to the one before. The first plane says which cells are empty. */
+  | {
+      readonly kind: 'numbers';
+      readonly least: number;
+      readonly start: number | null;
+      readonly width: number;
+      readonly hasGaps: boolean;
+    }
   /** Places in `words`. */
-  | { readonly words: readonly (string | null)[]; readonly places: readonly number[] };
+  | { readonly kind: 'words'; readonly words: readonly (string | null)[]; readonly width: number }
+  /** A plane of places in `odd`, from 1; where that is 0, an IPv4 address in four planes. */
+  | { readonly kind: 'addresses'; readonly odd: readonly (string | null)[] };
 
 /** Where a predicted or observed line stands; the first two are those of a replay that was not held against a log. */
 export type LineStanding =

@@ -3,7 +3,7 @@ import { escapeControls } from '../../source/text.js';
 import { suspectAddress } from '../suspect.js';
 import { plural } from '../verdict.js';
 import { wordsOf } from '../words.js';
-import { markup, type Markup } from './markup.js';
+import { markup, type Markup, raw } from './markup.js';
 
 const MOST_EVIDENCE = 12;
 
@@ -12,11 +12,12 @@ export function findingsMarkup(findings: readonly Finding[], differences: number
   if (findings.length === 0)
     return markup`<p>${differences === 0 ? 'There is nothing to explain.' : 'No explanation was found.'}</p>`;
   return markup`<ol class="findings">
-    ${findings.map((finding) => findingMarkup(finding, differences))}
+    ${findings.map((finding, i) => findingMarkup(finding, differences, i === 0))}
   </ol>`;
 }
 
-function findingMarkup(finding: Finding, differences: number): Markup {
+/** @param isFirst its evidence is shown, that of the others when it is asked for */
+function findingMarkup(finding: Finding, differences: number, isFirst: boolean): Markup {
   const { title, statement, advice } = wordsOf(finding);
   const { evidence, suspect } = finding;
   const sure = Math.round(finding.confidence * 100);
@@ -34,9 +35,12 @@ function findingMarkup(finding: Finding, differences: number): Markup {
     ${
       evidence.length === 0
         ? null
-        : markup`<ul class="evidence">
-            ${evidence.slice(0, MOST_EVIDENCE).map(({ frame, text }) => markup`<li>${frame > 0 ? markup`${packetLink(frame)}: ` : null}<code>${escapeControls(text)}</code></li>`)}${more > 0 ? markup`<li>and ${more} more, in findings.json</li>` : null}
-          </ul>`
+        : markup`<details${isFirst ? raw(' open') : null}>
+            <summary>Evidence</summary>
+            <ul class="evidence">
+              ${evidence.slice(0, MOST_EVIDENCE).map(({ frame, text }) => markup`<li>${frame > 0 ? markup`${packetLink(frame)}: ` : null}<code>${escapeControls(text)}</code></li>`)}${more > 0 ? markup`<li>and ${more} more, in findings.json</li>` : null}
+            </ul>
+          </details>`
     }
   </li>`;
 }

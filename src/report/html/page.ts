@@ -12,7 +12,7 @@ import type { PageHead, TableName } from './data.js';
 import { findingsMarkup } from './findings.js';
 import { isAlike, type StandingLine } from './lines.js';
 import { markup, type Markup, raw, scriptJson } from './markup.js';
-import { type PieceTable, type PieceWriter, writePieces } from './pieces.js';
+import { firstPieces, type PieceTable, type PieceWriter, sizeOf, writePieces } from './pieces.js';
 import { clientScript } from './script.js';
 import { STYLE } from './style.js';
 import { timeline } from './timeline.js';
@@ -45,11 +45,14 @@ export interface Held {
   readonly findings: readonly Finding[];
 }
 
-/** Bytes that all tables may take together, which keeps a page under 2 MB, and the packets of them. */
-const ROOM = 1_900_000;
-const PACKET_ROOM = 1_250_000;
-/** How the others share what the packets leave. */
-const SHARES = { lines: 0.35, differences: 0.15, rules: 0.2, walks: 0.3 } as const;
+/** Bytes of a page, and of them what the elements around the pieces of its tables take. */
+const MOST = 2_000_000;
+const AROUND_PIECES = 8000;
+/** What the packets leave to the others, where these need it; what they do not need is the packets' again. */
+const LEFT_BY_PACKETS = 650_000;
+/** How the others share it; the ways of packets, of which there are always more, take what is left in the end. */
+const SHARES = { lines: 0.35, differences: 0.15, rules: 0.2 } as const;
+const WALK_ROOM = { least: 50_000, most: 600_000 } as const;
 
 /** Takes the packets while the replay runs: memory holds them as the page will. */
 export function packetPieces(): PieceWriter<VerdictRow> {
@@ -71,7 +74,7 @@ export function packetPieces(): PieceWriter<VerdictRow> {
       p.logs,
       p.problem,
     ],
-    PACKET_ROOM,
+    MOST,
   );
 }
 
@@ -85,17 +88,42 @@ function changedEnds({ nat, src, dst, sport, dport }: VerdictRow): string {
   return nat.endsWith(` > ${to}`) ? nat.slice(0, -to.length - 1) : nat;
 }
 
-/** The whole page: one file, which asks for nothing outside of itself. */
-export function pageHtml(page: Page): string {
-  const { verdict, lines, held, inputs } = page;
-  const left = ROOM - page.packets.encoded.reduce((sum, piece) => sum + piece.length, 0);
-  const tables: Record<TableName, PieceTable> = {
-    packets: page.packets,
-    lines: linePieces(lines, left * SHARES.lines),
-    differences: differencePieces(held?.differences ?? [], left * SHARES.differences),
-    rules: rulePieces(page.rules, left * SHARES.rules),
-    walks: walkPieces(page.walks, left * SHARES.walks),
+type Tables = Readonly<Record<TableName, PieceTable>>;
+
+const NO_TABLE: PieceTable = { total: 0, pieces: [], encoded: [] };
+const NO_TABLES: Tables = {
+  packets: NO_TABLE,
+  lines: NO_TABLE,
+  differences: NO_TABLE,
+  rules: NO_TABLE,
+  walks: NO_TABLE,
+};
+
+/** @param room bytes that all may take together */
+function tablesOf({ packets, lines, held, rules, walks }: Page, room: number): Tables {
+  const shared = Math.max(LEFT_BY_PACKETS, room - sizeOf(packets));
+  const others = {
+    lines: linePieces(lines, shared * SHARES.lines),
+    differences: differencePieces(held?.differences ?? [], shared * SHARES.differences),
+    rules: rulePieces(rules, shared * SHARES.rules),
   };
+  const left = room - sizeOf(others.lines) - sizeOf(others.differences) - sizeOf(others.rules);
+  const first = firstPieces(packets, left - WALK_ROOM.least);
+  return {
+    packets: first,
+    ...others,
+    walks: walkPieces(walks, Math.min(left - sizeOf(first), WALK_ROOM.most)),
+  };
+}
+
+/** The whole page: one file of less than 2 MB, which asks for nothing outside of itself. */
+export function pageHtml(page: Page): string {
+  const rest = Buffer.byteLength(withTables(page, NO_TABLES)) + AROUND_PIECES;
+  return withTables(page, tablesOf(page, MOST - rest));
+}
+
+function withTables(page: Page, tables: Tables): string {
+  const { verdict, lines, held, inputs } = page;
   const head: PageHead = {
     epoch: String(page.epoch),
     isHeld: held !== null,
@@ -211,7 +239,7 @@ function summaryMarkup({ figures, epoch, lines }: Page): Markup {
   return markup`<dl class="figures">
       ${figures.map(
         ([name, n]) =>
-          markup`<div>
+          markup`<div${n === 0 ? raw(' class="none"') : null}>
             <dt>${name}</dt>
             <dd>${n}</dd>
           </div>`,
@@ -278,7 +306,7 @@ function walkPieces(walks: Iterable<PacketWalk>, room: number): PieceTable {
   return writer.finish();
 }
 
-function headsOf(tables: Readonly<Record<TableName, PieceTable>>): PageHead['tables'] {
+function headsOf(tables: Tables): PageHead['tables'] {
   const head = ({ total, pieces }: PieceTable): PageHead['tables'][TableName] => ({ total, pieces });
   const { packets, lines, differences, rules, walks } = tables;
   return {

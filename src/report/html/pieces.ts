@@ -1,7 +1,7 @@
-import { gzipSync } from 'node:zlib';
-import { escapeControls } from '../../source/text.js';
 import type { Cell } from '../csv.js';
-import type { Piece, PieceColumn, TableHead } from './data.js';
+import { packRows } from './columns.js';
+import type { TableHead } from './data.js';
+import { text91 } from './text91.js';
 
 /** A table on its way into the page. */
 export interface PieceWriter<Row> {
@@ -10,16 +10,16 @@ export interface PieceWriter<Row> {
 }
 
 export interface PieceTable extends TableHead {
-  /** gzip in base64, one a piece. */
+  /** What `packRows` made, as text, one a piece. */
   readonly encoded: readonly string[];
 }
 
-const ROWS_A_PIECE = 10_000;
+const ROWS_A_PIECE = 8000;
 /** Characters of text in one piece, before compression. */
 const TEXT_A_PIECE = 4_000_000;
 
 /**
- * Rows as pieces that a page can carry: columns, numbers as differences, texts by their place in a list, gzip, base64.
+ * Rows as pieces that a page can carry.
  * Rows are encoded as they come, so that memory holds the pieces only.
  * @param cells a row's columns; numbers are whole
  * @param room bytes that the pieces may take; a piece that finds no room is left out, and all that follow
@@ -33,7 +33,7 @@ export function writePieces<Row>(cells: (row: Row) => readonly Cell[], room: num
   let left = room;
   const encode = (rows: readonly (readonly Cell[])[]): void => {
     if (rows.length === 0) return;
-    const piece = gzipSync(JSON.stringify(pieceOf(rows)), { level: 9 }).toString('base64');
+    const piece = text91(packRows(rows));
     if (piece.length <= left) {
       left -= piece.length;
       encoded.push(piece);
@@ -67,28 +67,15 @@ export function writePieces<Row>(cells: (row: Row) => readonly Cell[], room: num
   };
 }
 
-function pieceOf(rows: readonly (readonly Cell[])[]): Piece {
-  return { rows: rows.length, columns: rows[0].map((_, i) => columnOf(rows.map((row) => row[i]))) };
+/** Bytes that a table takes in the page. */
+export function sizeOf({ encoded }: PieceTable): number {
+  return encoded.reduce((sum, piece) => sum + piece.length, 0);
 }
 
-function columnOf(cells: readonly Cell[]): PieceColumn {
-  if (cells.every((cell) => typeof cell !== 'string')) {
-    let before = 0;
-    return {
-      deltas: cells.map((cell) => {
-        if (cell === null) return null;
-        const delta = cell - before;
-        before = cell;
-        return delta;
-      }),
-    };
-  }
-  const places = new Map<string | null, number>();
-  const list = cells.map((cell) => {
-    const word = cell === null ? null : escapeControls(String(cell));
-    let place = places.get(word);
-    if (place === undefined) places.set(word, (place = places.size));
-    return place;
-  });
-  return { words: [...places.keys()], places: list };
+/** The first pieces of a table, as many as find room. */
+export function firstPieces({ total, pieces, encoded }: PieceTable, room: number): PieceTable {
+  let left = room;
+  const fitting = encoded.findIndex((piece) => (left -= piece.length) < 0);
+  const count = fitting < 0 ? encoded.length : fitting;
+  return { total, pieces: pieces.slice(0, count), encoded: encoded.slice(0, count) };
 }

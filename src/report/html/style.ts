@@ -18,6 +18,7 @@ a{color:var(--link)}
 nav{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:.75rem 0}
 .figures,.about{display:flex;flex-wrap:wrap;gap:.5rem 1.75rem;margin:0}
 .figures div{display:flex;flex-direction:column-reverse}
+.figures .none dd{color:var(--soft);font-weight:400}
 .figures dd{margin:0;font-size:1.35rem;font-weight:600;font-variant-numeric:tabular-nums}
 dt,.note,.facts,.status,footer{color:var(--soft);font-size:.875rem}
 .note{margin:.25rem 0 .75rem}
@@ -25,6 +26,7 @@ dt,.note,.facts,.status,footer{color:var(--soft);font-size:.875rem}
 .notice{background:var(--warn-back);padding:.75rem 1rem;border-radius:.4rem}
 code{font:.8125rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 .findings{margin:0;padding-left:1.5rem}.findings>li{margin:0 0 1rem}.findings p{margin:.2rem 0}.statement{font-weight:500}
+.findings summary{cursor:pointer;color:var(--soft);font-size:.875rem}
 .evidence{margin:.25rem 0;padding-left:1.25rem;font-size:.9rem}
 form{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;margin:.5rem 0}
 input,select,button{font:inherit;font-size:.9rem;color:var(--ink);background:var(--paper);border:1px solid var(--soft);border-radius:.35rem;padding:.25rem .6rem}
@@ -36,7 +38,7 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}
 th{text-align:left;white-space:nowrap;color:var(--soft);font-weight:600}
 th,td{padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td .short{white-space:nowrap}td .long{display:block;min-width:24rem}
+.dead td:first-child,td .short{white-space:nowrap}td .long{display:block;min-width:24rem}
 tbody tr:hover{background:var(--dim-back)}
 tr.dead td{color:var(--soft)}tr.dead td:first-child::after{content:" never matched";font-size:.75rem;font-style:italic}
 .differs{color:var(--bad)}
@@ -45,15 +47,18 @@ tr.dead td{color:var(--soft)}tr.dead td:first-child::after{content:" never match
 .badge.alike,.badge.predicted{background:var(--good-back);color:var(--good)}
 .badge.only-simulated,.badge.only-on-the-host{background:var(--bad-back);color:var(--bad)}
 .badge.field-differs{background:var(--warn-back);color:var(--warn)}
-.timeline{display:block;width:100%;height:auto}
-.timeline text{fill:var(--soft);font-size:11px}.timeline .axis{stroke:var(--line)}
-.timeline a:hover rect,.timeline a:focus-visible rect{stroke:var(--ink);stroke-width:1}
+.timeline{display:block;width:100%;height:9rem}
+.timeline .axis{stroke:var(--line);vector-effect:non-scaling-stroke}.timeline rect{vector-effect:non-scaling-stroke}
+.side{display:flex;justify-content:space-between;gap:1rem;margin:.25rem 0;color:var(--soft);font-size:.8125rem;font-variant-numeric:tabular-nums}
+.timeline a:hover rect,.timeline a:focus-visible rect{stroke:var(--ink);stroke-width:2}
 rect.alike,rect.predicted{fill:var(--soft)}rect.field-differs{fill:var(--warn)}rect.only-simulated{fill:var(--bad)}rect.only-on-the-host{fill:var(--lit)}rect.lost,rect.undecidable,rect.doubtful{fill:none;stroke:var(--soft);stroke-dasharray:2 2}
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;margin:.5rem 0 0;padding:0;font-size:.875rem}
 .swatch{display:inline-block;width:.8rem;height:.8rem;margin-right:.4rem;border-radius:2px;vertical-align:-1px}
 .swatch.alike{background:var(--soft)}.swatch.field-differs{background:var(--warn)}.swatch.only-simulated{background:var(--bad)}.swatch.only-on-the-host{background:var(--lit)}.swatch.lost{border:1px dashed var(--soft)}
 .trip{margin:1rem 0 0}.trip h3{overflow-wrap:anywhere}
 .picture{display:block;width:100%;min-width:46rem;max-width:64rem;height:auto}
+.picture.half{min-width:0;max-width:32rem}
+.marks{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:.5rem 0;color:var(--soft);font-size:.8125rem}.marks i{color:var(--lit);font-style:normal}
 .picture text{font:11.5px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:var(--ink)}
 .picture .frame{fill:var(--paper);stroke:var(--line)}
 .picture .box{opacity:.55}.picture .box.lit{opacity:1}
@@ -77,6 +82,7 @@ rect.alike,rect.predicted{fill:var(--soft)}rect.field-differs{fill:var(--warn)}r
 .walk .change{color:var(--warn)}.walk ins{text-decoration:none;font-weight:600}
 .walk .end{margin-top:.6rem}.walk .dropped{border-color:var(--bad)}.walk .sent,.walk .delivered{border-color:var(--good)}
 footer{padding-bottom:2rem}footer ul{padding-left:1.1rem}
+@page{margin:14mm}
 @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--link:#000;--good:#176f3a;--bad:#b3261e;--warn:#8a5300;--lit:#0b5cad;--dim-back:#eee;--good-back:#fff;--bad-back:#fff;--warn-back:#fff}
-body{font-size:10pt}nav,form,.pages,.skip{display:none}section{border:0;padding:0;break-inside:auto}.scroll{overflow:visible}table,.walk{font-size:8pt}code{font-size:7.5pt}tr,.findings>li,.picture,.timeline{break-inside:avoid}thead{display:table-header-group}h2,h3{break-after:avoid}a{text-decoration:none}.picture{min-width:0}*{print-color-adjust:exact}}
+body{font-size:10pt}nav,form,.pages,.skip,.screen{display:none}section{border:0;padding:0;break-inside:auto}.scroll{overflow:visible}table,.walk{font-size:8pt}code{font-size:7.5pt}tr,.findings>li,.picture,.timeline{break-inside:avoid}thead{display:table-header-group}h2,h3,.note,.status,.side{break-after:avoid}header,main,footer{max-width:none;padding:0}.picture{max-width:42rem}.timeline{height:7rem}a{text-decoration:none}.picture{min-width:0}*{print-color-adjust:exact}}
 `;

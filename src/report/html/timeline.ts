@@ -1,4 +1,5 @@
 import { span } from '../time.js';
+import { plural } from '../verdict.js';
 import type { LineStanding } from './data.js';
 import { isAlike, type StandingLine } from './lines.js';
 import { markup, type Markup } from './markup.js';
@@ -6,7 +7,8 @@ import { markup, type Markup } from './markup.js';
 const BINS = 120;
 const WIDTH = 960;
 const HALF = 70;
-const AXIS = 16;
+/** Between predicted and host. */
+const AXIS = 4;
 
 /** Which side of the time line a line is drawn on. */
 const SIDES: Readonly<Record<LineStanding, { readonly above: boolean; readonly below: boolean }>> = {
@@ -48,20 +50,25 @@ export function timeline(lines: readonly StandingLine[], end: number): Markup {
     ? `, ${wrong} of them not alike. Predicted above, logged by the host below.`
     : ', as predicted.';
   const label = `Log lines over ${span(last - first)}: ${lines.length}${sides}`;
-  const foot = isHeld ? 2 * HALF + AXIS : HALF + AXIS;
-  return markup`<svg
-    class="timeline"
-    viewBox="0 0 ${WIDTH} ${foot}"
-    role="group"
-    aria-label="${label}"
-  >
-    <line class="axis" x1="0" x2="${WIDTH}" y1="${HALF}" y2="${HALF}" />
-    <text x="0" y="${HALF + 12}">${stamp(first)}</text>
-    <text x="${WIDTH}" y="${HALF + 12}" text-anchor="end">${stamp(last)}</text>
-    <text class="side" x="0" y="10">predicted</text>
-    ${isHeld ? markup`<text class="side" x="0" y="${foot - 3}">host</text>` : null}
-    ${bins.map((bin, i) => binMarkup(bin, i, highest, [first + i * width, first + (i + 1) * width]))}
-  </svg>`;
+  const foot = isHeld ? 2 * HALF + AXIS : HALF;
+  // The words stand beside the picture: it is stretched to the width of the page, and they are not.
+  return markup`<p class="side">
+      <span>predicted</span><span>highest bar: ${highest} ${plural(highest, 'line')}</span>
+    </p>
+    <svg
+      class="timeline"
+      viewBox="0 0 ${WIDTH} ${foot}"
+      preserveAspectRatio="none"
+      role="group"
+      aria-label="${label}"
+    >
+      <line class="axis" x1="0" x2="${WIDTH}" y1="${HALF}" y2="${HALF}" />
+      ${isHeld ? markup`<line class="axis" x1="0" x2="${WIDTH}" y1="${HALF + AXIS}" y2="${HALF + AXIS}" />` : null}
+      ${bins.map((bin, i) => binMarkup(bin, i, highest, [first + i * width, first + (i + 1) * width]))}
+    </svg>
+    <p class="side">
+      <span>${stamp(first)}</span>${isHeld ? markup`<span>logged by the host</span>` : null}<span>${stamp(last)}</span>
+    </p>`;
 }
 
 function height({ counts }: Bin, side: 'above' | 'below'): number {
@@ -82,7 +89,7 @@ function binMarkup(
     let y = side === 'above' ? HALF : HALF + AXIS;
     return ORDER.filter((standing) => SIDES[standing][side] && bin.counts.has(standing)).map((standing) => {
       const n = bin.counts.get(standing) ?? 0;
-      const tall = Math.max(2, (n / highest) * (HALF - 14));
+      const tall = Math.max(2, (n / highest) * (HALF - 2));
       const top = side === 'above' ? y - tall : y;
       y += side === 'above' ? -tall : tall;
       return markup`<rect

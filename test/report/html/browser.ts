@@ -42,6 +42,6 @@ export async function open(
 }
 
 /** Waits until an element has a text in it. The page forbids eval, and with it waiting for functions. */
-export function shows(page: Page, selector: string, text: string): Promise<void> {
+export function shows(page: Page, selector: string, text: string | RegExp): Promise<void> {
   return page.locator(selector, { hasText: text }).waitFor();
 }

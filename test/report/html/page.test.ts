@@ -104,6 +104,36 @@ describe.skipIf(!hasChromium)('report.html in Chromium (needs chromium)', () => 
     await page.close();
   });
 
+  it('finds by what is shown, too: a protocol by name, an end with its port, a time in seconds', async () => {
+    const { page } = await open(browser, file);
+    const search = page.locator('#packets').getByRole('searchbox');
+    const csv = readFileSync(join(dir, 'plain/packets.csv'), 'utf8').split('\r\n');
+    const wanted = csv.filter((line) => /,vethc0,.*,198\.51\.100\.9,.*,55180,/.test(line));
+    for (const [words, count] of [
+      ['tcp', 66],
+      ['198.51.100.9:55180 vethc0', wanted.length],
+      ['no such thing', 0],
+    ] as const) {
+      await search.fill(words);
+      await shows(page, '#packets .status', `${count} of 66 packets`);
+    }
+    const [time] = await page.locator('#lines tbody tr:nth-child(3) time').allTextContents();
+    await page.locator('#lines').getByRole('searchbox').fill(time);
+    await shows(page, '#lines .status', ' of ');
+    expect(await page.locator('#lines tbody time').allTextContents()).toContain(time);
+    await page.close();
+  });
+
+  it.each([
+    ['narrow', 390],
+    ['wide', 1600],
+  ])('needs no scrolling sideways on a %s screen', async (_, width) => {
+    const { page } = await open(browser, file, '#packet=1');
+    await page.setViewportSize({ width, height: 800 });
+    expect(await page.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true);
+    await page.close();
+  });
+
   it('marks the differences in the time line, and leads from there to their lines', async () => {
     const { page } = await open(browser, file);
     expect(await page.locator('.timeline rect.only-simulated').count()).toBe(1);
@@ -161,6 +191,22 @@ describe.skipIf(!hasChromium)('report.html in Chromium (needs chromium)', () => 
     await page.emulateMedia({ media: 'print' });
     expect(await page.locator('#packets form').isVisible()).toBe(false);
     expect(await page.locator('h1').isVisible()).toBe(true);
+    await page.close();
+  });
+
+  it('prints what the screen has on pages and in folds, and goes back to the screen', async () => {
+    const { page, complaints } = await open(browser, file);
+    await shows(page, '#packets .status', '66 packets; 1 to 25 shown');
+    await page.locator('#way details summary').click();
+    await page.evaluate(`dispatchEvent(new Event('beforeprint'))`);
+    await shows(page, '#packets .status', /^66 packets$/);
+    expect(await page.locator('#packets tbody tr').count()).toBe(66);
+    expect(await page.locator('details:not([open])').count()).toBe(0);
+    await page.evaluate(`dispatchEvent(new Event('afterprint'))`);
+    await shows(page, '#packets .status', '66 packets; 1 to 25 shown');
+    expect(await page.locator('#way details:not([open])').count()).toBe(1);
+    expect((await page.pdf({ format: 'A4' })).subarray(0, 5).toString()).toBe('%PDF-');
+    expect(complaints).toEqual([]);
     await page.close();
   });
 

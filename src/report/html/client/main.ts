@@ -25,6 +25,18 @@ function reveal(section: string): void {
   heading.scrollIntoView({ block: 'start' });
 }
 
+/** On paper nothing can be opened: what is folded is open while the page is printed. */
+function unfoldForPrint(): void {
+  let folded: HTMLDetailsElement[] = [];
+  addEventListener('beforeprint', () => {
+    folded = [...document.querySelectorAll('details')].filter((d) => !d.open);
+    for (const details of folded) details.open = true;
+  });
+  addEventListener('afterprint', () => {
+    for (const details of folded) details.open = false;
+  });
+}
+
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -40,6 +52,7 @@ async function start(): Promise<void> {
   const lines = showTable(openTable('lines'), LINES);
   const rules = showTable(openTable('rules'), RULES);
   const way = await showWay(openTable('walks'), packets);
+  unfoldForPrint();
   addEventListener('hashchange', () => follow(way, rules, lines));
   follow(way, rules, lines);
   document.documentElement.dataset.ready = 'yes';

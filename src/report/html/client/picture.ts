@@ -7,6 +7,13 @@ interface Box {
   readonly height: number;
 }
 
+/** What stands in the right column: on a narrow screen it is left out where the packet did not come there. */
+const RIGHT = ['INPUT', 'host', 'OUTPUT'];
+
+function isNarrow(): boolean {
+  return matchMedia('(max-width: 48rem)').matches;
+}
+
 /** Where the way goes from stop to stop, the loop through the host included. */
 const EDGES: readonly (readonly [string, string])[] = [
   ['in', 'PREROUTING'],
@@ -24,6 +31,7 @@ const EDGES: readonly (readonly [string, string])[] = [
 function drawTrip(trip: PageTrip): SVGSVGElement {
   const map = mapTrip(trip);
   const boxes = layOut(map);
+  const isHalf = isNarrow() && !map.stops.some((stop) => RIGHT.includes(stop));
   const bottom = Math.max(...[...boxes.values()].map((box) => box.y + box.height)) + 4;
   const lit = new Set(map.stops.slice(1).map((stop, i) => `${map.stops[i]} ${stop}`));
   const edges = EDGES.map(([from, to]) => edge(boxes, from, to, lit.has(`${from} ${to}`)));
@@ -31,7 +39,12 @@ function drawTrip(trip: PageTrip): SVGSVGElement {
   const label = `${trip.title}. ${map.stops.join(', then ')}. ${outcomeText(map)}`;
   return svg(
     'svg',
-    { class: 'picture', viewBox: `0 0 960 ${bottom}`, role: 'img', 'aria-label': label },
+    {
+      class: isHalf ? 'picture half' : 'picture',
+      viewBox: `0 0 ${isHalf ? BOX.columns[0] + BOX.width + 2 : 960} ${bottom}`,
+      role: 'img',
+      'aria-label': label,
+    },
     svg('title', {}, label),
     ...edges,
     ...[...boxes].map(([name, box]) => drawBox(name, box, map)),

@@ -3,6 +3,8 @@ interface TableColumn {
   /** Numbers stand to the right. */
   readonly isNumber?: boolean;
   readonly show: (row: Row) => Child;
+  /** For the search, what is shown where that is not a cell as it is. */
+  readonly text?: (row: Row) => string;
 }
 
 /** A choice of rows beside the search. */
@@ -30,6 +32,8 @@ interface TableControl {
 }
 
 const ROWS_A_PAGE = 25;
+/** Paper has no next page of a table to ask for. */
+const ROWS_PRINTED = 400;
 
 /** A table with a search, choices and pages, in the place that the page has for it. */
 function showTable(data: TableData, view: TableView): TableControl {
@@ -73,14 +77,15 @@ function showTable(data: TableData, view: TableView): TableControl {
 
   let places: readonly number[] | null = null;
   let page = 0;
+  let isPrinted = false;
   let asked = 0;
   let extra: { readonly title: string; readonly test: (row: Row) => boolean } | null = null;
 
   const draw = async (): Promise<void> => {
     const mine = ++asked;
     const count = places?.length ?? data.held;
-    const from = page * ROWS_A_PAGE;
-    const to = Math.min(count, from + ROWS_A_PAGE);
+    const from = isPrinted ? 0 : page * ROWS_A_PAGE;
+    const to = Math.min(count, from + (isPrinted ? ROWS_PRINTED : ROWS_A_PAGE));
     const rows: Row[] = [];
     for (let i = from; i < to; i++) rows.push(await data.row(places ? places[i] : i));
     if (mine !== asked) return;
@@ -133,6 +138,11 @@ function showTable(data: TableData, view: TableView): TableControl {
   });
   back.addEventListener('click', () => turn(-1));
   on.addEventListener('click', () => turn(1));
+  for (const event of ['beforeprint', 'afterprint'])
+    addEventListener(event, () => {
+      isPrinted = event === 'beforeprint';
+      void draw();
+    });
   void draw();
   return {
     narrow(words, only) {
@@ -150,19 +160,12 @@ function rowOf(view: TableView, row: Row): HTMLElement {
 }
 
 /** Whether what is shown of a row, or lies behind it, has all of the words. */
-function hasWords(view: TableView, row: Row, words: readonly string[]): boolean {
+function hasWords({ columns }: TableView, row: Row, words: readonly string[]): boolean {
   if (words.length === 0) return true;
-  const text = row.join('\n').toLowerCase();
-  if (words.every((word) => text.includes(word))) return true;
-  const shown = view.columns
-    .map((c) => textOf(c.show(row)))
-    .join('\n')
-    .toLowerCase();
-  return words.every((word) => text.includes(word) || shown.includes(word));
-}
-
-function textOf(child: Child): string {
-  return typeof child === 'string' ? child : (child?.textContent ?? '');
+  let text = row.join('\n');
+  for (const column of columns) if (column.text) text += `\n${column.text(row)}`;
+  text = text.toLowerCase();
+  return words.every((word) => text.includes(word));
 }
 
 function statusText(
@@ -175,7 +178,7 @@ function statusText(
   const count = places?.length ?? data.held;
   const of = places ? ` of ${countText(data.held)}` : '';
   const what = `${countText(count)}${of} ${count === 1 && !places ? noun[0] : noun[1]}`;
-  const range = count > ROWS_A_PAGE ? `; ${countText(from + 1)} to ${countText(to)} shown` : '';
+  const range = to - from < count ? `; ${countText(from + 1)} to ${countText(to)} shown` : '';
   const left = data.total - data.held;
   return `${what}${range}${left > 0 ? `; ${countText(left)} more did not fit into this page, ${csv} has them` : ''}`;
 }

@@ -3,15 +3,15 @@ const DIFFERENCES: TableView = {
   name: 'differences',
   noun: ['difference', 'differences'],
   csv: 'differences.csv',
-  rowClass: (row) => standingClass(HEAD.kinds[String(row[2])]),
+  rowClass: (row) => standingClass(kindOf(row)),
   choices: Object.entries(HEAD.kinds).map(([kind, title]) => ({
     title,
     test: (row) => row[2] === kind,
   })),
   columns: [
-    { title: 'time', isNumber: true, show: (row) => timeCell(row[0]) },
+    { title: 'time', isNumber: true, show: (row) => timeCell(row[0]), text: (row) => secondsText(row[0]) },
     { title: 'packet', isNumber: true, show: (row) => frameCell(row[1]) },
-    { title: 'kind', show: (row) => badge(HEAD.kinds[String(row[2])]) },
+    { title: 'kind', show: (row) => badge(kindOf(row)), text: kindOf },
     { title: 'what', show: whatDiffers },
     { title: 'rule', show: (row) => ruleCell(row[6]) },
     { title: 'finding', isNumber: true, show: (row) => countText(row[7]) },
@@ -43,15 +43,15 @@ const PACKETS: TableView = {
   ],
   columns: [
     { title: 'packet', isNumber: true, show: (row) => frameCell(row[0]) },
-    { title: 'time', isNumber: true, show: (row) => timeCell(row[1]) },
-    { title: 'interface', show: (row) => [row[2], row[3]].filter((part) => part !== '').join(' ') },
-    { title: 'protocol', show: (row) => protocolText(row[6]) },
-    { title: 'source', show: (row) => codeCell(endText(row[4], row[7])) },
-    { title: 'destination', show: (row) => codeCell(endText(row[5], row[8])) },
+    { title: 'time', isNumber: true, show: (row) => timeCell(row[1]), text: (row) => secondsText(row[1]) },
+    { title: 'interface', show: (row) => el('span', { class: 'short' }, deviceOf(row)), text: deviceOf },
+    { title: 'protocol', show: protocolOf, text: protocolOf },
+    { title: 'source', show: (row) => codeCell(sourceOf(row)), text: sourceOf },
+    { title: 'destination', show: (row) => codeCell(destinationOf(row)), text: destinationOf },
     { title: 'bytes', isNumber: true, show: (row) => countText(row[9]) },
     { title: 'verdict', show: (row) => (row[10] === '' ? null : verdictBadge(String(row[10]))) },
     { title: 'by', show: (row) => ruleCell(row[11]) },
-    { title: 'after NAT', show: (row) => codeCell(row[12]) },
+    { title: 'after NAT', show: (row) => codeCell(translatedOf(row)) },
     { title: 'lines', isNumber: true, show: (row) => (row[13] === 0 ? null : countText(row[13])) },
     { title: 'problem', show: (row) => row[14] as string },
   ],
@@ -69,7 +69,7 @@ const LINES: TableView = {
       ]
     : ['predicted', 'doubtful'].map(withStanding),
   columns: [
-    { title: 'time', isNumber: true, show: (row) => timeCell(row[0]) },
+    { title: 'time', isNumber: true, show: (row) => timeCell(row[0]), text: (row) => secondsText(row[0]) },
     { title: 'packet', isNumber: true, show: (row) => frameCell(row[1]) },
     { title: 'rule', show: (row) => ruleCell(row[2]) },
     { title: 'standing', show: (row) => badge(String(row[3])) },
@@ -97,6 +97,31 @@ const RULES: TableView = {
     { title: 'text', show: (row) => codeCell(row[5]) },
   ],
 };
+
+function kindOf(row: Row): string {
+  return HEAD.kinds[String(row[2])];
+}
+
+function deviceOf(row: Row): string {
+  return [row[2], row[3]].filter((part) => part !== '').join(' ');
+}
+
+function protocolOf(row: Row): string {
+  return protocolText(row[6]);
+}
+
+function sourceOf(row: Row): string {
+  return endText(row[4], row[7]);
+}
+
+function destinationOf(row: Row): string {
+  return endText(row[5], row[8]);
+}
+
+/** `→ 172.17.0.2:6379`: the end that is another after translation. */
+function translatedOf(row: Row): string {
+  return String(row[12] ?? '').replace('>', '→');
+}
 
 function withStanding(title: string): Choice {
   return { title, test: (row) => row[3] === title };

@@ -73,6 +73,14 @@ function tripElement(trip: PageTrip): HTMLElement {
       { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': 'picture of the way' },
       drawTrip(trip),
     ),
+    el(
+      'p',
+      { class: 'marks' },
+      el('span', {}, el('i', {}, '■'), ' rule hit'),
+      el('span', {}, '○ rule missed'),
+      el('span', {}, '⇄ rewritten'),
+      el('span', { class: 'screen' }, 'a rule says its name under the pointer, and below'),
+    ),
     el('details', { open: true }, el('summary', {}, 'Step by step'), walkList(trip)),
   );
 }
@@ -80,9 +88,9 @@ function tripElement(trip: PageTrip): HTMLElement {
 function aboutPacket(row: Row): HTMLElement {
   const facts: readonly (readonly [string, Child])[] = [
     ['time', momentText(row[1])],
-    ['interface', [row[2], row[3]].join(' ')],
-    ['packet', `${protocolText(row[6])} ${endText(row[4], row[7])} → ${endText(row[5], row[8])}`],
-    ['after NAT', String(row[12] ?? '')],
+    ['interface', deviceOf(row)],
+    ['packet', `${protocolOf(row)} ${sourceOf(row)} → ${destinationOf(row)}`],
+    ['after NAT', translatedOf(row)],
     ['verdict', String(row[10] ?? '')],
     ['by', ruleCell(row[11])],
     ['log lines', countText(row[13])],
