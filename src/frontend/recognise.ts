@@ -4,6 +4,8 @@ export type RulesFormat = 'save4' | 'save6' | 'script' | 'ipset' | 'nft' | 'nft-
 /** A line of a script that runs iptables or what belongs to it. */
 const COMMAND =
   /^[ \t]*(?:sudo[ \t]+)?(?:\S*\/)?(?:ip6?tables(?:-legacy|-nft)?(?:-restore|-save)?|ipset)(?:[ \t]|$)/m;
+/** A script that gives the program a name of its own: `IPT=/sbin/iptables`. */
+const NAMED = /^[ \t]*(?:export[ \t]+|readonly[ \t]+)?\w+=["'`$( ]*(?:\S*\/|which[ \t]+)?ip6?tables\b/m;
 const TABLE_OF_SAVE = /^[ \t]*\*\w+/m;
 const TABLE_OF_NFT =
   /^[ \t]*(?:add[ \t]+)?table[ \t]+(?:(?:ip6?|inet|arp|bridge|netdev)[ \t]+)?[\w./-]+[ \t]*(?:\{|;|$)/m;
@@ -17,7 +19,7 @@ export function recogniseRules(text: string): RulesFormat | null {
   if (start.startsWith('{')) return text.includes('"nftables"') ? 'nft-json' : null;
   if (/^#!.*\bnft\b/.test(start)) return 'nft';
   if (/^#!.*sh\b/.test(start)) return 'script';
-  if (COMMAND.test(text)) return 'script';
+  if (COMMAND.test(text) || NAMED.test(text)) return 'script';
   if (/^[ \t]*create[ \t]+\S+[ \t]+(?:hash|bitmap|list):/m.test(text)) return 'ipset';
   if (TABLE_OF_SAVE.test(text)) return versionOfSave(text) === 6 ? 'save6' : 'save4';
   if (TABLE_OF_NFT.test(text) || /^[ \t]*flush[ \t]+ruleset/m.test(text)) return 'nft';

@@ -9,6 +9,8 @@ describe('the kind of a text of rules', () => {
     ['*nat\n[1:2] -A OUTPUT -j ACCEPT\nCOMMIT\n', 'save4'],
     ['#!/bin/sh\nset -e\nIPT=/sbin/iptables\n$IPT -F\n', 'script'],
     ['  sudo /sbin/iptables -A INPUT -j DROP\n', 'script'],
+    ['IPT="/sbin/iptables -w"\n$IPT -F\n', 'script'],
+    ['T=$(which ip6tables)\n$T -F\n', 'script'],
     // What stands in a here-document does not make the script that kind of text.
     [
       "ipset restore <<'X'\ncreate s hash:net family inet\nX\niptables-restore <<'X'\n*filter\nCOMMIT\nX\n",

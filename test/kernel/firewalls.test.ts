@@ -35,16 +35,14 @@ const LOADERS = new Map([
   ['.nft', 'nft -f -'],
 ]);
 /** Nobody's addresses here, and such as no packet may come from. */
-const STRANGERS = [
-  '203.0.113.66',
-  '192.0.2.7',
-  '100.64.0.9',
-  '10.0.0.9',
-  '127.0.0.9',
-  '240.0.0.1',
-  '0.0.0.0',
-];
-const EVERYBODY = ['198.51.100.255', '192.168.1.255', '224.0.0.251', '255.255.255.255'];
+const STRANGERS = {
+  4: ['203.0.113.66', '192.0.2.7', '100.64.0.9', '10.0.0.9', '127.0.0.9', '240.0.0.1', '0.0.0.0'],
+  6: ['2001:db8:bad::66', 'fd99::7', 'fe80::9', '::1', 'ff02::9'],
+} as const;
+const EVERYBODY = {
+  4: ['198.51.100.255', '192.168.1.255', '224.0.0.251', '255.255.255.255'],
+  6: ['ff02::1', 'ff02::fb', 'ff05::2'],
+} as const;
 const CONVERSATIONS = 26;
 
 const missing = missingForLab();
@@ -101,7 +99,7 @@ function packetsFor(random: Random, rules: string, family: 4 | 6): LabPacket[] {
   for (let n = CONVERSATIONS; n > 0; n--) {
     const flow = random.chance(forwarded.length > 0 ? 0.25 : 0)
       ? inward(random, random.pick(...forwarded))
-      : between(random, ports, /masquerade/i.test(rules));
+      : between(random, family, ports, /masquerade/i.test(rules));
     flows.push(converse(random, flowIn(family, flow)));
   }
   return interleave(random, flows);
@@ -124,14 +122,16 @@ function inward(random: Random, { port, to, toPort }: { port: number; to: string
   };
 }
 
-function between(random: Random, ports: readonly number[], masquerades: boolean): Flow {
+function between(random: Random, family: 4 | 6, ports: readonly number[], masquerades: boolean): Flow {
   const sourcePort = random.chance(0.2) ? random.pick(...ports) : random.integer(1024, 65000);
   const destinationPort = random.chance(0.85) ? random.pick(...ports) : random.integer(1, 65535);
   const from = random.pick<Side>(...SIDES);
-  const source = random.chance(0.15) ? random.pick(...STRANGERS) : random.pick(...PEERS[from]);
+  const source = random.chance(0.15)
+    ? random.pick<string>(...STRANGERS[family])
+    : random.pick(...PEERS[from]);
   const client = { interface: from, source, sourcePort, destinationPort };
   if (random.chance(0.1))
-    return { client: { ...client, destination: random.pick(...EVERYBODY) }, server: null };
+    return { client: { ...client, destination: random.pick<string>(...EVERYBODY[family]) }, server: null };
   if (random.chance(0.4)) return { client: { ...client, destination: OWN[from] }, server: null };
   const to = random.pick<Side>(...SIDES.filter((side) => side !== from));
   const destination = random.pick(...PEERS[to]);

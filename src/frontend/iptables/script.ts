@@ -3,6 +3,10 @@ import type { Word } from '../../rules/options.js';
 import type { Diagnostics } from '../../source/diagnostic.js';
 import { readLines } from '../../source/lines.js';
 import type { Position } from '../../source/text.js';
+import { interpret, type SimpleCommand } from '../shell/interpret.js';
+import type { Stream } from '../shell/streams.js';
+import { baseName } from '../shell/test.js';
+import type { HereDocument } from '../shell/token.js';
 import { applyCommand, type Failure, refuse } from './apply.js';
 import { parseCommand } from './command.js';
 import type { Command, Reader } from './scan.js';
@@ -11,8 +15,6 @@ import { printRules, printSave } from './print.js';
 import { errorText, type Problem } from './problem.js';
 import { restore } from './restore.js';
 import { reporter, type Reporter } from './save.js';
-import { shellCommands, type SimpleCommand, type Stream } from './shell.js';
-import type { HereDocument } from './shellWords.js';
 import { copyTable, isTableName, keepPolicies, loseCounters, newTable, type TableState } from './tables.js';
 
 /** A command of a script that is not iptables' own: ipset, ip, sysctl… */
@@ -54,9 +56,7 @@ interface Session {
   /** By `4 filter` and so on, the table last used for the first time last. */
   readonly tables: Map<string, TableState>;
   readonly unknownNames: Set<string>;
-  stopOnFailure: boolean;
   exited: boolean;
-  status: number;
   lastFailure: ScriptResult['lastFailure'];
   copied: number;
   printed: number;
@@ -82,80 +82,59 @@ export function runScript(
     file,
     tables: new Map(),
     unknownNames: new Set(),
-    stopOnFailure: false,
     exited: false,
-    status: 0,
     lastFailure: null,
     copied: 0,
     printed: 0,
   };
   const complain = (message: string, position: Position, length: number): void =>
     tell.problem({ message, position, length, status: 2 });
-  let piped: HereDocument | null = null;
-  for (const command of shellCommands(source, complain)) {
-    if (command.before === '&&' && session.status !== 0) continue;
-    if (command.before === '||' && session.status === 0) continue;
-    const input: HereDocument | null = command.input ?? (command.before === '|' ? piped : null);
-    piped = null;
-    if (command.after === '|' && passesOn(command)) {
-      piped = input ?? echoed(command);
-      continue;
-    }
-    const status = runOne(session, command, input);
-    session.status = command.negated ? Number(status === 0) : status;
-    if (status !== 0) session.lastFailure = { status, position: command.position };
-    const tested = command.after === '&&' || command.after === '||' || command.negated;
-    if (session.exited || (session.stopOnFailure && status !== 0 && !tested)) break;
-  }
+  const status = interpret(source, {
+    run: (command) => runOne(session, command),
+    write: (stream, words, at) => write(session, stream, words, at),
+    complain,
+    assume: (message, at) => tell.warning(message, at),
+    get isOver() {
+      return session.exited;
+    },
+  });
   const tables = [...session.tables.values()].map((state) => state.table).reverse();
-  return { tables, status: session.status, lastFailure: session.lastFailure };
-}
-
-/** `cat` and `echo` before a pipe only hand text on. */
-function passesOn({ words }: SimpleCommand): boolean {
-  return baseName(words[0].text) === 'echo' || (baseName(words[0].text) === 'cat' && words.length === 1);
-}
-
-function echoed({ words, position }: SimpleCommand): HereDocument {
-  const lines = words
-    .slice(1)
-    .map((w) => w.text)
-    .join(' ')
-    .split('\n');
-  return { lines, firstLine: position.line };
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+  return { tables, status, lastFailure: session.lastFailure };
 }
 
 const IPTABLES = /^(ip6?tables)(?:-legacy|-nft)?(-save|-restore)?$/;
 
-function runOne(session: Session, command: SimpleCommand, input: HereDocument | null): number {
-  let { words } = command;
-  while (words.length > 1 && /^(sudo|command|exec)$/.test(baseName(words[0].text))) words = words.slice(1);
+/** Runs what is not the shell's own; null where nobody knows the command. */
+function runOne(session: Session, command: SimpleCommand): number | null {
+  const { words, position } = command;
   const name = baseName(words[0].text);
-  const { position } = command;
-  const tell = (stream: Stream, text: string): void => {
-    if (stream === 'elsewhere' || session.printed > MOST_PRINTED) return;
-    session.printed += text.length;
-    session.host.write(stream, text, position);
-    if (session.printed > MOST_PRINTED) endEarly(session, 'prints', position);
-  };
   const run: Run = {
     session,
     version: name.startsWith('ip6') ? 6 : 4,
     position,
     voice: {
-      out: (text) => tell(command.after === '|' ? 'elsewhere' : command.output, text),
-      err: (text) => tell(command.errors, text),
+      out: (text) => write(session, command.output, text, position),
+      err: (text) => write(session, command.errors, text, position),
     },
   };
   const found = IPTABLES.exec(name);
-  if (found?.[2] === '-save') return runSave(run, words.slice(1));
-  if (found?.[2] === '-restore') return runRestore(run, words.slice(1), input, command.inputFile);
-  if (found) return runIptables(run, words.slice(1));
-  return runOther(run, name, words, input);
+  const status = found ? runOwn(run, found[2], command) : runOther(run, name, command);
+  if (status !== null && status !== 0) session.lastFailure = { status, position };
+  return status;
+}
+
+function runOwn(run: Run, program: string | undefined, command: SimpleCommand): number {
+  const words = command.words.slice(1);
+  if (program === '-save') return runSave(run, words);
+  if (program === '-restore') return runRestore(run, words, command.input, command.inputFile);
+  return runIptables(run, words);
+}
+
+function write(session: Session, stream: Stream, text: string, position: Position): void {
+  if (stream === 'elsewhere' || session.printed > MOST_PRINTED) return;
+  session.printed += text.length;
+  session.host.write(stream, text, position);
+  if (session.printed > MOST_PRINTED) endEarly(session, 'prints', position);
 }
 
 /** One command of the script under way. */
@@ -166,40 +145,23 @@ interface Run {
   readonly voice: { out(text: string): void; err(text: string): void };
 }
 
-function runOther(run: Run, name: string, words: readonly Word[], input: HereDocument | null): number {
+/** What changes nothing that is looked at here. */
+const HARMLESS =
+  /^(?:modprobe|depmod|insmod|rmmod|sleep|logger|trap|umask|ulimit|touch|mkdir|chmod|chown|date|sync|wait)$/;
+
+function runOther(run: Run, name: string, { words, input }: SimpleCommand): number | null {
   const { session } = run;
-  const args = words.slice(1);
-  switch (name) {
-    case ':':
-    case 'true':
-    case 'modprobe':
-    case 'sleep':
-    case 'shift':
-    case 'unset':
-      return 0;
-    case 'false':
-      return 1;
-    case 'echo':
-      run.voice.out(`${args.map((w) => w.text).join(' ')}\n`);
-      return 0;
-    case 'set':
-      for (const { text } of args) if (/^-[a-z]*e/.test(text)) session.stopOnFailure = true;
-      if (args.some((w) => w.text === '+e')) session.stopOnFailure = false;
-      return 0;
-    case 'exit':
-      session.exited = true;
-      return args.length > 0 ? Number.parseInt(args[0].text, 10) & 255 : session.status;
-  }
-  const status = session.host.other({ name, arguments: args, input, position: run.position });
+  if (HARMLESS.test(name)) return 0;
+  const status = session.host.other({ name, arguments: words.slice(1), input, position: run.position });
   if (status !== undefined) return status;
   if (!session.unknownNames.has(name)) {
     session.unknownNames.add(name);
     session.tell.warning(
-      `${name} is not run: only iptables, ip6tables, ipset and ip are known here`,
+      `${name} is not run: only iptables, ip6tables and ipset are known here`,
       words[0].position,
     );
   }
-  return 0;
+  return null;
 }
 
 function endEarly(session: Session, does: string, at: Position): void {

@@ -1,0 +1,438 @@
+import type { Word } from '../../rules/options.js';
+import { readLines, type SourceText } from '../../source/lines.js';
+import type { Position } from '../../source/text.js';
+import { assign, builtin, isBuiltin } from './builtins.js';
+import { fieldsOf, type Filling, patternText, wholeText } from './expand.js';
+import { shellTokens } from './lexer.js';
+import { fitsPattern } from './pattern.js';
+import { PLAIN, type Printed, redirect, type Stream, type Streams } from './streams.js';
+import { type List, type Node, shellPieces } from './syntax.js';
+import { bareWord, type HereDocument, type ShellToken } from './token.js';
+import type { Value, Variables } from './variables.js';
+
+/** One command of a script, its quotes gone and its variables filled in. */
+export interface SimpleCommand {
+  readonly words: readonly Word[];
+  /** What it reads: a here-document, a here-string, or what the command before the pipe printed. */
+  readonly input: HereDocument | null;
+  /** The file after `<`; null where there is none. */
+  readonly inputFile: string | null;
+  /** Where standard output and standard error end up. */
+  readonly output: Stream;
+  readonly errors: Stream;
+  readonly position: Position;
+}
+
+/** What a script reaches. */
+export interface ShellHost {
+  /** Runs a command; its exit status, null where nobody knows it here. */
+  run(command: SimpleCommand): number | null;
+  write(stream: Stream, text: string, at: Position): void;
+  /** What in the script cannot be followed. */
+  complain(message: string, at: Position, length: number): void;
+  /** What was assumed of how the script is called. */
+  assume(message: string, at: Position): void;
+  /** Whether something has ended the script. */
+  readonly isOver: boolean;
+}
+
+export interface Shell {
+  readonly host: ShellHost;
+  readonly variables: Variables;
+  readonly functions: Map<string, Node>;
+  /** What the variables were that a function has made its own, by function under way. */
+  readonly frames: Map<string, Value | undefined>[];
+  /** Where commands of a substitution stand. */
+  place: Position | null;
+  stopsOnFailure: boolean;
+  leaving: 'exit' | 'return' | 'break' | 'continue' | null;
+  /** Turns of loops and calls of functions that are left. */
+  turns: number;
+  depth: number;
+}
+
+const MOST_TURNS = 100_000;
+const DEEPEST_CALL = 50;
+/** Variables may make a script this many times as long as it is written, and a little more. */
+const GROWTH = 8;
+const SPARE = 1_000_000;
+/** What every shell has set. */
+const OUTSIDE: readonly (readonly [string, string])[] = [['PATH', '/usr/sbin:/usr/bin:/sbin:/bin'], ['HOME', '/root'], ['USER', 'root']]; // prettier-ignore
+/** What stands before a command and leaves it what it is. */
+const PREFIX = /^(?:\S*\/)?(?:sudo|command|exec)$/;
+
+/**
+ * Runs a shell script (POSIX sh, and what of bash firewall scripts use), of which it does itself what needs nothing
+ * but the script: variables, loops, conditions, functions, `echo` and the like. All other commands are the host's. What
+ * hangs on something that nobody knows here is complained about and left out: nothing is guessed.
+ * @returns the last command's exit status
+ */
+export function interpret(source: SourceText, host: ShellHost): number {
+  const written = source.lines.reduce((sum, line) => sum + line.length, 0);
+  const shell: Shell = {
+    host,
+    variables: {
+      values: new Map([...OUTSIDE, ['0', source.file]]),
+      arguments: null,
+      status: 0,
+      budget: written * GROWTH + SPARE,
+    },
+    functions: new Map(),
+    frames: [],
+    place: null,
+    stopsOnFailure: false,
+    leaving: null,
+    turns: MOST_TURNS,
+    depth: 0,
+  };
+  const complain = (message: string, at: Position, length: number): void =>
+    host.complain(message, at, length);
+  for (const node of shellPieces(shellTokens(source, complain), complain)) {
+    runNode(shell, node, PLAIN, false);
+    if (shell.leaving === 'exit' || host.isOver) break;
+    shell.leaving = null;
+  }
+  return shell.variables.status;
+}
+
+function isOver({ leaving, host }: Shell): boolean {
+  return leaving !== null || host.isOver;
+}
+
+/** @param tested whether something asks how it ends, so that a failure does not end the script under `set -e` */
+function runList(shell: Shell, list: List, streams: Streams, tested: boolean): number | null {
+  let status: number | null = 0;
+  for (const node of list) {
+    status = runNode(shell, node, streams, tested);
+    if (isOver(shell)) break;
+  }
+  return status;
+}
+
+function runNode(shell: Shell, node: Node, streams: Streams, tested: boolean): number | null {
+  const status = statusOf(shell, node, streams, tested);
+  shell.variables.status = status ?? 0;
+  return status;
+}
+
+function statusOf(shell: Shell, node: Node, streams: Streams, tested: boolean): number | null {
+  switch (node.kind) {
+    case 'simple':
+      return runSimple(shell, node, streams, tested);
+    case 'pipeline': {
+      const status = runPipeline(shell, node.parts, streams, tested || node.negated);
+      return node.negated && status !== null ? Number(status === 0) : status;
+    }
+    case 'and-or':
+      return runAndOr(shell, node, streams, tested);
+    case 'if':
+      return runIf(shell, node, streams, tested);
+    case 'for':
+      return runFor(shell, node, streams, tested);
+    case 'while':
+      return runWhile(shell, node, streams, tested);
+    case 'case':
+      return runCase(shell, node, streams, tested);
+    case 'function':
+      shell.functions.set(node.name, node.body);
+      return 0;
+    case 'group': {
+      const inner = redirect(node.redirections, streams, fillingOf(shell, false));
+      if (!inner) return null;
+      return node.isSubshell
+        ? runSubshell(shell, node.body, inner, tested)
+        : runList(shell, node.body, inner, tested);
+    }
+    case 'unfollowed':
+      shell.host.complain(node.what, node.position, 1);
+      return null;
+  }
+}
+
+/** What a subshell sets is gone after it; what its commands did stays. */
+function runSubshell(shell: Shell, body: List, streams: Streams, tested: boolean): number | null {
+  const { variables } = shell;
+  const inner: Shell = {
+    ...shell,
+    variables: { ...variables, values: new Map(variables.values) },
+    functions: new Map(shell.functions),
+  };
+  const status = runList(inner, body, streams, tested);
+  shell.turns = inner.turns;
+  variables.budget = inner.variables.budget;
+  return inner.leaving === 'exit' ? inner.variables.status : status;
+}
+
+function runPipeline(shell: Shell, parts: List, streams: Streams, tested: boolean): number | null {
+  let input: Pick<Streams, 'input' | 'inputFile'> = streams;
+  let status: number | null = 0;
+  parts.forEach((part, i) => {
+    const printed: Printed | null = i < parts.length - 1 ? { text: '', isUnknown: false } : null;
+    const own = printed ? { ...streams, ...input, printed } : { ...streams, ...input };
+    status = runNode(shell, part, own, tested || printed !== null);
+    if (!printed) return;
+    const firstLine = shell.place?.line ?? lineOf(part);
+    const lines = printed.text.replace(/\n$/, '').split('\n');
+    input = { input: printed.isUnknown ? null : { lines, firstLine, next: 0 }, inputFile: null };
+  });
+  return status;
+}
+
+function lineOf(node: Node): number {
+  if ('position' in node) return node.position.line;
+  if (node.kind === 'group' && node.body.length > 0) return lineOf(node.body[0]);
+  return 1;
+}
+
+function positionOf(node: Node): Position | null {
+  if ('position' in node) return node.position;
+  if (node.kind === 'pipeline') return positionOf(node.parts[0]);
+  if (node.kind === 'and-or') return positionOf(node.first);
+  return node.kind === 'group' && node.body.length > 0 ? positionOf(node.body[0]) : null;
+}
+
+/** Says that what hangs on a status is left out, since nobody knows the status here. */
+function undecided(shell: Shell, at: Position | null): null {
+  if (at)
+    shell.host.complain(
+      'how this ends is not known here: what hangs on it is left out',
+      shell.place ?? at,
+      1,
+    );
+  return null;
+}
+
+function runAndOr(
+  shell: Shell,
+  { first, rest }: Extract<Node, { kind: 'and-or' }>,
+  streams: Streams,
+  tested: boolean,
+): number | null {
+  let status = runNode(shell, first, streams, true);
+  for (let i = 0; i < rest.length && !isOver(shell); i++) {
+    const { isAnd, node } = rest[i];
+    // What stands behind `||` is for when it fails: of what nobody knows that is not taken for granted.
+    if (status === null && isAnd) return undecided(shell, positionOf(first));
+    if (isAnd ? status === 0 : status !== 0 && status !== null)
+      status = runNode(shell, node, streams, tested || i < rest.length - 1);
+  }
+  return status;
+}
+
+function runIf(
+  shell: Shell,
+  { clauses, otherwise, position }: Extract<Node, { kind: 'if' }>,
+  streams: Streams,
+  tested: boolean,
+): number | null {
+  for (const { condition, body } of clauses) {
+    const status = runList(shell, condition, streams, true);
+    if (isOver(shell)) return status;
+    if (status === null) return undecided(shell, position);
+    if (status === 0) return runList(shell, body, streams, tested);
+  }
+  return otherwise ? runList(shell, otherwise, streams, tested) : 0;
+}
+
+/** One more turn of a loop, or a call; false where there have been too many. */
+function takesTurn(shell: Shell, at: Position): boolean {
+  if (shell.turns-- > 0) return true;
+  if (shell.turns === -1) shell.host.complain('the script does too much: it ends here', at, 1);
+  shell.leaving = 'exit';
+  return false;
+}
+
+/** Whether a loop goes on after a turn. */
+function goesOn(shell: Shell): boolean {
+  if (shell.host.isOver) return false;
+  const { leaving } = shell;
+  if (leaving === 'continue' || leaving === 'break') shell.leaving = null;
+  return leaving === null || leaving === 'continue';
+}
+
+function runFor(
+  shell: Shell,
+  { name, words, body, position }: Extract<Node, { kind: 'for' }>,
+  streams: Streams,
+  tested: boolean,
+): number | null {
+  const values: string[] = [...((words ? null : shell.variables.arguments) ?? [])];
+  for (const word of words ?? []) {
+    const fields = fieldsOf(word, fillingOf(shell, false));
+    if (!fields) return null;
+    values.push(...fields);
+  }
+  let status: number | null = 0;
+  for (const value of values) {
+    if (!takesTurn(shell, position)) break;
+    shell.variables.values.set(name, value);
+    status = runList(shell, body, streams, tested);
+    if (!goesOn(shell)) break;
+  }
+  return status;
+}
+
+function runWhile(
+  shell: Shell,
+  { isUntil, condition, body, position }: Extract<Node, { kind: 'while' }>,
+  streams: Streams,
+  tested: boolean,
+): number | null {
+  let status: number | null = 0;
+  while (takesTurn(shell, position)) {
+    const truth = runList(shell, condition, streams, true);
+    if (isOver(shell)) return truth;
+    if (truth === null) return undecided(shell, position);
+    if ((truth === 0) === isUntil) break;
+    status = runList(shell, body, streams, tested);
+    if (!goesOn(shell)) break;
+  }
+  return status;
+}
+
+function runCase(
+  shell: Shell,
+  { word, arms, position }: Extract<Node, { kind: 'case' }>,
+  streams: Streams,
+  tested: boolean,
+): number | null {
+  const filling = fillingOf(shell, true);
+  const text = wholeText(word.parts, word.position, filling);
+  if (text === null) return null;
+  // An init script's own argument: without one it only says how it is called.
+  const [part] = word.parts.filter((p) => p.kind !== 'text' || p.text !== '');
+  const start = arms.find(({ patterns }) => patterns.some((pattern) => bareWord(pattern) === 'start'));
+  if (
+    text === '' &&
+    start &&
+    part?.kind === 'parameter' &&
+    part.name === '1' &&
+    shell.variables.arguments === null
+  ) {
+    shell.host.assume('the script is taken to be called with start', position);
+    return runList(shell, start.body, streams, tested);
+  }
+  for (const { patterns, body } of arms)
+    for (const pattern of patterns) {
+      const wanted = patternText(pattern.parts, pattern.position, filling);
+      if (wanted === null) return null;
+      if (fitsPattern(wanted, text)) return runList(shell, body, streams, tested);
+    }
+  return 0;
+}
+
+function fillingOf(shell: Shell, isLenient: boolean): Filling {
+  return {
+    variables: shell.variables,
+    isLenient,
+    complain: (message, at, length) => shell.host.complain(message, shell.place ?? at, length),
+    substitute: (text, at) => substitute(shell, text, at),
+  };
+}
+
+/** What the commands of a substitution print, without the newlines at its end; undefined where nobody knows it here. */
+function substitute(shell: Shell, text: string, at: Position): string | undefined {
+  if (shell.depth > DEEPEST_CALL) return undefined;
+  const printed: Printed = { text: '', isUnknown: false };
+  const complain = (): void => void (printed.isUnknown = true);
+  const pieces = [...shellPieces(shellTokens(readLines(text, at.file), complain), complain)];
+  if (printed.isUnknown) return undefined;
+  const inner: Shell = { ...shell, place: shell.place ?? at, depth: shell.depth + 1 };
+  const status = runSubshell(inner, pieces, { ...PLAIN, printed }, true);
+  shell.turns = inner.turns;
+  return printed.isUnknown || status === null ? undefined : printed.text.replace(/\n+$/, '');
+}
+
+function runSimple(
+  shell: Shell,
+  { words: tokens, redirections, position }: Extract<Node, { kind: 'simple' }>,
+  streams: Streams,
+  tested: boolean,
+): number | null {
+  const filling = fillingOf(shell, /^(?:\[\[?|test)$/.test(bareWord(tokens[0]) ?? ''));
+  const own = redirect(redirections, streams, fillingOf(shell, false));
+  if (!own) return null;
+  let at = 0;
+  for (let done: boolean | null; at < tokens.length; at++) {
+    done = assign(tokens[at], filling);
+    if (done === null) return null;
+    if (!done) break;
+  }
+  const words: Word[] = [];
+  for (const token of tokens.slice(at)) {
+    const texts = isAssigningWord(words) ? textsOfAssignment(token, filling) : fieldsOf(token, filling);
+    if (!texts) return null;
+    for (const text of texts) words.push({ text, position: shell.place ?? token.position });
+  }
+  if (words.length === 0) return 0;
+  const status = runWords(shell, words, own, shell.place ?? words[0].position ?? position);
+  if (shell.stopsOnFailure && status !== 0 && status !== null && !tested && shell.leaving === null) {
+    shell.variables.status = status;
+    shell.leaving = 'exit';
+  }
+  return status;
+}
+
+/** Whether what follows is `NAME=value` that is not parted at blanks. */
+function isAssigningWord(words: readonly Word[]): boolean {
+  return /^(?:export|readonly|local|declare|typeset)$/.test(words[0]?.text ?? '');
+}
+
+function textsOfAssignment(token: ShellToken, filling: Filling): string[] | null {
+  const first = token.parts.at(0);
+  if (first?.kind !== 'text' || first.quoted || !/^[A-Za-z_]\w*=/.test(first.text))
+    return fieldsOf(token, filling);
+  const text = wholeText(token.parts, token.position, filling);
+  return text === null ? null : [text];
+}
+
+function runWords(shell: Shell, given: readonly Word[], streams: Streams, position: Position): number | null {
+  let words = given;
+  while (words.length > 1 && PREFIX.test(words[0].text) && !words[1].text.startsWith('-'))
+    words = words.slice(1);
+  const name = words[0].text;
+  const called = shell.functions.get(name);
+  if (called) return call(shell, called, words, streams, position);
+  if (isBuiltin(name)) {
+    const texts = words.slice(1).map((word) => word.text);
+    return builtin(shell, name, texts, streams, (text) => print(shell, text, streams, position));
+  }
+  if (streams.printed) streams.printed.isUnknown = true;
+  const { input, inputFile, errors } = streams;
+  const output = streams.printed ? 'elsewhere' : streams.output;
+  return shell.host.run({ words, input, inputFile, output, errors, position });
+}
+
+function print(shell: Shell, text: string, { printed, output }: Streams, at: Position): void {
+  if (!printed) return shell.host.write(output, text, at);
+  shell.variables.budget -= text.length;
+  if (shell.variables.budget < 0) printed.isUnknown = true;
+  else printed.text += text;
+}
+
+function call(
+  shell: Shell,
+  body: Node,
+  words: readonly Word[],
+  streams: Streams,
+  position: Position,
+): number | null {
+  if (shell.frames.length >= DEEPEST_CALL) {
+    shell.host.complain('functions call each other too deeply: the call is left out', position, 1);
+    return null;
+  }
+  if (!takesTurn(shell, position)) return null;
+  const { variables } = shell;
+  const before = variables.arguments;
+  variables.arguments = words.slice(1).map((word) => word.text);
+  shell.frames.push(new Map());
+  const status = runNode(shell, body, streams, false);
+  for (const [name, value] of shell.frames.pop() ?? []) {
+    if (value === undefined) variables.values.delete(name);
+    else variables.values.set(name, value);
+  }
+  variables.arguments = before;
+  if (shell.leaving !== 'return') return status;
+  shell.leaving = null;
+  return variables.status;
+}
