@@ -30,7 +30,7 @@ export function canonical(
   listed: boolean,
 ): readonly Statement[] {
   // What nft listed stands as it lists it.
-  if (listed) return withoutDependencies(withDependencies(statements, family), family);
+  if (listed) return statements;
   const joined = joinAdjacent(joinBounds(inWholeBytes(statements, family)));
   return withoutDependencies(withDependencies(joined, family), family);
 }
