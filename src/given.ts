@@ -197,7 +197,7 @@ function readNft(text: string, file: string, diagnostics: Diagnostics, listed: b
   const parsed = /^\s*\{/.test(text)
     ? parseNftJson(text, file, diagnostics, listed)
     : parseNft(text, file, diagnostics, includeFiles(), listed);
-  return tablesOfNft(parsed, nftPrinter, diagnostics);
+  return tablesOfNft(parsed, nftPrinter);
 }
 
 /**

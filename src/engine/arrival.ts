@@ -4,7 +4,7 @@ import { verifyIpv4Header } from '../packet/checksum.js';
 import type { Device } from '../packet/device.js';
 import { decodeLink, LinkLayer } from '../packet/link.js';
 import { EtherType, LinkKind, PacketType } from '../packet/numbers.js';
-import { decodePacket, type Packet } from '../packet/packet.js';
+import { decodePacket, otherPacket, type Packet } from '../packet/packet.js';
 import { Hook } from '../rules/hook.js';
 import type { Frame } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
@@ -20,6 +20,10 @@ export interface Arrival {
   readonly packet: Packet;
   readonly direction: 'in' | 'out';
   readonly device: Device;
+  /** The one that was captured, where a tag or session leads from it to `device`. */
+  readonly below: Device;
+  /** Bytes behind the link header on the wire, padding included. */
+  readonly wireLength: number;
   /** What NFLOG told of it; null: it was captured on the wire. */
   readonly message: Message | null;
   /** An egress frame that a prediction accounts for. */
@@ -42,6 +46,8 @@ export class Arrivals {
     /** The device of frames whose capture names none. */
     private readonly fallback: Device | null,
     private readonly sight: Sight,
+    /** Whether anybody wants frames that hold no IP packet. */
+    private readonly wantsOthers: () => boolean = () => false,
   ) {
     this.upper = new UpperDevices(host, sight);
     this.numbers = new InterfaceNumbers(host);
@@ -56,13 +62,18 @@ export class Arrivals {
   read(frame: Frame): Arrival | Skipped {
     const link = decodeLink(frame.linkType, frame.bytes, this.link);
     if (typeof link === 'string') return link;
-    if (link.etherType !== EtherType.ipv4 && link.etherType !== EtherType.ipv6)
+    const isIp = link.etherType === EtherType.ipv4 || link.etherType === EtherType.ipv6;
+    if (!isIp && (link.etherType < ETHERTYPE_MIN || !this.wantsOthers()))
       return `EtherType 0x${link.etherType.toString(16).padStart(4, '0')}`;
     const at = this.arena.copy(frame.bytes);
     const { chunk } = this.arena;
-    const packet = decodePacket(chunk, at + link.network, at + frame.bytes.length);
+    const end = at + frame.bytes.length;
+    const wireLength = frame.originalLength - link.network;
+    const packet = isIp
+      ? decodePacket(chunk, at + link.network, end)
+      : otherPacket(chunk, at + link.network, end, link.etherType, wireLength);
     if (typeof packet === 'string') return packet;
-    if ((packet.version === 4) !== (link.etherType === EtherType.ipv4))
+    if (isIp && (packet.version === 4) !== (link.etherType === EtherType.ipv4))
       return 'IP version and EtherType differ';
     const below = this.deviceOf(frame, link, packet);
     if (!below) return 'no interface known';
@@ -76,11 +87,12 @@ export class Arrivals {
     const device = this.upper.of(below, link, packet);
     if (typeof device === 'string') return device;
     if (direction === 'in') {
-      if (packet.version === 4 && verifyIpv4Header(packet) === 'bad') return 'bad IPv4 header checksum';
+      if (isIp && packet.version === 4 && verifyIpv4Header(packet) === 'bad')
+        return 'bad IPv4 header checksum';
       packet.packetType = this.packetTypeOf(link, below);
       this.addLinkHeader(packet, at + link.network - ETHERNET, link, device);
     }
-    return { packet, direction, device, message: messageOf(link), claimed: false };
+    return { packet, direction, device, below, wireLength, message: messageOf(link), claimed: false };
   }
 
   private deviceOf(frame: Frame, link: LinkLayer, packet: Packet): Device | Skipped | null {
@@ -104,6 +116,7 @@ export class Arrivals {
     if (link.nflog) return link.nflog.in === 0 ? 'out' : 'in';
     if (link.packetType !== null) return link.packetType === PacketType.outgoing ? 'out' : 'in';
     if (frame.direction) return frame.direction;
+    if (packet.etherType !== 0) return link.isFrom(device.mac) ? 'out' : 'in';
     if (link.sourceLength) return this.addresses.direction(link, device, packet);
     return this.isOwn(addressOf(packet, 'source')) ? 'out' : 'in';
   }
@@ -146,6 +159,8 @@ export class Arrivals {
 
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;
+/** The smallest EtherType (ETH_P_802_3_MIN): below it stands what a socket calls other things. */
+const ETHERTYPE_MIN = 0x600;
 const EVERYBODY = new Uint8Array(6).fill(0xff);
 
 /** The address a frame was sent to, by its packet type: RFC 1112 section 6.4, RFC 2464 section 7 for groups. */

@@ -17,6 +17,17 @@ export class BridgeTables {
     if (this.learned.size < MOST) this.learned.set(addressText(packet, 'source'), port);
   }
 
+  /** An address was heard behind a port. */
+  hear(port: Device, address: IpAddress): void {
+    if (this.learned.size < MOST) this.learned.set(address.toString(), port);
+  }
+
+  /** The port of this bridge behind which an address was heard; null: none. */
+  heard(bridge: Device, address: IpAddress): Device | null {
+    const known = this.learned.get(address.toString());
+    return known?.master === bridge ? known : null;
+  }
+
   /** null: the bridge has several ports and nothing was heard from that address. */
   port(bridge: Device, address: IpAddress): Device | null {
     const known = this.learned.size > 0 ? this.learned.get(address.toString()) : undefined;

@@ -1,4 +1,5 @@
 import type { IpAddress } from '../address/ip.js';
+import type { Device } from '../packet/device.js';
 import type { Packet } from '../packet/packet.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
 import { addressOf } from '../packet/addresses.js';
@@ -17,6 +18,7 @@ import { Endpoints, tellTranslation } from './endpoints.js';
 import { type FlowPath, FlowPaths } from './flowPath.js';
 import { Guard } from './lasting.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
+import { LinkHooks } from './linkHooks.js';
 import { LocalStack } from './localStack.js';
 import { asksRules, isInitialised, isRelatedError, manipOf, Nat, Translation } from './nat.js';
 import type { Observer } from './observer.js';
@@ -37,6 +39,8 @@ export class Kernel {
   readonly evidence: Evidence;
   private readonly context: RuleContext;
   private hooks: readonly (readonly (readonly HookEntry[])[])[];
+  /** What is registered below IP. */
+  links: LinkHooks;
   private readonly shared = new NamedTables();
   private readonly defragmenter = new Defragmenter();
   private readonly stack: LocalStack;
@@ -77,6 +81,7 @@ export class Kernel {
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);
     this.program = compile(ruleset, { shared, now: 0 });
     this.hooks = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
+    this.links = new LinkHooks(this.program);
     this.stack = new LocalStack(
       host,
       (passage, cause) => this.answer(passage, cause),
@@ -88,6 +93,7 @@ export class Kernel {
   load(ruleset: Ruleset): void {
     this.program = compile(ruleset, { shared: this.shared, now: 0 });
     this.hooks = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
+    this.links = new LinkHooks(this.program);
   }
 
   /** A packet came in through `packet.in`: `ip_rcv()`, `ipv6_rcv()`. */
@@ -233,7 +239,8 @@ export class Kernel {
     const { packet } = passage;
     packet.out = passage.route?.device ?? packet.out;
     if (!this.runHook(Hook.postrouting, passage)) return;
-    this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage));
+    if (packet.out && !this.egress(passage, packet.out)) return;
+    if (this.links.isEmpty) this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage));
     this.sinks.sent(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
     if (packet.out?.isLoopback) this.loop(passage);
@@ -257,6 +264,37 @@ export class Kernel {
     this.observer?.again?.(passage, path.told);
   }
 
+  /** A frame comes in by a device, before anything else looks at it: `nf_ingress()`. False: it is gone. */
+  ingress(passage: Passage, device: Device): boolean {
+    const chains = this.links.on(device, 'ingress', passage.packet.etherType === 0);
+    return chains.length === 0 || this.runLink(chains, Hook.prerouting, passage);
+  }
+
+  /** A frame is handed to a device; the link header counts as its own by now: `nf_hook_egress()`. False: it is gone. */
+  egress(passage: Passage, device: Device): boolean {
+    const chains = this.links.on(device, 'egress', false);
+    if (chains.length === 0) return true;
+    const { packet } = passage;
+    const input = packet.in;
+    packet.in = null;
+    packet.length += ETHERNET;
+    const passed = this.runLink(chains, Hook.postrouting, passage);
+    packet.length -= ETHERNET;
+    packet.in = input;
+    return passed;
+  }
+
+  /** Runs chains below IP. False: the frame is gone. */
+  runLink(chains: readonly BaseChainProgram[], hook: Hook, passage: Passage): boolean {
+    const { context } = this;
+    for (const chain of chains) {
+      context.passage = passage;
+      context.hook = hook;
+      if (this.runChain(chain, hook, passage) !== Verdict.accept) return false;
+    }
+    return true;
+  }
+
   /** What leaves through lo comes back in, with the connection it has: `loopback_xmit()`. */
   private loop(passage: Passage): void {
     const again = new Passage(passage.packet.clone());
@@ -271,6 +309,7 @@ export class Kernel {
     packet.out = null;
     packet.link = packet.version === 4 ? LOOPBACK_LINK_4 : LOOPBACK_LINK_6;
     packet.packetType = PacketType.host;
+    if (packet.in && !this.ingress(again, packet.in)) return;
     this.receive(again);
   }
 
@@ -461,13 +500,20 @@ export class Kernel {
     else passage.template = template;
   }
 
-  logLine(passage: Passage, packet: Packet, options: LogOptions, rule: Rule | null, hook: Hook): void {
+  logLine(
+    passage: Passage,
+    packet: Packet,
+    options: LogOptions,
+    rule: Rule | null,
+    hook: Hook,
+    framed = false,
+  ): void {
     this.sinks.line({
       time: packet.time,
       frame: packet.frame,
       rule,
       level: options.level,
-      text: formatLine(packet, options, hook),
+      text: formatLine(packet, options, hook, framed),
       doubt: passage.doubt,
       uncaptured: passage.uncaptured,
       guessed: passage.guessed,
@@ -515,6 +561,8 @@ export class Kernel {
   }
 }
 
+/** Bytes of an Ethernet header. */
+const ETHERNET = 14;
 /** A message of nfnetlink has no level; this is that of LOG. */
 const GROUP_LEVEL = 4;
 

@@ -1,6 +1,6 @@
 import type { MatchDefinition, TargetDefinition } from '../rules/definition.js';
 import type { Context } from '../rules/context.js';
-import type { BaseChain, Chain, Rule, Ruleset, Step, Table } from '../rules/model.js';
+import type { BaseChain, Chain, Family, Rule, Ruleset, Step, Table } from '../rules/model.js';
 import type { Hook } from '../rules/hook.js';
 import type { Jumps, RunningStatement } from '../rules/nft/eval/result.js';
 import { endlessChains } from '../rules/nft/eval/load.js';
@@ -12,6 +12,8 @@ export interface Program {
   readonly chains: readonly CompiledChain[];
   /** The base chains of a family at a hook, lowest priority first; among equals the last one that was loaded. */
   at(version: 4 | 6, hook: Hook): readonly BaseChainProgram[];
+  /** Base chains below IP: of netdev, arp and bridge tables, and inet's ingress; in the same order. */
+  readonly below: readonly BaseChainProgram[];
   readonly ruleset: Ruleset;
   /** The sets and objects of each nft table. */
   readonly running: ReadonlyMap<Table, RunningTable>;
@@ -103,7 +105,16 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
       });
     }
   const chains = [...compiled.values()];
-  return { chains, ruleset, running, at: (version, hook) => baseChains(chains, version, hook) };
+  return {
+    chains,
+    ruleset,
+    running,
+    at: (version, hook) => baseChains(chains, version, hook),
+    below: inOrder(
+      chains,
+      ({ base, table }) => base !== null && (!!base.below || BELOW_IP.has(table.family)),
+    ),
+  };
 }
 
 /** Jumps of an nft table; a chain that leads back to itself is none to jump to, which nft would have refused. */
@@ -148,14 +159,22 @@ function compileStep(
   }
 }
 
+const BELOW_IP = new Set<Family>(['netdev', 'arp', 'bridge']);
+
 function baseChains(chains: readonly CompiledChain[], version: 4 | 6, hook: Hook): BaseChainProgram[] {
   const own = version === 4 ? 'ip' : 'ip6';
+  return inOrder(
+    chains,
+    ({ base, table }) =>
+      base?.hook === hook && !base.below && (table.family === own || table.family === 'inet'),
+  );
+}
+
+function inOrder(chains: readonly CompiledChain[], isWanted: (chain: Chain) => boolean): BaseChainProgram[] {
   const out: BaseChainProgram[] = [];
   for (const compiled of chains) {
     const { base, table } = compiled.chain;
-    if (table.nft?.dormant) continue;
-    if (base?.hook === hook && (table.family === own || table.family === 'inet'))
-      out.push(Object.assign(compiled, { base }));
+    if (base && !table.nft?.dormant && isWanted(compiled.chain)) out.push(Object.assign(compiled, { base }));
   }
   // Of equals the one that was registered last runs first (`nf_hook_entries_grow()`, net/netfilter/core.c).
   return out.reverse().sort((a, b) => a.base.priority - b.base.priority);

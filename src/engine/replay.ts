@@ -12,6 +12,7 @@ import type { Ruleset } from '../rules/model.js';
 import type { FrameSource } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
 import { Arrivals, type Arrival } from './arrival.js';
+import { LinkLevel } from './linkLevel.js';
 import { LocalSockets } from './localSockets.js';
 import { FlowLabels, setFlowLabel } from './flowLabels.js';
 import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.js';
@@ -116,6 +117,7 @@ export class Replay {
   private readonly labels = new FlowLabels();
   private readonly bridges: BridgeTables;
   private readonly localSockets: LocalSockets;
+  private readonly linkLevel: LinkLevel;
   private readonly bridgesWithPorts = new Set<Device>();
   private readonly callIptables: boolean;
   private readonly callIp6tables: boolean;
@@ -135,7 +137,8 @@ export class Replay {
       const device = host.deviceByName(name);
       if (device) this.sight.add(device);
     }
-    this.arrivals = new Arrivals(host, options.device ? host.deviceFor(options.device) : null, this.sight);
+    const fallback = options.device ? host.deviceFor(options.device) : null;
+    this.arrivals = new Arrivals(host, fallback, this.sight, () => !this.kernel.links.isEmpty);
     const { sinks } = options;
     this.kernel = new Kernel({
       ruleset: options.ruleset,
@@ -159,6 +162,12 @@ export class Replay {
         port: (packet, tuple, manip) => this.egress.portOf(packet, tuple, manip),
       },
     });
+    this.linkLevel = new LinkLevel(
+      this.kernel,
+      this.bridges,
+      (address) => isOwnAddress(host, address),
+      (bridge) => host.devices.filter(({ master }) => master === bridge),
+    );
     seedConnections(this.kernel.tracker, host.conntrack);
     this.unseen = new UnseenArrivals(host, this.kernel, this.sight);
   }
@@ -185,7 +194,7 @@ export class Replay {
   }
 
   private lookAt(arrival: Arrival): void {
-    if (arrival.direction === 'in' || this.isPort(arrival.device)) return;
+    if (arrival.direction === 'in' || arrival.packet.etherType !== 0 || this.isPort(arrival.device)) return;
     this.egress.push(arrival);
     this.labels.learn(arrival.packet);
   }
@@ -202,12 +211,15 @@ export class Replay {
       this.kernel.load(this.later.ruleset);
       this.later = null;
     }
+    if (packet.etherType !== 0) return this.otherFrame(arrival);
     const isKnown = message !== null && this.messages.isKnown(packet, message);
     if (direction === 'out') {
       this.egress.shift(arrival);
       return isKnown ? this.copy() : this.left(arrival);
     }
     if (isKnown) return this.copy();
+    const passage = new Passage(packet);
+    if (!this.kernel.links.isEmpty && !message && !this.enters(passage, arrival)) return;
     const filtersBridge = packet.version === 4 ? this.callIptables : this.callIp6tables;
     if (this.isPort(device) && device.master) {
       // br_netfilter runs the IP hooks where the frame enters the bridge, before the bridge itself gets it.
@@ -225,11 +237,27 @@ export class Replay {
     if (this.options.admits?.(packet, 'received') === false) return;
     if (this.unseen.isAnswerToUnknown(packet, onBridge)) return this.undecided(packet, ANSWER_TO_UNKNOWN);
     this.counts.received++;
-    const passage = new Passage(packet);
-    passage.doubt = doubt;
+    passage.doubt ??= doubt;
     if (onBridge) this.throughPort(passage, device);
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.receive(passage);
+  }
+
+  /** What netfilter does with a frame below IP. False: it is gone. */
+  private enters(passage: Passage, { below, device, wireLength, packet }: Arrival): boolean {
+    if (below !== device) {
+      packet.in = below;
+      if (!this.kernel.ingress(passage, below)) return false;
+    }
+    return this.linkLevel.received(passage, device, wireLength);
+  }
+
+  /** A frame that holds no IP packet: ARP, mostly. */
+  private otherFrame(arrival: Arrival): void {
+    const { packet, device, direction, wireLength } = arrival;
+    const passage = new Passage(packet);
+    if (direction === 'in') this.enters(passage, arrival);
+    else if (!this.isPort(device)) this.linkLevel.left(passage, device, wireLength);
   }
 
   /** Runs a packet that was seen only as it left, as it must have come in. */
@@ -249,6 +277,7 @@ export class Replay {
     const filtersBridge = cause.version === 4 ? this.callIptables : this.callIp6tables;
     if (filtersBridge && from.isBridge) this.throughPort(passage, from);
     this.leaving = seen;
+    if (!this.kernel.ingress(passage, from)) return;
     this.kernel.receive(passage);
     this.leaving = null;
     if (this.expected.account(seen)) this.counts.accounted++;
@@ -281,6 +310,10 @@ export class Replay {
   private left(arrival: Arrival): void {
     const { packet, device } = arrival;
     if (this.isPort(device)) return this.copy();
+    if (device.isBridge && this.kernel.links.has('bridge')) {
+      const frame = new Passage(packet.clone());
+      this.linkLevel.left(frame, device, arrival.wireLength);
+    }
     if (this.expected.account(packet) || arrival.claimed) {
       this.counts.accounted++;
       this.options.sinks.seen?.(packet, device, true);

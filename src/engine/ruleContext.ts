@@ -114,7 +114,8 @@ export class RuleContext implements Context {
   }
 
   log(packet: Packet, options: LogOptions): void {
-    this.kernel.logLine(this.passage, packet, options, this.rule, this.hook);
+    const framed = this.family === 'netdev' && this.hook === Hook.postrouting;
+    this.kernel.logLine(this.passage, packet, options, this.rule, this.hook, framed);
   }
 
   logToGroup(packet: Packet, group: number, prefix: string): void {

@@ -64,7 +64,7 @@ export function withNftChange(
   }
   const changed: NftTable = { ...nft, chains };
   if (endlessChains(changed).size > endlessChains(nft).size) return null;
-  const [made] = tablesOfNft({ tables: [changed] }, PRINTER, new Diagnostics());
+  const [made] = tablesOfNft({ tables: [changed] }, PRINTER);
   const at = chains.get(home)?.rules.indexOf(rule) ?? -1;
   const found = made.chains.get(home)?.rules[at];
   return found ? { ruleset: { ...ruleset, tables: replaced(ruleset, table, made) }, rule: found } : null;

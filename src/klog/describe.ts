@@ -1,9 +1,10 @@
 import { formatMac } from '../address/mac.js';
 import type { Device } from '../packet/device.js';
-import { LinkKind } from '../packet/numbers.js';
+import { EtherType, LinkKind } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { Hook } from '../rules/hook.js';
-import { finish } from './draft.js';
+import { describeArp } from './arp.js';
+import { type Bytes, type Draft, finish, newDraft } from './draft.js';
 import { emit } from './emit.js';
 import { describeIpv4 } from './ipv4.js';
 import { describeIpv6 } from './ipv6.js';
@@ -14,12 +15,15 @@ import type { LogRecord, MacLog } from './record.js';
  * What the kernel would print about this packet now. Where a snaplen cut the capture, what its bytes would say
  * is left out, and `cutShort` says so.
  * @param hook where the rule stands; only POSTROUTING makes a difference, to `MAC=`
+ * @param framed at netdev's egress: the link header counts as the packet's
  */
-export function describe(packet: Packet, options: LineOptions, hook?: Hook): LogRecord {
-  const draft = packet.version === 4 ? describeIpv4(packet, options, 0) : describeIpv6(packet, options, 0);
+export function describe(packet: Packet, options: LineOptions, hook?: Hook, framed = false): LogRecord {
+  const draft = describePacket(packet, options, framed);
   const { in: input, out, physIn, physOut, uid, gid, mark } = packet;
-  const mac = input && describeMac(packet, input, hook, options);
-  const owned = !draft.ended && options.uid === true && packet.fromSocket;
+  const mac = macOf(packet, hook, options);
+  // In a frame the IP header is not the first one, which is told the owner and the mark.
+  const ended = draft.ended || framed;
+  const owned = !ended && options.uid === true && packet.fromSocket;
   return {
     prefix: options.prefix,
     in: input?.name ?? '',
@@ -29,15 +33,45 @@ export function describe(packet: Packet, options: LineOptions, hook?: Hook): Log
     ...(mac && { mac }),
     ...(draft.tokens.length > 0 && { packet: finish(draft) }),
     ...(owned && uid !== undefined && gid !== undefined && { uid, gid }),
-    ...(!draft.ended && mark !== 0 && { mark: mark >>> 0 }),
+    ...(!ended && packet.etherType === 0 && mark !== 0 && { mark: mark >>> 0 }),
     ...(draft.bare && { bare: true as const }),
     ...(draft.cutShort && { cutShort: true as const }),
   };
 }
 
 /** The whole LOG line, trailing space included, without level and time stamp. Parameters as in `describe`. */
-export function formatLine(packet: Packet, options: LineOptions, hook?: Hook): string {
-  return fitBuffer(emit(describe(packet, options, hook)));
+export function formatLine(packet: Packet, options: LineOptions, hook?: Hook, framed = false): string {
+  return fitBuffer(emit(describe(packet, options, hook, framed)));
+}
+
+/** `nf_log_netdev_packet()`: what is neither IP nor ARP has only devices and link header. */
+function describePacket(packet: Packet, options: LineOptions, framed: boolean): Draft {
+  if (packet.etherType !== 0) return isArp(packet) ? describeArp(packet) : newDraft();
+  const at = framed ? ETHERNET_HEADER : 0;
+  const bytes = framed ? asFrame(packet) : packet;
+  return packet.version === 4 ? describeIpv4(bytes, options, at) : describeIpv6(bytes, options, at);
+}
+
+function isArp({ etherType }: Packet): boolean {
+  return etherType === EtherType.arp || etherType === RARP;
+}
+
+/** RFC 903. */
+const RARP = 0x8035;
+
+function asFrame({ data, length }: Packet): Bytes {
+  const whole = new Uint8Array(ETHERNET_HEADER + data.length);
+  whole.set(data, ETHERNET_HEADER);
+  return { data: whole, length };
+}
+
+/** Of ARP the link header is told only where it is decoded, and then wherever it goes. */
+function macOf(packet: Packet, hook: Hook | undefined, options: LineOptions): MacLog | null | undefined {
+  const { in: input, out } = packet;
+  if (packet.etherType === 0) return input && describeMac(packet, input, hook, options);
+  const device = input ?? out;
+  if (!device || (isArp(packet) && !options.macDecode)) return null;
+  return describeMac(packet, device, hook, options);
 }
 
 /** S_SIZE of net/netfilter/nf_log.c less the closing 0 and the two bytes of the level: a longer line is cut. */

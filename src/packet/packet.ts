@@ -46,6 +46,8 @@ export class Packet {
   gid: number | undefined;
   /** Whether a local socket sends this (a full socket, `skb_to_full_sk`). */
   fromSocket = false;
+  /** What the frame holds where that is no IP packet (ARP…): `version` then says nothing; 0 for IP. */
+  etherType = 0;
   /** ns since capture start. V8 keeps one form for a member, and few times are small integers, which 0 is and -0 is not. */
   time = -0;
   /** The frame it came from, 1-based over all files; 0 for packets the engine made. */
@@ -206,3 +208,24 @@ function walkExtensionHeaders(packet: Packet): void {
   packet.protocol = next;
   packet.transport = at;
 }
+
+/**
+ * A frame that holds no IP packet, as the rules of netdev, arp and bridge tables meet it: it has no transport header.
+ * @param bytes hold what is behind the link header from `start` to `end`
+ * @param length how many bytes there were on the wire
+ */
+export function otherPacket(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  etherType: number,
+  length: number,
+): Packet {
+  const packet = new Packet(viewOf(bytes, start, end - start, end - start), 4, length);
+  packet.etherType = etherType;
+  packet.fragmentOffset = NO_TRANSPORT;
+  return packet;
+}
+
+/** As of a later fragment. */
+const NO_TRANSPORT = 8;

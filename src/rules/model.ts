@@ -30,6 +30,8 @@ export interface BaseChain {
   readonly type: 'filter' | 'nat' | 'route';
   readonly hook: Hook;
   readonly priority: number;
+  /** Of netdev, and of inet's ingress: where below the IP hooks it stands, and of which devices; absent for all others. */
+  readonly below?: { readonly at: 'ingress' | 'egress'; readonly devices: readonly string[] };
   policy: 'accept' | 'drop';
   /** What the policy had counted when the ruleset was read. */
   packets: number;

@@ -26,7 +26,7 @@ export function tablesOf(text: string): Table[] {
     statement: (...[statement, family]: [Parameters<typeof printStatement>[0], Table['family']]) =>
       printStatement(statement, family, modelValues),
   };
-  return tablesOfNft(ruleset, printer, diagnostics);
+  return tablesOfNft(ruleset, printer);
 }
 
 /** One packet of a test: when, where, and what, `eth0: tcp A:1 > B:2 S` in the words of `packetOf`. */

@@ -228,7 +228,7 @@ describe('hostile text', () => {
             ? parseNftJson(changed, 'x', diagnostics)
             : parseNft(changed, 'x', diagnostics);
           diagnostics.list.forEach(formatDiagnostic);
-          tablesOfNft(ruleset, { rule: () => '', statement: () => '' }, diagnostics);
+          tablesOfNft(ruleset, { rule: () => '', statement: () => '' });
           const printed = printNft(ruleset);
           const second = read(printed, undefined, true).printed;
           expect(read(second, undefined, true).printed).toBe(second);

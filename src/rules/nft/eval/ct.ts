@@ -22,6 +22,8 @@ function stateBits({ connection, ctState }: Context): number {
 
 /** `nft_ct_get_eval()` (net/netfilter/nft_ct.c); a packet without a connection has nothing but a state. */
 export function readCt(selector: Ct, context: Context): Read {
+  // Connection tracking of bridges is not modelled (net/bridge/netfilter/nf_conntrack_bridge.c).
+  if (context.family === 'bridge') return null;
   if (selector.key === 'state') return stateBits(context);
   const { connection } = context;
   if (!connection) return undefined;

@@ -1,6 +1,5 @@
 import { Hook } from '../../hook.js';
 import type { BaseChain, Chain, Family, Rule, Step, Table } from '../../model.js';
-import type { Diagnostics } from '../../../source/diagnostic.js';
 import { asCompared } from '../adjacent.js';
 import type { NftBaseChain, NftChain, NftRule, NftRuleset, NftTable, Statement } from '../model.js';
 
@@ -10,49 +9,44 @@ export interface NftPrinter {
   statement(statement: Statement, family: Family): string;
 }
 
-const HOOKS: Partial<Record<NftBaseChain['hook'], Hook>> = {
+/** Those below IP have no number of their own: what comes in has not been routed, what goes out has. */
+const HOOKS: Record<NftBaseChain['hook'], Hook> = {
   prerouting: Hook.prerouting,
   input: Hook.input,
   forward: Hook.forward,
   output: Hook.output,
   postrouting: Hook.postrouting,
+  ingress: Hook.prerouting,
+  egress: Hook.postrouting,
 };
 
-/** Families whose hooks the simulation runs. */
-const RUN = new Set(['ip', 'ip6', 'inet']);
-
-/** The tables of an nft ruleset as the engine takes them; what it does not run is said in `diagnostics`. */
-export function tablesOfNft(ruleset: NftRuleset, printer: NftPrinter, diagnostics: Diagnostics): Table[] {
+/** The tables of an nft ruleset as the engine takes them. */
+export function tablesOfNft(ruleset: NftRuleset, printer: NftPrinter): Table[] {
   return ruleset.tables.map((nft) => {
-    if (!RUN.has(nft.family) && [...nft.chains.values()].some((chain) => chain.base))
-      diagnostics.note(
-        `table ${nft.family} ${nft.name} is read but not run: only ip, ip6 and inet tables are`,
-      );
     const table: Table = { family: nft.family, name: nft.name, chains: new Map(), nft };
-    for (const chain of nft.chains.values())
-      table.chains.set(chain.name, loadChain(chain, table, printer, diagnostics));
+    for (const chain of nft.chains.values()) table.chains.set(chain.name, loadChain(chain, table, printer));
     return table;
   });
 }
 
-function loadChain(nft: NftChain, table: Table, printer: NftPrinter, diagnostics: Diagnostics): Chain {
-  const chain: Chain = { name: nft.name, table, base: baseOf(nft, table, diagnostics), rules: [] };
+function loadChain(nft: NftChain, table: Table, printer: NftPrinter): Chain {
+  const chain: Chain = { name: nft.name, table, base: baseOf(nft), rules: [] };
   for (const rule of nft.rules) chain.rules.push(loadRule(rule, chain, printer));
   return chain;
 }
 
-function baseOf({ name, base }: NftChain, table: Table, diagnostics: Diagnostics): BaseChain | null {
+function baseOf({ base }: NftChain): BaseChain | null {
   if (!base) return null;
-  const hook = HOOKS[base.hook];
-  if (hook === undefined) {
-    if (RUN.has(table.family))
-      diagnostics.note(
-        `chain ${name} of table ${table.name} is not run: the simulation has no hook ${base.hook}`,
-      );
-    return null;
-  }
-  const { type, priority, policy } = base;
-  return { type, hook, priority, policy, packets: 0, bytes: 0 };
+  const { type, hook, priority, policy, devices } = base;
+  return {
+    type,
+    hook: HOOKS[hook],
+    priority,
+    policy,
+    packets: 0,
+    bytes: 0,
+    ...((hook === 'ingress' || hook === 'egress') && { below: { at: hook, devices } }),
+  };
 }
 
 /** A rule as the engine takes it, to stand in `chain`. */

@@ -1,12 +1,26 @@
 import { EtherType, PacketType } from '../../../packet/numbers.js';
+import type { Device } from '../../../packet/device.js';
 import type { Packet } from '../../../packet/packet.js';
 import type { Context } from '../../context.js';
+import type { Family } from '../../model.js';
 import type { Meta } from '../model.js';
 import type { Read, Scalar } from './value.js';
 
 const DAY = 86_400;
 /** `meta nfproto`: NFPROTO_IPV4 and NFPROTO_IPV6 (linux/netfilter.h). */
 const NFPROTO = { 4: 2, 6: 10 } as const;
+
+/** In tables of these families it is the family's own. */
+const FAMILIES = new Map<Family, number>([
+  ['arp', 3],
+  ['netdev', 5],
+  ['bridge', 7],
+]);
+
+/** `nft_meta_bridge_get_eval()` (net/bridge/netfilter/nft_meta_bridge.c): only in the bridge family. */
+function bridgeOf(port: Device | null, { family }: Context): string | undefined {
+  return family === 'bridge' ? port?.master?.name : undefined;
+}
 
 /** Milliseconds since the epoch at the packet. */
 function wallClock(context: Context): number {
@@ -19,11 +33,11 @@ export function readMeta({ key }: Meta, packet: Packet, context: Context): Read 
     case 'length':
       return packet.length;
     case 'protocol':
-      return packet.version === 4 ? EtherType.ipv4 : EtherType.ipv6;
+      return packet.etherType || (packet.version === 4 ? EtherType.ipv4 : EtherType.ipv6);
     case 'nfproto':
-      return NFPROTO[packet.version];
+      return FAMILIES.get(context.family) ?? NFPROTO[packet.version];
     case 'l4proto':
-      return packet.protocol;
+      return packet.etherType === 0 ? packet.protocol : undefined;
     case 'mark':
       return packet.mark >>> 0;
     case 'priority':
@@ -45,9 +59,9 @@ export function readMeta({ key }: Meta, packet: Packet, context: Context): Read 
     case 'oifgroup':
       return packet.out?.group;
     case 'ibrname':
-    case 'ibriport':
+      return bridgeOf(packet.in, context);
     case 'obrname':
-      return undefined;
+      return bridgeOf(packet.out, context);
     case 'sdif':
     case 'sdifname':
       return packet.in?.master && !packet.in.master.isBridge ? packet.in.name : '';

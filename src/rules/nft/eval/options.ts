@@ -79,7 +79,7 @@ export function writeTcpOption(option: TcpOption, packet: Packet, value: number)
 /** `nft_exthdr_ipv4_eval()`: source routes, record route and router alert. */
 export function readIpOption(option: IpOption, packet: Packet): Read {
   const missing = option.field === null ? 0 : undefined;
-  if (packet.version !== 4) return missing;
+  if (packet.version !== 4 || packet.etherType !== 0) return missing;
   const { data } = packet;
   const end = (u8(data, Ipv4.versionIhl) & 15) * 4;
   for (let at: number = Ipv4.minimumLength; at < end;) {

@@ -1,7 +1,7 @@
 import { setU16, u16, u32, u8 } from '../../../packet/bytes.js';
 import { checksumOffset, isOffloaded, replaceWord } from '../../../packet/checksum.js';
 import { Ipv4 } from '../../../packet/ipv4.js';
-import { LinkKind, Protocol } from '../../../packet/numbers.js';
+import { EtherType, LinkKind, Protocol } from '../../../packet/numbers.js';
 import type { Packet } from '../../../packet/packet.js';
 import { setAddress, setTos, tosOf } from '../../../packet/rewrite.js';
 import { IcmpType, Icmpv6Type } from '../../../packet/transport.js';
@@ -61,14 +61,15 @@ export function protocolTest({ protocol, field }: Payload): ((packet: Packet) =>
     case 'th':
       return null;
     case 'ether':
-      return (packet) => packet.in?.kind === LinkKind.ethernet;
+      return (packet) => (packet.in ?? packet.out)?.kind === LinkKind.ethernet;
     case 'vlan':
-    case 'arp':
       return () => false;
+    case 'arp':
+      return (packet) => packet.etherType === EtherType.arp;
     case 'ip':
-      return (packet) => packet.version === 4;
+      return (packet) => packet.version === 4 && packet.etherType === 0;
     case 'ip6':
-      return (packet) => packet.version === 6;
+      return (packet) => packet.version === 6 && packet.etherType === 0;
   }
   const number = TRANSPORT.get(protocol);
   if (number === undefined) return null;
