@@ -24,6 +24,8 @@ export interface Arrival {
   readonly below: Device;
   /** Bytes behind the link header on the wire, padding included. */
   readonly wireLength: number;
+  /** The capture keeps to which link address it was sent. */
+  readonly addressed: boolean;
   /** What NFLOG told of it; null: it was captured on the wire. */
   readonly message: Message | null;
   /** An egress frame that a prediction accounts for. */
@@ -92,7 +94,16 @@ export class Arrivals {
       packet.packetType = this.packetTypeOf(link, below);
       this.addLinkHeader(packet, at + link.network - ETHERNET, link, device);
     }
-    return { packet, direction, device, below, wireLength, message: messageOf(link), claimed: false };
+    return {
+      packet,
+      direction,
+      device,
+      below,
+      wireLength,
+      addressed: link.destinationLength > 0,
+      message: messageOf(link),
+      claimed: false,
+    };
   }
 
   private deviceOf(frame: Frame, link: LinkLayer, packet: Packet): Device | Skipped | null {

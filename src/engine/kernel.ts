@@ -275,12 +275,14 @@ export class Kernel {
     const chains = this.links.on(device, 'egress', false);
     if (chains.length === 0) return true;
     const { packet } = passage;
-    const input = packet.in;
+    const { in: input, link } = packet;
     packet.in = null;
+    packet.link = this.host.linkHeader?.(packet, device, passage.route?.gateway ?? null) ?? link;
     packet.length += ETHERNET;
     const passed = this.runLink(chains, Hook.postrouting, passage);
     packet.length -= ETHERNET;
     packet.in = input;
+    packet.link = link;
     return passed;
   }
 

@@ -1,19 +1,20 @@
-import { addressOf } from '../packet/addresses.js';
-import { i32 } from '../packet/bytes.js';
+import { u16 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
 import { EtherType, PacketType } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
-import { IpAddress } from '../address/ip.js';
+import type { IpAddress } from '../address/ip.js';
 import { Hook } from '../rules/hook.js';
 import type { BridgeTables } from './bridgeTables.js';
 import type { Kernel } from './kernel.js';
-import { Passage } from './passage.js';
+import { type Neighbourhood, senderOf, targetOf } from './neighbourhood.js';
+import type { Passage } from './passage.js';
 
 /** Runs what netfilter does with a frame below IP, as far as the capture shows the frame. */
 export class LinkLevel {
   constructor(
     private readonly kernel: Kernel,
     private readonly bridges: BridgeTables,
+    private readonly neighbourhood: Neighbourhood,
     /** Whether the host has the address. */
     private readonly isOwn: (address: IpAddress) => boolean,
     private readonly portsOf: (bridge: Device) => readonly Device[],
@@ -22,9 +23,14 @@ export class LinkLevel {
   /**
    * A frame has come in: `nf_ingress()`, then what a bridge or ARP does with it. False: a rule has ended it.
    * @param length bytes behind the link header on the wire, padding included (`skb->len`)
+   * @param addressed whether the capture keeps to which link address it was sent
    */
-  received(passage: Passage, device: Device, length: number): boolean {
+  received(passage: Passage, device: Device, length: number, addressed: boolean): boolean {
     const { packet } = passage;
+    this.neighbourhood.learn(packet);
+    const target = addressed || !device.master ? null : targetOf(packet);
+    if (target && device.master && this.bridges.heard(device.master, target))
+      this.neighbourhood.correct(packet);
     return withLength(packet, length, () => {
       packet.in = device;
       const sender = senderOf(packet);
@@ -35,7 +41,7 @@ export class LinkLevel {
       if (!this.kernel.ingress(passage, device)) return false;
       const { links } = this.kernel;
       if (device.master?.isBridge) return !links.has('bridge') || this.atPort(passage, device, device.master);
-      if (packet.etherType !== EtherType.arp || packet.packetType === PacketType.otherHost) return true;
+      if (!isArpForHost(packet)) return true;
       return this.kernel.runLink(links.at('arp', Hook.input), Hook.input, passage);
     });
   }
@@ -48,14 +54,21 @@ export class LinkLevel {
       packet.in = null;
       packet.out = device;
       if (packet.etherType !== 0) {
-        if (packet.etherType === EtherType.arp)
-          this.kernel.runLink(links.at('arp', Hook.output), Hook.output, passage);
+        if (packet.etherType === EtherType.arp) this.sendArp(passage);
         this.kernel.egress(passage, device);
       }
       if (device.isBridge && links.has('bridge'))
         for (const port of this.portsFor(packet, device, null)) this.throughPort(passage, port);
       return true;
     });
+  }
+
+  /** ARP leaves with its link header: `arp_xmit()`. */
+  private sendArp(passage: Passage): void {
+    const { packet } = passage;
+    packet.length += ETHERNET;
+    this.kernel.runLink(this.kernel.links.at('arp', Hook.output), Hook.output, passage);
+    packet.length -= ETHERNET;
   }
 
   /** What the host sends through a port: `__br_forward()` with `local_orig`. */
@@ -99,8 +112,7 @@ export class LinkLevel {
 
   /** A group's frames go everywhere; others to the host unless their address is known to be behind a port. */
   private isForHost(packet: Packet, bridge: Device): 'only' | 'also' | 'not' {
-    if (packet.packetType === PacketType.broadcast || packet.packetType === PacketType.multicast)
-      return 'also';
+    if (isToMany(packet)) return 'also';
     const target = targetOf(packet);
     if (!target || this.isOwn(target)) return 'only';
     return this.bridges.heard(bridge, target) ? 'not' : 'only';
@@ -108,8 +120,7 @@ export class LinkLevel {
 
   /** The ports that a frame goes out of: its target's, or all but the one that it came in by. */
   private portsFor(packet: Packet, bridge: Device, from: Device | null): readonly Device[] {
-    const toMany = packet.packetType === PacketType.broadcast || packet.packetType === PacketType.multicast;
-    const target = toMany ? null : targetOf(packet);
+    const target = isToMany(packet) || (from === null && isRequest(packet)) ? null : targetOf(packet);
     const known = target && this.bridges.heard(bridge, target);
     if (known) return known === from ? [] : [known];
     return this.portsOf(bridge).filter((port) => port !== from);
@@ -125,16 +136,22 @@ function withLength(packet: Packet, length: number, run: () => boolean): boolean
   return result;
 }
 
-/** Whom a frame is for: the address in its packet, of ARP the one that is asked or told; null: it names none. */
-function targetOf(packet: Packet): IpAddress | null {
-  if (packet.etherType === 0) return addressOf(packet, 'destination');
-  if (packet.etherType !== EtherType.arp || packet.data.length < 28) return null;
-  return new IpAddress(4, i32(packet.data, 24));
+/** Bytes of an Ethernet header. */
+const ETHERNET = 14;
+/** An ARP packet of Ethernet and IPv4, its lengths of addresses, and where it says what it is (RFC 826). */
+const Arp = { length: 28, lengths: 4, ethernetIpv4: 0x0604, operation: 6, request: 1 } as const;
+
+function isToMany({ packetType }: Packet): boolean {
+  return packetType === PacketType.broadcast || packetType === PacketType.multicast;
 }
 
-/** Whom a frame is from, as `targetOf`. */
-function senderOf(packet: Packet): IpAddress | null {
-  if (packet.etherType === 0) return addressOf(packet, 'source');
-  if (packet.etherType !== EtherType.arp || packet.data.length < 28) return null;
-  return new IpAddress(4, i32(packet.data, 14));
+/** What asks everybody; the capture may not keep to whom a frame of the host was sent. */
+function isRequest({ etherType, data }: Packet): boolean {
+  return etherType === EtherType.arp && data.length >= Arp.length && u16(data, Arp.operation) === Arp.request;
+}
+
+/** `arp_rcv()` (net/ipv4/arp.c). */
+function isArpForHost({ etherType, packetType, data }: Packet): boolean {
+  if (etherType !== EtherType.arp || packetType === PacketType.otherHost) return false;
+  return data.length >= Arp.length && u16(data, Arp.lengths) === Arp.ethernetIpv4;
 }

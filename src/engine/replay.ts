@@ -26,6 +26,7 @@ import { seedConnections } from './conntrack/snapshot.js';
 import type { Tracker } from './conntrack/tracker.js';
 import { Messages } from './messages.js';
 import type { Observer } from './observer.js';
+import { Neighbourhood } from './neighbourhood.js';
 import { Passage } from './passage.js';
 import { Sight } from './sight.js';
 import { isOwnAddress, undo, UnseenArrivals } from './unseen.js';
@@ -140,9 +141,10 @@ export class Replay {
     const fallback = options.device ? host.deviceFor(options.device) : null;
     this.arrivals = new Arrivals(host, fallback, this.sight, () => !this.kernel.links.isEmpty);
     const { sinks } = options;
+    const neighbourhood = new Neighbourhood(host);
     this.kernel = new Kernel({
       ruleset: options.ruleset,
-      host: kernelHost(host, this.localSockets, this.bridges),
+      host: kernelHost(host, this.localSockets, this.bridges, neighbourhood),
       sets: options.sets,
       epoch: source.epoch,
       observer: options.observer ?? null,
@@ -165,6 +167,7 @@ export class Replay {
     this.linkLevel = new LinkLevel(
       this.kernel,
       this.bridges,
+      neighbourhood,
       (address) => isOwnAddress(host, address),
       (bridge) => host.devices.filter(({ master }) => master === bridge),
     );
@@ -244,12 +247,12 @@ export class Replay {
   }
 
   /** What netfilter does with a frame below IP. False: it is gone. */
-  private enters(passage: Passage, { below, device, wireLength, packet }: Arrival): boolean {
+  private enters(passage: Passage, { below, device, wireLength, addressed, packet }: Arrival): boolean {
     if (below !== device) {
       packet.in = below;
       if (!this.kernel.ingress(passage, below)) return false;
     }
-    return this.linkLevel.received(passage, device, wireLength);
+    return this.linkLevel.received(passage, device, wireLength, addressed);
   }
 
   /** A frame that holds no IP packet: ARP, mostly. */
@@ -426,7 +429,12 @@ function hasOwner(packet: Packet): boolean {
   return true;
 }
 
-function kernelHost(host: Host, sockets: LocalSockets, bridges: BridgeTables): KernelHost {
+function kernelHost(
+  host: Host,
+  sockets: LocalSockets,
+  bridges: BridgeTables,
+  neighbourhood: Neighbourhood,
+): KernelHost {
   return {
     routing: host.routing,
     routes: host.routes,
@@ -435,6 +443,7 @@ function kernelHost(host: Host, sockets: LocalSockets, bridges: BridgeTables): K
     hopLimit: (version, device) => host.hopLimit(version, device),
     limitsIcmpv6: (type) => host.limitsIcmpv6(type),
     listens: (packet) => sockets.takes(packet),
+    linkHeader: (packet, device, nextHop) => neighbourhood.header(packet, device, nextHop),
     delivered: (packet) => sockets.delivered(packet),
     divert: (packet) => sockets.divert(packet),
     bridgePort: (bridge, address) => (bridge ? bridges.port(bridge, address) : null),

@@ -24,6 +24,8 @@ export interface KernelHost {
   listens(packet: Packet): boolean | undefined;
   /** The port of a bridge behind which an address is, as far as neighbours and frames tell. */
   bridgePort(bridge: Device | null, address: IpAddress): Device | null;
+  /** The link header with which a packet leaves through a device. */
+  linkHeader?(packet: Packet, device: Device, nextHop: IpAddress | null): Uint8Array;
   /** A packet got through INPUT. */
   delivered?(packet: Packet): void;
   /** tproxy takes the packet for a proxy on this host. */

@@ -1,0 +1,68 @@
+import { IpAddress } from '../address/ip.js';
+import type { MacAddress } from '../address/mac.js';
+import type { Host } from '../host/host.js';
+import { addressOf } from '../packet/addresses.js';
+import { i32 } from '../packet/bytes.js';
+import type { Device } from '../packet/device.js';
+import { EtherType } from '../packet/numbers.js';
+import type { Packet } from '../packet/packet.js';
+
+/** Addresses remembered at most. */
+const MOST = 65_536;
+/** Bytes of an Ethernet header, and of an ARP packet of Ethernet and IPv4 (RFC 826). */
+const ETHERNET = 14;
+const ARP = { senderIp: 14, targetIp: 24, length: 28 } as const;
+
+/** Which link address an IP address has: by the snapshot, and by the frames that were seen. */
+export class Neighbourhood {
+  private readonly macs = new Map<string, MacAddress>();
+
+  constructor(host: Host) {
+    for (const { address, mac } of host.neighbours) this.macs.set(address.toString(), mac);
+  }
+
+  /** A frame came in with its link header. */
+  learn(packet: Packet): void {
+    const { link } = packet;
+    const sender = link.length >= ETHERNET ? senderOf(packet) : null;
+    if (sender && this.macs.size < MOST) this.macs.set(sender.toString(), link.slice(6, 12));
+  }
+
+  /** The header was made up, since the capture does not keep it: what the frame was really addressed to, where that is known. */
+  correct(packet: Packet): void {
+    const { link } = packet;
+    const target = link.length >= ETHERNET ? targetOf(packet) : null;
+    const mac = target && this.macs.get(target.toString());
+    if (!mac) return;
+    const corrected = link.slice();
+    corrected.set(mac);
+    packet.link = corrected;
+  }
+
+  /** The link header of what leaves through a device. */
+  header(packet: Packet, device: Device, nextHop: IpAddress | null): Uint8Array {
+    const header = new Uint8Array(ETHERNET);
+    const target = nextHop ?? targetOf(packet);
+    const mac = target && this.macs.get(target.toString());
+    if (mac) header.set(mac);
+    header.set(device.mac.subarray(0, 6), 6);
+    const type = packet.etherType || (packet.version === 4 ? EtherType.ipv4 : EtherType.ipv6);
+    header[12] = type >> 8;
+    header[13] = type & 255;
+    return header;
+  }
+}
+
+/** Whom a frame is for: the address in its packet, of ARP the one that is asked or told; null: it names none. */
+export function targetOf(packet: Packet): IpAddress | null {
+  return packet.etherType === 0 ? addressOf(packet, 'destination') : arpAddress(packet, ARP.targetIp);
+}
+
+/** Whom a frame is from, as `targetOf`. */
+export function senderOf(packet: Packet): IpAddress | null {
+  return packet.etherType === 0 ? addressOf(packet, 'source') : arpAddress(packet, ARP.senderIp);
+}
+
+function arpAddress({ etherType, data }: Packet, at: number): IpAddress | null {
+  return etherType === EtherType.arp && data.length >= ARP.length ? new IpAddress(4, i32(data, at)) : null;
+}
