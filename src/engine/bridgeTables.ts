@@ -22,6 +22,13 @@ export class BridgeTables {
     if (this.learned.size < MOST) this.learned.set(address.toString(), port);
   }
 
+  /** The other port of the bridge behind which the addressee was heard; null: it is not known to be there. */
+  elsewhere(port: Device, packet: Packet): Device | null {
+    if (this.learned.size === 0 || !port.master) return null;
+    const known = this.learned.get(addressText(packet, 'destination'));
+    return known && known !== port && known.master === port.master ? known : null;
+  }
+
   /** The port of this bridge behind which an address was heard; null: none. */
   heard(bridge: Device, address: IpAddress): Device | null {
     const known = this.learned.get(address.toString());

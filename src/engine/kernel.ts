@@ -107,7 +107,7 @@ export class Kernel {
       if (this.bridged(passage)) return;
       // The bridge has looked up the route, whose device `ip6_rcv_core()` takes for the one that it came in by.
       if (packet.version === 6) passage.errorDevice = this.host.routing.input(packet).route?.device ?? null;
-    }
+    } else if (passage.bridgedTo) return this.bridge(passage, passage.bridgedTo);
     this.routeInput(passage);
   }
 
@@ -126,10 +126,18 @@ export class Kernel {
       this.lost(passage, 'DNAT sends it back out of the bridge port that it came in by');
       return true;
     }
-    packet.out = packet.in;
     passage.route = decision.route;
-    if (this.runHook(Hook.forward, passage)) this.leave(passage);
+    this.bridge(passage, packet.physOut);
     return true;
+  }
+
+  /** From port to port: `br_nf_forward()`, `br_nf_post_routing()`. */
+  private bridge(passage: Passage, port: Device): void {
+    if (passage.bridgeDrops) return;
+    const { packet } = passage;
+    packet.physOut = port;
+    packet.out = packet.in;
+    if (this.runHook(Hook.forward, passage)) this.leave(passage);
   }
 
   private routeInput(passage: Passage): void {
@@ -239,7 +247,7 @@ export class Kernel {
     const { packet } = passage;
     packet.out = passage.route?.device ?? packet.out;
     if (!this.runHook(Hook.postrouting, passage)) return;
-    if (packet.out && !this.egress(passage, packet.out)) return;
+    if (packet.out && !packet.physOut && !this.egress(passage, packet.out)) return;
     if (this.links.isEmpty) this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage));
     this.sinks.sent(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
@@ -270,20 +278,28 @@ export class Kernel {
     return chains.length === 0 || this.runLink(chains, Hook.prerouting, passage);
   }
 
-  /** A frame is handed to a device; the link header counts as its own by now: `nf_hook_egress()`. False: it is gone. */
-  egress(passage: Passage, device: Device): boolean {
+  /**
+   * A frame is handed to a device; the link header counts as its own by now: `nf_hook_egress()`. False: it is gone.
+   * @param framed the link header that it has already
+   */
+  egress(passage: Passage, device: Device, framed?: Uint8Array): boolean {
     const chains = this.links.on(device, 'egress', false);
     if (chains.length === 0) return true;
     const { packet } = passage;
     const { in: input, link } = packet;
     packet.in = null;
-    packet.link = this.host.linkHeader?.(packet, device, passage.route?.gateway ?? null) ?? link;
+    packet.link = framed ?? this.headerOf(passage, device);
     packet.length += ETHERNET;
     const passed = this.runLink(chains, Hook.postrouting, passage);
     packet.length -= ETHERNET;
     packet.in = input;
     packet.link = link;
     return passed;
+  }
+
+  /** The link header with which the packet leaves. */
+  headerOf({ packet, route }: Passage, device: Device): Uint8Array {
+    return this.host.linkHeader?.(packet, device, route?.gateway ?? null) ?? packet.link;
   }
 
   /** Runs chains below IP. False: the frame is gone. */

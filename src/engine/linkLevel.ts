@@ -42,33 +42,49 @@ export class LinkLevel {
       const { links } = this.kernel;
       if (device.master?.isBridge) return !links.has('bridge') || this.atPort(passage, device, device.master);
       if (!isArpForHost(packet)) return true;
+      if (sender && this.isOurs(packet)) this.neighbourhood.meet(sender);
       return this.kernel.runLink(links.at('arp', Hook.input), Hook.input, passage);
     });
   }
 
-  /** A frame that is no IP packet, or leaves through a bridge, was seen to leave: no hook has dropped it. */
+  /** A frame that is no IP packet was seen to leave: no hook has dropped it. */
   left(passage: Passage, device: Device, length: number): void {
     const { packet } = passage;
-    const { links } = this.kernel;
     withLength(packet, length, () => {
-      packet.in = null;
       packet.out = device;
-      if (packet.etherType !== 0) {
-        if (packet.etherType === EtherType.arp) this.sendArp(passage);
-        this.kernel.egress(passage, device);
-      }
-      if (device.isBridge && links.has('bridge'))
-        for (const port of this.portsFor(packet, device, null)) this.throughPort(passage, port);
+      packet.link = this.kernel.headerOf(passage, device);
+      if (packet.etherType === EtherType.arp) this.sendArp(passage);
+      this.kernel.egress(passage, device, packet.link);
+      if (device.isBridge) this.throughBridge(passage, device);
       return true;
     });
+  }
+
+  /** A packet has left the host's IP, which may be into a bridge. */
+  sent(passage: Passage): void {
+    const { packet } = passage;
+    const { in: input, out, physOut, link } = packet;
+    if (!out?.isBridge || physOut || !this.kernel.links.has('bridge')) return;
+    packet.in = null;
+    packet.link = this.kernel.headerOf(passage, out);
+    this.throughBridge(passage, out);
+    Object.assign(packet, { in: input, out, link });
+  }
+
+  private throughBridge(passage: Passage, bridge: Device): void {
+    for (const port of this.portsFor(passage.packet, bridge, null)) this.throughPort(passage, port);
   }
 
   /** ARP leaves with its link header: `arp_xmit()`. */
   private sendArp(passage: Passage): void {
     const { packet } = passage;
+    const { link } = packet;
+    // The header is there, and nobody is told where (`arp_create()` sets no MAC header).
+    packet.link = NO_LINK;
     packet.length += ETHERNET;
     this.kernel.runLink(this.kernel.links.at('arp', Hook.output), Hook.output, passage);
     packet.length -= ETHERNET;
+    packet.link = link;
   }
 
   /** What the host sends through a port: `__br_forward()` with `local_orig`. */
@@ -77,7 +93,7 @@ export class LinkLevel {
     passage.packet.out = port;
     for (const hook of [Hook.output, Hook.postrouting] as const)
       if (!kernel.runLink(kernel.links.at('bridge', hook), hook, passage)) return;
-    kernel.egress(passage, port);
+    kernel.egress(passage, port, passage.packet.link);
   }
 
   /** `br_handle_frame()`: on to other ports, to the host, or both. False: a rule has ended it before the host. */
@@ -94,15 +110,23 @@ export class LinkLevel {
       const copy = passage.packet;
       copy.in = port;
       copy.out = out;
-      if (!kernel.runLink(links.at('bridge', Hook.forward), Hook.forward, passage)) continue;
+      if (!kernel.runLink(links.at('bridge', Hook.forward), Hook.forward, passage)) {
+        passage.bridgeDrops = true;
+        continue;
+      }
       copy.in = null;
       if (kernel.runLink(links.at('bridge', Hook.postrouting), Hook.postrouting, passage))
-        kernel.egress(passage, out);
+        kernel.egress(passage, out, copy.link);
     }
     packet.in = port;
     packet.out = null;
     if (toHost === 'not') return true;
     return kernel.runLink(links.at('bridge', Hook.input), Hook.input, passage);
+  }
+
+  private isOurs(packet: Packet): boolean {
+    const target = targetOf(packet);
+    return target !== null && this.isOwn(target);
   }
 
   private callsIptables({ etherType, version }: Packet): boolean {
@@ -120,7 +144,7 @@ export class LinkLevel {
 
   /** The ports that a frame goes out of: its target's, or all but the one that it came in by. */
   private portsFor(packet: Packet, bridge: Device, from: Device | null): readonly Device[] {
-    const target = isToMany(packet) || (from === null && isRequest(packet)) ? null : targetOf(packet);
+    const target = isToMany(packet) || (from === null && asksAll(packet)) ? null : targetOf(packet);
     const known = target && this.bridges.heard(bridge, target);
     if (known) return known === from ? [] : [known];
     return this.portsOf(bridge).filter((port) => port !== from);
@@ -136,18 +160,19 @@ function withLength(packet: Packet, length: number, run: () => boolean): boolean
   return result;
 }
 
+const NO_LINK = new Uint8Array(0);
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;
-/** An ARP packet of Ethernet and IPv4, its lengths of addresses, and where it says what it is (RFC 826). */
-const Arp = { length: 28, lengths: 4, ethernetIpv4: 0x0604, operation: 6, request: 1 } as const;
+/** An ARP packet of Ethernet and IPv4, and its lengths of addresses (RFC 826). */
+const Arp = { length: 28, lengths: 4, ethernetIpv4: 0x0604 } as const;
 
 function isToMany({ packetType }: Packet): boolean {
   return packetType === PacketType.broadcast || packetType === PacketType.multicast;
 }
 
-/** What asks everybody; the capture may not keep to whom a frame of the host was sent. */
-function isRequest({ etherType, data }: Packet): boolean {
-  return etherType === EtherType.arp && data.length >= Arp.length && u16(data, Arp.operation) === Arp.request;
+/** A frame of the host's own: the group bit of its destination (IEEE 802). */
+function asksAll({ etherType, link }: Packet): boolean {
+  return etherType !== 0 && link.length > 0 && (link[0] & 1) !== 0;
 }
 
 /** `arp_rcv()` (net/ipv4/arp.c). */

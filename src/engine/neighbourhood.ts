@@ -2,7 +2,7 @@ import { IpAddress } from '../address/ip.js';
 import type { MacAddress } from '../address/mac.js';
 import type { Host } from '../host/host.js';
 import { addressOf } from '../packet/addresses.js';
-import { i32 } from '../packet/bytes.js';
+import { i32, u16 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
 import { EtherType } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
@@ -11,14 +11,19 @@ import type { Packet } from '../packet/packet.js';
 const MOST = 65_536;
 /** Bytes of an Ethernet header, and of an ARP packet of Ethernet and IPv4 (RFC 826). */
 const ETHERNET = 14;
-const ARP = { senderIp: 14, targetIp: 24, length: 28 } as const;
+const ARP = { operation: 6, request: 1, senderIp: 14, targetIp: 24, length: 28 } as const;
 
 /** Which link address an IP address has: by the snapshot, and by the frames that were seen. */
 export class Neighbourhood {
   private readonly macs = new Map<string, MacAddress>();
+  /** Those in the host's own table of neighbours. */
+  private readonly met = new Set<string>();
 
   constructor(host: Host) {
-    for (const { address, mac } of host.neighbours) this.macs.set(address.toString(), mac);
+    for (const { address, mac } of host.neighbours) {
+      this.macs.set(address.toString(), mac);
+      this.met.add(address.toString());
+    }
   }
 
   /** A frame came in with its link header. */
@@ -26,6 +31,11 @@ export class Neighbourhood {
     const { link } = packet;
     const sender = link.length >= ETHERNET ? senderOf(packet) : null;
     if (sender && this.macs.size < MOST) this.macs.set(sender.toString(), link.slice(6, 12));
+  }
+
+  /** The host and this address have found each other by ARP: the host asks it again directly (`neigh_probe()`). */
+  meet(address: IpAddress): void {
+    if (this.met.size < MOST) this.met.add(address.toString());
   }
 
   /** The header was made up, since the capture does not keep it: what the frame was really addressed to, where that is known. */
@@ -43,7 +53,8 @@ export class Neighbourhood {
   header(packet: Packet, device: Device, nextHop: IpAddress | null): Uint8Array {
     const header = new Uint8Array(ETHERNET);
     const target = nextHop ?? targetOf(packet);
-    const mac = target && this.macs.get(target.toString());
+    const name = target?.toString() ?? '';
+    const mac = isRequest(packet) && !this.met.has(name) ? EVERYBODY : this.macs.get(name);
     if (mac) header.set(mac);
     header.set(device.mac.subarray(0, 6), 6);
     const type = packet.etherType || (packet.version === 4 ? EtherType.ipv4 : EtherType.ipv6);
@@ -51,6 +62,12 @@ export class Neighbourhood {
     header[13] = type & 255;
     return header;
   }
+}
+
+const EVERYBODY = new Uint8Array(6).fill(0xff);
+
+function isRequest({ etherType, data }: Packet): boolean {
+  return etherType === EtherType.arp && data.length >= ARP.length && u16(data, ARP.operation) === ARP.request;
 }
 
 /** Whom a frame is for: the address in its packet, of ARP the one that is asked or told; null: it names none. */

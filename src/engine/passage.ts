@@ -19,6 +19,10 @@ export class Passage {
   uncaptured = false;
   /** Which field of an uncaptured packet is a stand-in. */
   guessed: 'ID' | 'FLOWLBL' | null = null;
+  /** The port of the same bridge that the frame goes on to, past the routes: br_netfilter brought it here. */
+  bridgedTo: Device | null = null;
+  /** A rule of the bridge's own does not let it on to that port. */
+  bridgeDrops = false;
   /** The host's ICMP socket sends it. */
   byIcmp = false;
   /** IPv6: whose addresses an error about it is sent from, where that is not what it came in by (`IP6CB(skb)->iif`). */

@@ -155,6 +155,7 @@ export class Replay {
         sent: (passage) => {
           this.expected.add(passage.packet);
           sinks.sent(passage);
+          this.linkLevel.sent(passage);
         },
       },
       evidence: {
@@ -234,6 +235,7 @@ export class Replay {
     } else if (filtersBridge && this.bridgesWithPorts.has(device)) return this.copy();
     else packet.in = device;
     if (message) this.unseen.beforeHook(packet, message.hook);
+    passage.bridgedTo = packet.physIn && this.bridges.elsewhere(packet.physIn, packet);
     const onBridge = filtersBridge && device.isBridge && !message;
     const doubt = onBridge ? this.unseen.beforeBridge(packet) : null;
     if (packet.version === 6 && !this.options.host.acceptsIpv6(packet.in)) return this.copy();
@@ -313,10 +315,6 @@ export class Replay {
   private left(arrival: Arrival): void {
     const { packet, device } = arrival;
     if (this.isPort(device)) return this.copy();
-    if (device.isBridge && this.kernel.links.has('bridge')) {
-      const frame = new Passage(packet.clone());
-      this.linkLevel.left(frame, device, arrival.wireLength);
-    }
     if (this.expected.account(packet) || arrival.claimed) {
       this.counts.accounted++;
       this.options.sinks.seen?.(packet, device, true);
