@@ -4,7 +4,7 @@ import { openCaptures } from './capture/open.js';
 import type { Comparison } from './compare/result.js';
 import type { PredictedLine } from './engine/events.js';
 import type { ReplayCounts } from './engine/replay.js';
-import { conntrackText, saveText } from './engine/state.js';
+import { conntrackText, nftText, saveText } from './engine/state.js';
 import { findTarget, isProblem } from './explain/address.js';
 import type { WhyResult } from './explain/result.js';
 import { why as explain } from './explain/why.js';
@@ -60,6 +60,8 @@ export interface Replayed {
   /** The rules with their counters, as iptables-save -c and ip6tables-save -c print them. */
   readonly iptablesSave: string;
   readonly ip6tablesSave: string;
+  /** The nft rules, sets and objects with their counters, as nft list ruleset prints them. */
+  readonly nftRuleset: string;
   /** As conntrack -L -o extended prints it. */
   readonly conntrack: string;
   /** What the snapshot did not say and the result rests on, a sentence each. */
@@ -77,6 +79,7 @@ export async function replay(input: ReplayInput): Promise<Answer<Replayed>> {
       counts,
       iptablesSave: saveText(kernel.program, 4),
       ip6tablesSave: saveText(kernel.program, 6),
+      nftRuleset: nftText(kernel.program, lastTime),
       conntrack: conntrackText(kernel.tracker, lastTime),
       assumptions: assumptionsOf(given),
     };
