@@ -10,7 +10,22 @@ const device = makeDevice({ index: 2, name: 'v0' });
 function line(hex: string, { options = {}, etherType = 0x0806, length = 0, out = false } = {}): string {
   const bytes = Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
   const packet = otherPacket(bytes, 0, bytes.length, etherType, length || bytes.length);
-  packet.link = Uint8Array.from([255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 1, 2, etherType >> 8, etherType & 255]);
+  packet.link = Uint8Array.from([
+    255,
+    255,
+    255,
+    255,
+    255,
+    255,
+    2,
+    0,
+    0,
+    0,
+    1,
+    2,
+    etherType >> 8,
+    etherType & 255,
+  ]);
   packet[out ? 'out' : 'in'] = device;
   packet.mark = 7;
   return formatLine(packet, { prefix: 'P: ', ...options });
