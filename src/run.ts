@@ -193,12 +193,16 @@ export async function compareWithHost(
 }
 
 /** The comparison with what differs beside the log. */
-export function withBeside(comparison: Comparison, { differences, unseen }: Beside): Comparison {
+export function withBeside(comparison: Comparison, { differences, unseen, untold }: Beside): Comparison {
   const leftOut = `Counters and connections of after/ were left out: ${unseen.slice(0, 3).join(', ')} ${unseen.length > 1 ? 'were' : 'was'} not captured.`;
   return {
     ...comparison,
     differences: [...comparison.differences, ...differences].sort((a, b) => a.time - b.time),
-    assumptions: unseen.length > 0 ? [...comparison.assumptions, leftOut] : comparison.assumptions,
+    assumptions: [
+      ...comparison.assumptions,
+      ...(unseen.length > 0 ? [leftOut] : []),
+      ...(untold > 0 ? [`${untold} more packets that left otherwise than predicted are not listed.`] : []),
+    ],
   };
 }
 

@@ -24,6 +24,8 @@ export interface Beside {
   readonly differences: readonly Difference[];
   /** Interfaces that were not captured, so that counters and connections, if there are any, were left out. */
   readonly unseen: readonly string[];
+  /** Packets that left otherwise and are not among the differences, there are so many. */
+  readonly untold: number;
 }
 
 export function watchBeside(after: HostAfter | null): BesideWatch {
@@ -37,11 +39,13 @@ export function watchBeside(after: HostAfter | null): BesideWatch {
     },
     read(replay, links) {
       const left = egress.differences();
-      if (!after) return { differences: left, unseen: [] };
+      const { untold } = egress;
+      if (!after) return { differences: left, unseen: [], untold };
       const unseen = sight.lacking(links);
       return {
         differences: unseen.length > 0 ? left : [...left, ...behind(replay, after)],
         unseen,
+        untold,
       };
     },
   };

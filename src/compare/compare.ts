@@ -154,17 +154,14 @@ function lateOf(line: ObservedLine): number {
 
 function place(line: ObservedLine, { fit }: LogStretch, order: number): ObservedItem {
   const text = line.text.trimEnd();
-  const about = { line, text, order, fields: null };
-  if (fit === null || line.time === null)
-    return { ...about, time: 0, tolerance: Infinity, precision: Infinity };
-  const { ns, resolution } = line.time;
+  const { time } = line;
+  if (fit === null || time === null)
+    return { text, time: 0, tolerance: Infinity, order, fields: null, precision: Infinity, line };
+  const { ns, resolution } = time;
   const precision = resolution / 2 + fit.uncertainty;
-  return {
-    ...about,
-    time: toCapture(fit, ns + resolution / 2),
-    tolerance: precision + lateOf(line),
-    precision,
-  };
+  const tolerance = precision + lateOf(line);
+  const at = toCapture(fit, ns + resolution / 2);
+  return { text, time: at, tolerance, order, fields: null, precision, line };
 }
 
 /** Takes lines of the side that is behind, so that the window stays small. */

@@ -1,6 +1,8 @@
 import type { Passage } from '../engine/passage.js';
+import { formatIpv4, formatIpv6 } from '../address/ip.js';
 import { addressText } from '../packet/addresses.js';
-import { bodyKey } from '../packet/body.js';
+import { bodyHash } from '../packet/body.js';
+import { i32 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts } from '../packet/rewrite.js';
@@ -15,6 +17,88 @@ export interface EgressWatch {
   seen(packet: Packet, device: Device, isPredicted: boolean): void;
   /** In order of time. */
   differences(): Difference[];
+  /** How many more there are than `differences` has. */
+  readonly untold: number;
+}
+
+/** ns after which a packet that was to leave will not. */
+const LATEST = 1e9;
+/** Packets that wait at most, the next one takes the place of the oldest: a power of two. And differences that are told. */
+const MOST_WAITING = 16_384;
+const MOST_TOLD = 10_000;
+/** Packets that look alike are held against a frame, at most so many. */
+const MOST_ALIKE = 1024;
+const NOBODY = -1;
+
+/**
+ * Only forwarded packets are held against the capture, whose way in and out it shows; a packet that had to be
+ * fragmented, or of which something is not known, is left out.
+ * @param isSeen whether the capture would show what leaves by an interface
+ */
+export function createEgressWatch(isSeen: (device: Device) => boolean): EgressWatch {
+  const waiting = new WaitingPackets();
+  const told: Difference[] = [];
+  let untold = 0;
+
+  const tell = (about: Leaving, difference: Pick<Difference, 'field' | 'simulated' | 'host'>): void => {
+    const { time, frame, text: line } = about;
+    const { field, host } = difference;
+    const reason =
+      field === null ? (host === null ? 'it was not seen to leave' : 'it was seen to leave') : null;
+    const rest = { rule: null, reason, position: null, finding: null };
+    told.push({ kind: 'egress', time, frame, line, ...difference, ...rest });
+  };
+  const missed = (row: number): void => {
+    if (told.length >= MOST_TOLD) {
+      untold++;
+      return;
+    }
+    const leaving = waiting.leaving(row);
+    tell(leaving, { field: null, simulated: leaving.text, host: null });
+  };
+
+  return {
+    sent({ packet, doubt }) {
+      const { in: came, out, moreFragments, fragmentOffset, largestFragment, length } = packet;
+      if (!came || !out || out.isLoopback || doubt !== null || packet.frame === 0) return;
+      if (moreFragments || fragmentOffset > 0 || largestFragment > 0 || length > out.mtu) return;
+      if (!isSeen(out)) return;
+      waiting.expire(packet.time - LATEST, missed);
+      waiting.add(packet, out, missed);
+    },
+    seen(packet, device, isPredicted) {
+      waiting.expire(packet.time - LATEST, missed);
+      const row = waiting.find(packet, device);
+      if (row === NOBODY) {
+        if (isPredicted) return;
+        if (told.length >= MOST_TOLD) {
+          untold++;
+          return;
+        }
+        const seen = leavingOf(packet, device);
+        tell(seen, { field: null, simulated: null, host: seen.text });
+        return;
+      }
+      if (!waiting.leftJustSo(row, packet, device)) {
+        const seen = leavingOf(packet, device);
+        const expected = waiting.leaving(row);
+        for (const [field, simulated] of expected.fields) {
+          const host = seen.fields.get(field) ?? null;
+          if (host === simulated) continue;
+          if (told.length < MOST_TOLD) tell(expected, { field, simulated, host });
+          else untold++;
+        }
+      }
+      waiting.remove(row);
+    },
+    differences() {
+      waiting.expire(Infinity, missed);
+      return told.sort((a, b) => a.time - b.time);
+    },
+    get untold() {
+      return untold;
+    },
+  };
 }
 
 /** What is compared of a packet on its way out. */
@@ -25,95 +109,149 @@ interface Leaving {
   readonly fields: ReadonlyMap<string, string>;
 }
 
-/** ns after which a packet that was to leave will not. */
-const LATEST = 1e9;
-/** Packets that wait at most; and differences that are told. */
-const MOST_WAITING = 20_000;
-const MOST_TOLD = 10_000;
+/** The longest source and destination: those of IPv6. */
+const ADDRESSES = 32;
+const NO_PORTS = -1;
 
 /**
- * Only forwarded packets are held against the capture, whose way in and out it shows; a packet that had to be
- * fragmented, or of which something is not known, is left out.
- * @param isSeen whether the capture would show what leaves by an interface
+ * The packets that are to leave, found by what NAT leaves alone of them. They stand in rows: nearly all leave just so, and
+ * nothing is told of them.
  */
-export function createEgressWatch(isSeen: (device: Device) => boolean): EgressWatch {
-  const waiting = new Map<string, Leaving[]>();
-  const queue: { key: string; leaving: Leaving }[] = [];
-  const told: Difference[] = [];
-  let first = 0;
+class WaitingPackets {
+  private readonly addresses = new Uint8Array(MOST_WAITING * ADDRESSES);
+  /** Both ports in one number; NO_PORTS for a packet without. */
+  private readonly ports = new Float64Array(MOST_WAITING);
+  private readonly lengths = new Float64Array(MOST_WAITING);
+  private readonly protocols = new Int32Array(MOST_WAITING);
+  private readonly versions = new Uint8Array(MOST_WAITING);
+  private readonly devices: (Device | null)[] = new Array<Device | null>(MOST_WAITING).fill(null);
+  private readonly frames = new Float64Array(MOST_WAITING);
+  private readonly times = new Float64Array(MOST_WAITING);
+  private readonly hashes = new Int32Array(MOST_WAITING);
+  /** The first and last row of each bucket, and the row behind a row, in the order of sending. */
+  private readonly firsts = new Int32Array(MOST_WAITING).fill(NOBODY);
+  private readonly lasts = new Int32Array(MOST_WAITING).fill(NOBODY);
+  private readonly behind = new Int32Array(MOST_WAITING).fill(NOBODY);
+  /** The row of the packet that was sent first of those that may still wait, and how many rows there are from it on. */
+  private oldest = 0;
+  private count = 0;
 
-  const tell = (about: Leaving, difference: Pick<Difference, 'field' | 'simulated' | 'host'>): void => {
-    if (told.length >= MOST_TOLD) return;
-    const { time, frame, text: line } = about;
-    const { field, host } = difference;
-    const reason =
-      field === null ? (host === null ? 'it was not seen to leave' : 'it was seen to leave') : null;
-    const rest = { rule: null, reason, position: null, finding: null };
-    told.push({ kind: 'egress', time, frame, line, ...difference, ...rest });
-  };
-  const expire = (now: number): void => {
-    for (; first < queue.length; first++) {
-      const { key, leaving } = queue[first];
-      const isLate = leaving.time < now - LATEST || queue.length - first > MOST_WAITING;
-      if (!isLate) break;
-      const list = waiting.get(key);
-      const at = list?.indexOf(leaving) ?? -1;
-      if (!list || at < 0) continue;
-      list.splice(at, 1);
-      if (list.length === 0) waiting.delete(key);
-      tell(leaving, { field: null, simulated: leaving.text, host: null });
+  /** @param missed is told of the row whose place it takes */
+  add(packet: Packet, device: Device, missed: (row: number) => void): void {
+    if (this.count === MOST_WAITING) this.giveUp(missed);
+    const row = (this.oldest + this.count++) & (MOST_WAITING - 1);
+    const { data, version, sourceOffset } = packet;
+    const at = row * ADDRESSES;
+    const length = version === 4 ? 8 : ADDRESSES;
+    for (let i = 0; i < length; i++) this.addresses[at + i] = data[sourceOffset + i];
+    this.ports[row] = portsOf(packet);
+    this.lengths[row] = packet.length;
+    this.protocols[row] = packet.protocol;
+    this.versions[row] = version;
+    this.devices[row] = device;
+    this.frames[row] = packet.frame;
+    this.times[row] = packet.time;
+    const hash = bodyHash(packet);
+    this.hashes[row] = hash;
+    this.behind[row] = NOBODY;
+    const bucket = hash & (MOST_WAITING - 1);
+    if (this.firsts[bucket] === NOBODY) this.firsts[bucket] = row;
+    else this.behind[this.lasts[bucket]] = row;
+    this.lasts[bucket] = row;
+  }
+
+  /** @param missed is told of the rows that were sent before that time */
+  expire(before: number, missed: (row: number) => void): void {
+    while (this.count > 0 && this.times[this.oldest] < before) this.giveUp(missed);
+  }
+
+  /** The row of that packet, of several alike the one that was to leave just so; NOBODY for none. */
+  find(packet: Packet, device: Device): number {
+    const hash = bodyHash(packet);
+    let first = NOBODY;
+    let looked = 0;
+    for (
+      let row = this.firsts[hash & (MOST_WAITING - 1)];
+      row !== NOBODY && looked < MOST_ALIKE;
+      row = this.behind[row], looked++
+    ) {
+      if (this.hashes[row] !== hash || this.lengths[row] !== packet.length) continue;
+      if (this.leftJustSo(row, packet, device)) return row;
+      if (first === NOBODY) first = row;
     }
-    if (first > MOST_WAITING) first -= queue.splice(0, first).length;
-  };
+    return first;
+  }
 
-  return {
-    sent({ packet, doubt }) {
-      const { in: came, out, moreFragments, fragmentOffset, largestFragment, length } = packet;
-      if (!came || !out || out.isLoopback || doubt !== null || packet.frame === 0) return;
-      if (moreFragments || fragmentOffset > 0 || largestFragment > 0 || length > out.mtu) return;
-      if (!isSeen(out)) return;
-      expire(packet.time);
-      const key = bodyKey(packet);
-      const leaving = leavingOf(packet, out);
-      const list = waiting.get(key);
-      if (list) list.push(leaving);
-      else waiting.set(key, [leaving]);
-      queue.push({ key, leaving });
-    },
-    seen(packet, device, isPredicted) {
-      expire(packet.time);
-      const list = waiting.get(bodyKey(packet));
-      const seen = leavingOf(packet, device);
-      // Of several alike, the one that left just so.
-      const same = list?.findIndex((l) => l.text === seen.text) ?? -1;
-      const [expected] = list?.splice(Math.max(0, same), 1) ?? [];
-      if (expected as Leaving | undefined) {
-        for (const [field, simulated] of expected.fields) {
-          const host = seen.fields.get(field) ?? null;
-          if (host !== simulated) tell(expected, { field, simulated, host });
-        }
-      } else if (!isPredicted) tell(seen, { field: null, simulated: null, host: seen.text });
-    },
-    differences() {
-      expire(Infinity);
-      return told.sort((a, b) => a.time - b.time);
-    },
-  };
+  leftJustSo(row: number, packet: Packet, device: Device): boolean {
+    if (this.devices[row] !== device || this.ports[row] !== portsOf(packet)) return false;
+    const { data, version, sourceOffset } = packet;
+    const at = row * ADDRESSES;
+    const length = version === 4 ? 8 : ADDRESSES;
+    for (let i = 0; i < length; i++) if (this.addresses[at + i] !== data[sourceOffset + i]) return false;
+    return true;
+  }
+
+  remove(row: number): void {
+    const bucket = this.hashes[row] & (MOST_WAITING - 1);
+    let before = NOBODY;
+    for (let at = this.firsts[bucket]; at !== row; at = this.behind[at]) before = at;
+    const next = this.behind[row];
+    if (before === NOBODY) this.firsts[bucket] = next;
+    else this.behind[before] = next;
+    if (next === NOBODY) this.lasts[bucket] = before;
+    this.devices[row] = null;
+  }
+
+  leaving(row: number): Leaving {
+    const at = row * ADDRESSES;
+    const isV4 = this.versions[row] === 4;
+    const word = (n: number): number => i32(this.addresses, at + 4 * n);
+    const address = (n: number): string =>
+      isV4 ? formatIpv4(word(n)) : formatIpv6(word(4 * n), word(4 * n + 1), word(4 * n + 2), word(4 * n + 3));
+    return {
+      frame: this.frames[row],
+      time: this.times[row],
+      ...toldOf(this.devices[row]!, [address(0), address(1)], this.ports[row], {
+        length: this.lengths[row],
+        protocol: this.protocols[row],
+      }),
+    };
+  }
+
+  private giveUp(missed: (row: number) => void): void {
+    const row = this.oldest;
+    if (this.devices[row]) {
+      missed(row);
+      this.remove(row);
+    }
+    this.oldest = (row + 1) & (MOST_WAITING - 1);
+    this.count--;
+  }
+}
+
+function portsOf(packet: Packet): number {
+  return packet.hasTransport && hasPorts(packet.protocol)
+    ? packet.sourcePort * 65_536 + packet.destinationPort
+    : NO_PORTS;
 }
 
 function leavingOf(packet: Packet, device: Device): Leaving {
-  const ports = packet.hasTransport && hasPorts(packet.protocol);
+  const ends = [addressText(packet, 'source'), addressText(packet, 'destination')] as const;
+  return { frame: packet.frame, time: packet.time, ...toldOf(device, ends, portsOf(packet), packet) };
+}
+
+function toldOf(
+  device: Device,
+  [source, destination]: readonly [string, string],
+  ports: number,
+  { length, protocol }: Pick<Packet, 'length' | 'protocol'>,
+): Pick<Leaving, 'text' | 'fields'> {
   const fields = new Map([
     ['OUT', device.name],
-    ['SRC', addressText(packet, 'source')],
-    ['DST', addressText(packet, 'destination')],
+    ['SRC', source],
+    ['DST', destination],
   ]);
-  if (ports) fields.set('SPT', String(packet.sourcePort)).set('DPT', String(packet.destinationPort));
+  if (ports !== NO_PORTS) fields.set('SPT', String(ports >>> 16)).set('DPT', String(ports & 0xffff));
   const text = [...fields].map(([name, value]) => `${name}=${value}`).join(' ');
-  return {
-    frame: packet.frame,
-    time: packet.time,
-    text: `${text} LEN=${packet.length} PROTO=${protocolName(packet.protocol).toUpperCase()}`,
-    fields,
-  };
+  return { text: `${text} LEN=${length} PROTO=${protocolName(protocol).toUpperCase()}`, fields };
 }

@@ -1,12 +1,12 @@
 import { watchBeside } from '../../compare/beside.js';
 import type { Comparison } from '../../compare/result.js';
-import { agrees } from '../../compare/result.js';
+import { agrees, isOfLog } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
 import { comparisonJson, comparisonNdjson, printJson } from '../../report/json.js';
 import { comparisonContents } from '../../report/html/contents.js';
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText } from '../../report/text.js';
-import { remember, type RememberedFrames } from '../../capture/remember.js';
+import { NO_ROOM, remember, type RememberedFrames } from '../../capture/remember.js';
 import { type HostAfter, loadAfter } from '../../given.js';
 import type { IpSets } from '../../rules/sets/set.js';
 import { isCaptured } from '../../observed/nflog.js';
@@ -71,13 +71,14 @@ export async function compareWith(
   terminal: Terminal,
 ): Promise<number> {
   const { given, log } = sidesOf(host, observed.log);
-  const source = remember(captures.source);
   const sets = keepSets(given.sets);
   const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
   const annotation =
     options.annotate === undefined ? null : (await import('../annotate.js')).createAnnotation();
   const after = options.host === undefined ? null : loadAfter(options.host);
   const watch = watchBeside(after);
+  const isReadAgain = options.search > 0 || page !== null || annotation !== null;
+  const source = remember(captures.source, isReadAgain ? undefined : NO_ROOM);
   const simulated = await simulate(
     { given, captures: { ...captures, source } },
     {
@@ -98,7 +99,10 @@ export async function compareWith(
   }
   const held = withBeside(compareWithLog(result, log, source), watch.read(result.replay, given.host.links));
   const assumed = given.host.assumptions.mattered.map((a) => a.text);
-  const comparison: Comparison = { ...held, assumptions: [...held.assumptions, ...assumed] };
+  const comparison: Comparison = {
+    ...held,
+    assumptions: [...notKept(held), ...held.assumptions, ...assumed],
+  };
   const findings =
     !isWorthExplaining(comparison, observed.log) || options.search === 0
       ? []
@@ -152,6 +156,16 @@ export async function compareWith(
   if (simulated.out) terminal.note(whereReport('the report', simulated.out));
   if (simulated.isCut) return Status.unusable;
   return agrees(comparison) && beside?.agrees !== false ? Status.done : Status.different;
+}
+
+/** Says that not all differences are listed. */
+function notKept({ differences, summary, aside }: Comparison): string[] {
+  const { onlySimulated, onlyHost, suppressed } = summary;
+  const all = onlySimulated + onlyHost + suppressed + aside.undecidable;
+  const listed = differences.filter((d) => isOfLog(d) && d.kind !== 'field').length;
+  return all > listed
+    ? [`Only the first ${listed} of ${all} differences of log lines are listed; the counts are of all.`]
+    : [];
 }
 
 /** Predicted lines that the page has room for, at most. */

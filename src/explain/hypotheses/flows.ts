@@ -6,7 +6,7 @@ import { Ipv4 } from '../../packet/ipv4.js';
 import { decodeLink, LinkLayer } from '../../packet/link.js';
 import { decodePacket, type Packet } from '../../packet/packet.js';
 import { hasPorts, isIcmpError } from '../../packet/rewrite.js';
-import { bodyKey } from '../../packet/body.js';
+import { bodyHash } from '../../packet/body.js';
 
 /** ns that a packet may take through the host. */
 const THROUGH = 1e8;
@@ -21,7 +21,7 @@ export class Flows {
   private readonly parent: number[] = [];
   private readonly numbers = new Map<string, number>();
   private readonly groups = new Map<number, number>();
-  private readonly passing = new Map<string, { time: number; group: number }>();
+  private readonly passing = new Map<number, { time: number; group: number }>();
   private readonly link = new LinkLayer();
 
   add(frame: Frame): void {
@@ -33,7 +33,7 @@ export class Flows {
     this.groups.set(frame.number, group);
     for (const key of alsoOf(packet)) this.unite(group, this.numberOf(key));
     // What left with other addresses shortly after it came is the same packet.
-    const body = bodyKey(packet);
+    const body = bodyHash(packet);
     const before = this.passing.get(body);
     if (before && frame.time - before.time < THROUGH) this.unite(group, before.group);
     this.passing.set(body, { time: frame.time, group });
