@@ -1,4 +1,5 @@
 import { describeLinkType, isDecodedLinkType } from '../packet/linkType.js';
+import { eachFrame } from './eachFrame.js';
 import type { CaptureError, Frame, FrameSource } from './frame.js';
 import type { CaptureFile } from './file.js';
 import type { CurrentFrame, FrameReader } from './reader.js';
@@ -87,7 +88,7 @@ export class MergedFrames implements FrameSource {
     try {
       await this.open();
       while (this.lanes.length > 0) {
-        yield this.batch();
+        yield eachFrame(() => this.next());
         await this.refill();
       }
     } finally {
@@ -99,23 +100,21 @@ export class MergedFrames implements FrameSource {
     await Promise.all(this.files.map((file) => file.close()));
   }
 
-  /** Frames until a lane runs dry. */
-  private *batch(): Generator<Frame> {
-    for (;;) {
-      const { given } = this;
-      if (given) {
-        this.given = null;
-        if (!given.reader.next()) {
-          this.dry = given;
-          return;
-        }
+  /** The next frame; null: a lane has run dry. */
+  private next(): Frame | null {
+    const { given } = this;
+    if (given) {
+      this.given = null;
+      if (!given.reader.next()) {
+        this.dry = given;
+        return null;
       }
-      if (this.dry) return;
-      const lane = this.lanes.length === 1 ? this.lanes[0] : this.earliest();
-      if (!lane) return;
-      this.given = lane;
-      yield this.finish(lane);
     }
+    if (this.dry) return null;
+    const lane = this.lanes.length === 1 ? this.lanes[0] : this.earliest();
+    if (!lane) return null;
+    this.given = lane;
+    return this.finish(lane);
   }
 
   private async refill(): Promise<void> {

@@ -1,3 +1,4 @@
+import { eachFrame } from './eachFrame.js';
 import type { Frame, FrameSource } from './frame.js';
 
 /** The frames of another source, each looked at before it is used. */
@@ -56,10 +57,16 @@ export class Tap implements FrameSource {
     for await (const batch of this.batches()) yield* batch;
   }
 
-  private *looked(batch: Iterable<Frame>): Generator<Frame> {
-    for (const frame of batch) {
-      this.look(frame);
-      yield frame;
-    }
+  private looked(batch: Iterable<Frame>): Iterable<Frame> {
+    const frames = batch[Symbol.iterator]();
+    return eachFrame(
+      () => {
+        const step = frames.next();
+        if (step.done) return null;
+        this.look(step.value);
+        return step.value;
+      },
+      () => void frames.return?.(),
+    );
   }
 }

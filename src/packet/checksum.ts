@@ -124,11 +124,10 @@ export function verifyTransport(packet: Packet): ChecksumState {
   if (offset === undefined) return 'good';
   if (transport + offset + 2 > Math.min(data.length, packet.length)) return 'unverifiable';
   if (protocol === Protocol.udp && u16(data, transport + offset) === 0) return 'good';
-  if (isOffloaded(packet)) return 'good';
   const end = transport + coverage(packet);
-  if (end > data.length) return 'unverifiable';
+  if (end > data.length) return isOffloaded(packet) ? 'good' : 'unverifiable';
   const start = coversPseudoHeader(protocol) ? pseudoHeaderSum(packet, packet.length - transport) : 0;
-  return fold(addWords(data, transport, end, start)) === 0xffff ? 'good' : 'bad';
+  return fold(addWords(data, transport, end, start)) === 0xffff || isOffloaded(packet) ? 'good' : 'bad';
 }
 
 /**
