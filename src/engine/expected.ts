@@ -14,89 +14,103 @@ const KEPT = 256;
 const MOST_ALIKE = 1024;
 const NOBODY = -1;
 
+/** Where in a row each word stands: bytes that were captured, at most KEPT, …, and the row that waits behind it. */
+const Word = { kept: 0, length: 1, transport: 2, kind: 3, behind: 4, hash: 5 } as const;
+/** Words of a row; the last two are its time, as one number of 64 bits. */
+const WORDS = 8;
+const TIMES = WORDS / 2;
+const TIME = 3;
+
 /**
  * The sent packets whose frames are still to come, found by what a frame shares with its packet. What is kept of them
- * stands in rows, since packets that outlived their turn are what costs a collector of garbage most.
+ * stands in rows, since packets that outlived their turn are what costs a collector of garbage most; and a row in one
+ * place, since each place is a line of the CPU's cache.
  */
 export class ExpectedFrames {
   private readonly bytes = new Uint8Array(MOST * KEPT);
-  private readonly times = new Float64Array(MOST);
-  /** Bytes that were captured, at most KEPT. */
-  private readonly kept = new Int32Array(MOST);
-  private readonly lengths = new Int32Array(MOST);
-  private readonly transports = new Int32Array(MOST);
-  private readonly kinds = new Int32Array(MOST);
-  /** The first and last row of each hash, and the row behind a row, in the order of sending. */
-  private readonly firsts = new Int32Array(MOST).fill(NOBODY);
-  private readonly lasts = new Int32Array(MOST).fill(NOBODY);
-  private readonly behind = new Int32Array(MOST).fill(NOBODY);
-  /** The hash under which a row is waited for; NOBODY: its frame has come. */
-  private readonly hashes = new Int32Array(MOST).fill(NOBODY);
+  private readonly words = new Int32Array(MOST * WORDS);
+  private readonly times = new Float64Array(this.words.buffer);
+  /** The first and the last row of each hash, in the order of sending. */
+  private readonly chains = new Int32Array(2 * MOST).fill(NOBODY);
   private row = 0;
 
+  constructor() {
+    // The hash under which a row is waited for; NOBODY: its frame has come.
+    for (let row = 0; row < MOST; row++) this.words[row * WORDS + Word.hash] = NOBODY;
+  }
+
   add(packet: Packet): void {
-    const { row } = this;
+    const { row, words, bytes, chains } = this;
     this.row = (row + 1) & (MOST - 1);
-    if (this.hashes[row] !== NOBODY) this.remove(row, NOBODY);
+    const word = row * WORDS;
+    if (words[word + Word.hash] !== NOBODY) this.remove(row, NOBODY);
     const { data } = packet;
     const kept = Math.min(data.length, KEPT);
     const at = row * KEPT;
-    for (let i = 0; i < kept; i++) this.bytes[at + i] = data[i];
-    this.times[row] = packet.time;
-    this.kept[row] = kept;
-    this.lengths[row] = packet.length;
-    this.transports[row] = packet.transport;
-    this.kinds[row] = kindOf(packet);
+    for (let i = 0; i < kept; i++) bytes[at + i] = data[i];
     const hash = hashOf(packet);
-    this.hashes[row] = hash;
-    this.behind[row] = NOBODY;
-    const last = this.lasts[hash];
-    if (last === NOBODY) this.firsts[hash] = row;
-    else this.behind[last] = row;
-    this.lasts[hash] = row;
+    words[word + Word.kept] = kept;
+    words[word + Word.length] = packet.length;
+    words[word + Word.transport] = packet.transport;
+    words[word + Word.kind] = kindOf(packet);
+    words[word + Word.behind] = NOBODY;
+    words[word + Word.hash] = hash;
+    this.times[row * TIMES + TIME] = packet.time;
+    const last = chains[2 * hash + 1];
+    if (last === NOBODY) chains[2 * hash] = row;
+    else words[last * WORDS + Word.behind] = row;
+    chains[2 * hash + 1] = row;
   }
 
   /** Whether this egress frame was predicted; its prediction is then done with, unless more fragments come. */
   account(seen: Packet): boolean {
     let before = NOBODY;
-    let row = this.firsts[hashOf(seen)];
-    for (let count = 0; row !== NOBODY && count < MOST_ALIKE; before = row, row = this.behind[row], count++) {
-      if (!this.isCopy(row, seen)) continue;
-      if (!seen.moreFragments) this.remove(row, before);
-      return true;
+    let row = this.chains[2 * hashOf(seen)];
+    for (let count = 0; row !== NOBODY && count < MOST_ALIKE; count++) {
+      if (this.isCopy(row, seen)) {
+        if (!seen.moreFragments) this.remove(row, before);
+        return true;
+      }
+      before = row;
+      row = this.words[row * WORDS + Word.behind];
     }
     return false;
   }
 
   private remove(row: number, before: number): void {
-    const hash = this.hashes[row];
-    const next = this.behind[row];
-    if (before === NOBODY) this.firsts[hash] = next;
-    else this.behind[before] = next;
-    if (next === NOBODY) this.lasts[hash] = before;
-    this.hashes[row] = NOBODY;
+    const { words, chains } = this;
+    const word = row * WORDS;
+    const hash = words[word + Word.hash];
+    const next = words[word + Word.behind];
+    if (before === NOBODY) chains[2 * hash] = next;
+    else words[before * WORDS + Word.behind] = next;
+    if (next === NOBODY) chains[2 * hash + 1] = before;
+    words[word + Word.hash] = NOBODY;
   }
 
   /** Whether a frame carries the packet, or a fragment of it. */
   private isCopy(row: number, seen: Packet): boolean {
-    if (this.kinds[row] !== kindOf(seen) || this.times[row] < seen.time - LIFETIME) return false;
-    const { bytes } = this;
+    const { bytes, words } = this;
+    const word = row * WORDS;
+    if (words[word + Word.kind] !== kindOf(seen)) return false;
+    if (this.times[row * TIMES + TIME] < seen.time - LIFETIME) return false;
     const { data } = seen;
     const at = row * KEPT;
     const addresses = seen.sourceOffset;
     const end = addresses + (seen.version === 4 ? 8 : 32);
     for (let i = addresses; i < end; i++) if (bytes[at + i] !== data[i]) return false;
     if (seen.version === 4 && u16(bytes, at + Ipv4.id) !== u16(data, Ipv4.id)) return false;
-    if (seen.moreFragments || seen.fragmentOffset !== 0) return this.lengths[row] >= seen.length;
-    return this.lengths[row] === seen.length && this.hasPayloadOf(row, seen);
+    const length = words[word + Word.length];
+    if (seen.moreFragments || seen.fragmentOffset !== 0) return length >= seen.length;
+    return length === seen.length && this.hasPayloadOf(row, seen);
   }
 
   /** Checksums may be left to the device, so they are not compared. */
   private hasPayloadOf(row: number, { data, transport, protocol }: Packet): boolean {
     const { bytes } = this;
-    const own = this.transports[row];
+    const own = this.words[row * WORDS + Word.transport];
     const at = row * KEPT + own;
-    const length = Math.min(this.kept[row] - own, data.length - transport);
+    const length = Math.min(this.words[row * WORDS + Word.kept] - own, data.length - transport);
     const skip = CHECKSUM_AT.get(protocol) ?? length;
     const behind = skip + (protocol === Protocol.sctp ? 4 : 2);
     for (let i = 0; i < length; i++)
