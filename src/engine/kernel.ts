@@ -11,6 +11,7 @@ import { Hook } from '../rules/hook.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import { Verdict } from '../rules/verdict.js';
 import { aimed, aimsOf } from './choice.js';
+import { copyOf } from './copies.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './defrag.js';
@@ -50,6 +51,8 @@ export class Kernel {
   /** null: an observer wants to see every packet go through every hook. */
   private readonly paths: FlowPaths | null;
   private seed: number;
+  /** A copy is on its way (`nf_skb_duplicated`). */
+  private isCopying = false;
 
   constructor(options: KernelOptions) {
     const { host, sinks, ruleset } = options;
@@ -339,6 +342,11 @@ export class Kernel {
     passage.uncaptured = !this.evidence.adopt(passage);
     // What is a stand-in in a packet is one in what quotes it.
     if (passage.uncaptured && passage.byIcmp) passage.guessed ??= cause.guessed;
+    this.sendMeanwhile(passage);
+  }
+
+  /** While another packet is in the midst of a rule. */
+  private sendMeanwhile(passage: Passage): void {
     const { context } = this;
     const { hook, table, family, rule, passage: current } = context;
     this.send(passage);
@@ -347,6 +355,21 @@ export class Kernel {
     context.family = family;
     context.rule = rule;
     context.passage = current;
+  }
+
+  /**
+   * -j TEE: `nf_dup_ipv4()`, `nf_dup_ipv6()` (net/ipv4/netfilter/nf_dup_ipv4.c and its sibling). A copy is not copied again.
+   */
+  duplicate(passage: Passage, packet: Packet, gateway: IpAddress, name: string, hook: Hook): void {
+    const device = name === '' ? null : this.host.deviceByName(name);
+    if (this.isCopying || device === undefined) return;
+    const route = this.host.routing.toGateway(gateway, tosOf(packet), device);
+    if (!route) return;
+    const copy = copyOf(passage, packet, hook);
+    copy.route = route;
+    this.isCopying = true;
+    this.sendMeanwhile(copy);
+    this.isCopying = false;
   }
 
   reject(passage: Passage, packet: Packet, kind: RejectKind, hook: Hook): void {

@@ -437,6 +437,7 @@ function kernelHost(
     routing: host.routing,
     routes: host.routes,
     loopback: host.routing.world.loopback,
+    deviceByName: (name) => host.deviceByName(name),
     sysctl: (name, fallback) => host.sysctlNumber(name, fallback),
     hopLimit: (version, device) => host.hopLimit(version, device),
     limitsIcmpv6: (type) => host.limitsIcmpv6(type),

@@ -191,6 +191,10 @@ export class RuleContext implements Context {
     this.kernel.host.divert?.(packet);
   }
 
+  duplicate(packet: Packet, gateway: IpAddress, device: string): void {
+    this.kernel.duplicate(this.passage, packet, gateway, device, this.hook);
+  }
+
   note(text: string): void {
     this.kernel.sinks.note?.(this.passage, this.rule, text);
   }

@@ -15,6 +15,7 @@ export interface KernelHost {
   readonly routing: Routing;
   readonly routes: RouteView;
   readonly loopback: Device;
+  deviceByName(name: string): Device | undefined;
   sysctl(name: string, fallback: number): number;
   /** The TTL or hop limit of the host's own packets that leave by a device. */
   hopLimit(version: 4 | 6, device: Device | null): number;

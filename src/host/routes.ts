@@ -164,6 +164,21 @@ export class Routing {
   }
 
   /**
+   * The way to a gateway for a packet that goes elsewhere, by its TOS alone (`nf_dup_ipv4_route()`, `nf_dup_ipv6_route()`).
+   * @param device null: any
+   */
+  toGateway(gateway: IpAddress, tos: number, device: Device | null): Route | null {
+    const { flow } = this;
+    flow.version = gateway.version;
+    setDestination(flow, gateway);
+    flow.s0 = flow.s1 = flow.s2 = flow.s3 = 0;
+    flow.mark = 0;
+    flow.tos = gateway.version === 4 ? tos & 0xfc : 0;
+    flow.protocol = flow.sourcePort = flow.destinationPort = 0;
+    return this.outputRoute(gateway.version === 4 ? this.world.fib4 : this.world.fib6, flow, device);
+  }
+
+  /**
    * The address a packet of the host to `destination` gets where its socket chose none: `src` of the route, else
    * by `inet_select_addr()` or RFC 6724.
    */

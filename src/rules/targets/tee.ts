@@ -23,7 +23,7 @@ function parse(options: OptionList): TeeTarget {
   return { gateway, device: cutToBytes(options.text('--oif') ?? '', NAME_BYTES) };
 }
 
-/** net/netfilter/xt_TEE.c: the copy goes out past the rules that the packet still meets, so only its leaving is noted. */
+/** net/netfilter/xt_TEE.c. */
 export const tee: TargetDefinition<TeeTarget, undefined> = {
   name: 'TEE',
   versions: [4, 6],
@@ -39,7 +39,8 @@ export const tee: TargetDefinition<TeeTarget, undefined> = {
   writes: [],
   terminal: false,
   start: () => undefined,
-  run({ gateway, device }, _, context) {
+  run({ gateway, device }, packet, context) {
+    if (gateway) context.duplicate?.(packet, gateway, device);
     context.note(`TEE to ${gateway?.toString() ?? 'nobody'}${device && ` through ${device}`}`);
     return Verdict.continue;
   },
