@@ -16,8 +16,8 @@ export interface LiveComparisonOptions {
   /** ns by which a line may be late, or stamped apart from its packet. */
   readonly tolerance: number;
   readonly rulesOf: (prefix: string) => readonly WritingRule[];
-  /** As in `compareLines`. */
-  readonly unseen?: (line: ObservedLine) => string | null;
+  /** As in `compareLines`; the time is that of the capture, ns. */
+  readonly unseen?: (line: ObservedLine, time: number) => string | null;
 }
 
 /** A comparison that goes on while both sides still grow. Times are ns since capture start. */

@@ -31,8 +31,8 @@ export interface PairReaderOptions {
   readonly rulesOf: ((prefix: string) => readonly WritingRule[]) | undefined;
   readonly tally: Tally;
   readonly isOutside: (item: ObservedItem) => boolean;
-  /** As in `compareLines`. */
-  readonly unseen: ((line: ObservedLine) => string | null) | undefined;
+  /** As in `compareLines`; the time is that of the capture, ns. */
+  readonly unseen: ((line: ObservedLine, time: number) => string | null) | undefined;
 }
 
 /** ns within which a line outside the capture's time still belongs to it. */
@@ -115,7 +115,7 @@ export function createPairReader(options: PairReaderOptions): PairReader {
     const prefix = fieldsOf(o).get('PREFIX') ?? '';
     const rules = options.rulesOf?.(prefix) ?? [];
     const addresses = rules.length > 0 ? rules.map((r) => r.address) : (options.named.get(prefix) ?? []);
-    const reason = options.unseen?.(o.line) ?? rules.find((r) => r.doubt !== null)?.doubt ?? null;
+    const reason = options.unseen?.(o.line, o.time) ?? rules.find((r) => r.doubt !== null)?.doubt ?? null;
     add({
       kind: reason === null ? 'onlyHost' : 'undecidable',
       time: o.time,

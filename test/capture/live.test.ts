@@ -1,10 +1,11 @@
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Frame } from '../../src/capture/frame.js';
+import type { CaptureError, Frame } from '../../src/capture/frame.js';
 import { type LiveFrames, liveFrames } from '../../src/capture/live/frames.js';
 import type { LiveLane } from '../../src/capture/live/lane.js';
+import { type FragileLane, resumed } from '../../src/capture/live/resume.js';
 import { tcpdump } from '../../src/capture/live/tcpdump.js';
 import { scratch } from '../cli/examples.js';
 import { DATA, pcapHeader, pcapRecord } from './bytes.js';
@@ -103,6 +104,76 @@ describe('several interfaces being captured', () => {
     a.end(null);
     expect(await list).toEqual([]);
     expect(frames.errors.map((e) => e.message).join()).toMatch(/says it is 4294967295 bytes long/);
+  });
+});
+
+describe('a capture that ends where its interface goes down', () => {
+  const record = (fraction: number, ...data: number[]): Buffer =>
+    Buffer.from(pcapRecord({ seconds: 1, fraction, data }));
+  const header = (linkType = 101): Buffer => Buffer.from(pcapHeader({ nanoseconds: true, linkType }));
+
+  /** One child after the other: what each writes, and what is said of its beginning and end. */
+  function children(
+    ...list: readonly {
+      readonly writes: Buffer[];
+      readonly refused?: boolean;
+      readonly why?: string | null;
+    }[]
+  ): () => FragileLane {
+    let count = 0;
+    return () => {
+      const { writes, refused = false, why = null } = list[count++];
+      const refusal: CaptureError = { file: 'eth0', kind: 'unreadable', message: 'it is down', advice: '' };
+      return {
+        interface: 'eth0',
+        bytes: Readable.from(writes),
+        lag: 0,
+        started: Promise.resolve(refused ? refusal : null),
+        ended: Promise.resolve(why),
+        dropped: () => 1,
+        wentDown: () => why === 'down',
+        stop: () => undefined,
+      };
+    };
+  }
+
+  it('goes on when it is up, without half a record and a second header, and says so', async () => {
+    const lane = resumed(
+      children(
+        { writes: [header(), record(10, 1), record(20, 2, 2, 2).subarray(0, 17)], why: 'down' },
+        { writes: [], refused: true },
+        { writes: [Buffer.concat([header(), record(30, 3).subarray(0, 5)]), record(30, 3).subarray(5)] },
+      ),
+      1,
+    );
+    const frames = liveFrames([lane], () => 1_000_000_000n);
+    expect(await all(frames)).toEqual(['1 10 eth0 1', '2 30 eth0 3']);
+    expect(frames.warnings).toEqual([
+      'eth0: the interface went down; the capture goes on when it is up',
+      'eth0: the capture goes on',
+    ]);
+    expect(frames.errors).toEqual([]);
+    expect(frames.dropped()).toBe(2);
+    const [gap, ...more] = frames.interruptions();
+    expect(more).toEqual([]);
+    expect(gap.interface).toBe('eth0');
+    expect(gap.to).toBeGreaterThanOrEqual(gap.from);
+  });
+
+  it('ends where it was ended otherwise, and where it is stopped while the interface is down', async () => {
+    const killed = resumed(children({ writes: [header(), record(10, 1)], why: 'killed' }), 1);
+    const frames = liveFrames([killed], () => 1_000_000_000n);
+    expect(await all(frames)).toHaveLength(1);
+    expect(frames.errors).toMatchObject([{ message: 'the capture on it has ended: killed' }]);
+
+    const down = resumed(children({ writes: [header()], why: 'down' }), 50);
+    const waiting = liveFrames([down]);
+    const list = all(waiting);
+    await expect.poll(() => waiting.warnings.length).toBe(1);
+    waiting.stop();
+    expect(await list).toEqual([]);
+    expect(waiting.errors).toEqual([]);
+    expect(waiting.interruptions()[0].to).toBe(Infinity);
   });
 });
 

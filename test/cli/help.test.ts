@@ -33,6 +33,16 @@ describe('help', () => {
     for (const line of options.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   });
 
+  it.each(['live', 'collect'])('of %s has no option that docs/cli.md does not know', async (name) => {
+    const page = readFileSync('docs/cli.md', 'utf8');
+    const { stdout } = await run(`${name} --help`);
+    const options = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z]+)/gm)].map(([, option]) => option);
+    expect(options.length).toBeGreaterThan(4);
+    // Options that every command has are left to its help.
+    const general = ['--interface', '--seed', '--help'];
+    expect(options.filter((option) => !page.includes(option) && !general.includes(option))).toEqual([]);
+  });
+
   it('says the version of the package', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(await run('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });

@@ -2,8 +2,9 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Readable } from 'node:stream';
 import type { CaptureError } from '../frame.js';
-import { DEFAULT_RING, type LiveEngine } from './lane.js';
+import { DEFAULT_RING, type LiveEngine, type LiveOptions } from './lane.js';
 import { refusal } from './refusal.js';
+import { type FragileLane, resumed } from './resume.js';
 
 /** What needs the capabilities to capture. */
 const PROGRAM = '$(readlink -f "$(command -v node)")';
@@ -31,13 +32,19 @@ const LAST_WORDS = 100;
 /** Frames come one by one as they arrive; ns. */
 const LAG = 200e6;
 
-/** Captures with the optional package cap, in a process of its own. */
-export const cap: LiveEngine = (device, { filter = '', snaplen = NO_LIMIT, ring = DEFAULT_RING }) => {
+/** Captures with the optional package cap, in processes of its own: a new one where the interface is up again. */
+export const cap: LiveEngine = (device, options) => resumed(() => startChild(device, options));
+
+function startChild(
+  device: string,
+  { filter = '', snaplen = NO_LIMIT, ring = DEFAULT_RING }: LiveOptions,
+): FragileLane {
   const child = fork(fileURLToPath(new URL('./capChild.js', import.meta.url)), [], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true,
   });
   let stopped = false;
+  let aborted = false;
   let said = '';
   let dropped: number | null = null;
   let opened: (error: CaptureError | null) => void = () => undefined;
@@ -66,6 +73,7 @@ export const cap: LiveEngine = (device, { filter = '', snaplen = NO_LIMIT, ring 
     });
     // Not 'close': with a channel for messages it need not come.
     child.on('exit', (status, signal) => {
+      aborted = signal === 'SIGABRT';
       setTimeout(() => {
         const why = endOf(said, status, signal);
         opened(refusal(device, why, PROGRAM));
@@ -81,12 +89,13 @@ export const cap: LiveEngine = (device, { filter = '', snaplen = NO_LIMIT, ring 
     started,
     ended,
     dropped: () => dropped,
+    // cap asserts that libpcap can go on, and it cannot where the interface went down.
+    wentDown: () => aborted,
     stop,
   };
-};
+}
 
 function endOf(said: string, status: number | null, signal: NodeJS.Signals | null): string {
-  // cap asserts that libpcap can go on, and it cannot where the interface went down.
   if (signal === 'SIGABRT') return 'cap gave up, as it does when the interface goes down';
   const how = signal ? `was ended by ${signal}` : `ended with status ${status}`;
   const last = said.trim().split('\n').at(-1) ?? '';

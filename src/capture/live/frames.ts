@@ -5,7 +5,7 @@ import type { Complaints, CurrentFrame } from '../reader.js';
 import { streamSource } from '../sources.js';
 import { StreamedPcapReader } from '../streamed.js';
 import { ByteWindow } from '../window.js';
-import type { LiveLane } from './lane.js';
+import type { Interruption, LiveLane } from './lane.js';
 
 /** How often what has come is handed on, ms. */
 const TICK = 50;
@@ -18,6 +18,8 @@ export interface LiveFrames extends FrameSource {
   stop(): void;
   /** Frames lost; null where no engine tells. */
   dropped(): number | null;
+  /** When the capture on an interface was interrupted, ns since capture start. */
+  interruptions(): readonly (Interruption & { readonly interface: string })[];
 }
 
 type Waiting = { -readonly [K in keyof Frame]: Frame[K] };
@@ -90,7 +92,10 @@ export function liveFrames(lanes: readonly LiveLane[], now: () => bigint = wallC
   };
 
   async function* batches(): AsyncGenerator<Iterable<Frame>> {
-    lanes.forEach((lane, i) => void follow(lane, i));
+    lanes.forEach((lane, i) => {
+      lane.says?.((words) => void warnings.push(`${lane.interface}: ${words}`));
+      void follow(lane, i);
+    });
     try {
       while (open > 0) {
         await delay(TICK);
@@ -116,6 +121,16 @@ export function liveFrames(lanes: readonly LiveLane[], now: () => bigint = wallC
     dropped() {
       const told = lanes.map((l) => l.dropped()).filter((n) => n !== null);
       return told.length > 0 ? told.reduce((a, b) => a + b, 0) : null;
+    },
+    interruptions() {
+      const since = (ms: number): number => ms * 1e6 - Number(epoch);
+      return lanes.flatMap((lane) =>
+        (lane.interruptions?.() ?? []).map(({ from, to }) => ({
+          interface: lane.interface,
+          from: since(from),
+          to: since(to),
+        })),
+      );
     },
     open: () => Promise.resolve(),
     close() {

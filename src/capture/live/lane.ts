@@ -11,6 +11,12 @@ export interface LiveOptions {
   readonly ring?: number;
 }
 
+export interface Interruption {
+  readonly from: number;
+  /** Infinity while it lasts. */
+  readonly to: number;
+}
+
 /** One interface being captured, by a child process of its own. */
 export interface LiveLane {
   readonly interface: string;
@@ -24,6 +30,10 @@ export interface LiveLane {
   readonly ended: Promise<string | null>;
   /** Frames lost so far; null where the engine does not tell. */
   dropped(): number | null;
+  /** When the capture was interrupted, ms since 1970; never, where the engine does not tell. */
+  interruptions?(): readonly Interruption[];
+  /** Who is told what happens to the capture while it goes on. */
+  says?(listener: (words: string) => void): void;
   /**
    * Ends the capture.
    * @param drain what was taken until now still comes, which may take the lane's `lag`

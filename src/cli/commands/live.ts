@@ -7,6 +7,7 @@ import { watchLinks } from '../../capture/live/link.js';
 import { hasTcpdump, tcpdump } from '../../capture/live/tcpdump.js';
 import { Tap } from '../../capture/tap.js';
 import { pcapngWriter } from '../../capture/write.js';
+import { type Gap, whyMissed } from '../../compare/gaps.js';
 import { createLiveComparison, type LiveComparison } from '../../compare/live.js';
 import { agrees, type Comparison, type Difference } from '../../compare/result.js';
 import {
@@ -37,6 +38,8 @@ import type { Terminal } from '../terminal.js';
 
 /** How often what has passed its window is decided, ms. */
 const SETTLE_INTERVAL = 250;
+/** tcpdump is asked for its counts every 2 s: how long before and after that packets may have been lost, ns. */
+const TOLD_LATE = 3e9;
 /** How long a capture may take to begin, ms. */
 const PATIENCE = 10_000;
 
@@ -56,11 +59,21 @@ export async function live(
   const frames = liveFrames(lanes);
   const written = options.write === undefined ? null : writeFrames(frames, options.write);
   const sight = new Sight();
+  const lost: Gap[] = [];
+  const gaps = (): readonly Gap[] => [
+    ...lost,
+    ...frames
+      .interruptions()
+      .map((gap) => ({ ...gap, reason: `${gap.interface} was not being captured then` })),
+  ];
   const comparison = createLiveComparison({
     epoch: frames.epoch,
     tolerance: options.window * 1e9,
     rulesOf: rulesByPrefix(given.ruleset),
-    unseen: ({ text }) => sight.whyUnseen(parse(text)),
+    unseen({ text }, time) {
+      const record = parse(text);
+      return sight.whyUnseen(record) ?? whyMissed(gaps(), record, time, options.window * 1e9);
+    },
   });
   // What is kept is for the report alone: without one, memory does not grow with the capture.
   const kept = options.out === undefined ? null : keepForReport(given);
@@ -69,7 +82,7 @@ export async function live(
     kept?.observed(entry);
   });
   const tell = teller(frames, terminal);
-  const watched = watch({ frames, log, comparison, tell }, options, terminal);
+  const watched = watch({ frames, log, comparison, gaps: lost, tell }, options, terminal);
   const interrupted = onInterrupt(() => frames.stop());
   const limit =
     options.duration === undefined ? null : setTimeout(() => frames.stop(), options.duration * 1000);
@@ -184,13 +197,15 @@ interface Running {
   readonly frames: LiveFrames;
   readonly log: FollowedLog;
   readonly comparison: LiveComparison;
+  /** Gets the stretches in which packets were lost. */
+  readonly gaps: Gap[];
   /** Says what is wrong with the capture. */
   readonly tell: () => boolean;
 }
 
 /** Decides what has passed its window, and says it; says what happens to the capture and the log. */
 function watch(
-  { frames, log, comparison, tell }: Running,
+  { frames, log, comparison, gaps, tell }: Running,
   options: LiveOptions,
   terminal: Terminal,
 ): { stop(): void } {
@@ -207,7 +222,12 @@ function watch(
     const dropped = frames.dropped() ?? 0;
     if (dropped > told.dropped) {
       terminal.warn(`the capture has lost ${dropped} packets: use --filter, or a larger --ring`);
-      comparison.lost(reached, 'the capture lost packets then');
+      gaps.push({
+        from: reached - TOLD_LATE,
+        to: reached + TOLD_LATE,
+        interface: null,
+        reason: 'the capture lost packets then',
+      });
     }
     const overruns = log.overruns();
     if (overruns > told.overruns) {
