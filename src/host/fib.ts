@@ -8,6 +8,7 @@ import {
   type RouteType,
   type RoutingRule,
 } from './routeModel.js';
+import { Stretches } from './stretches.js';
 
 /** What a lookup is asked with (`struct flowi4`, `struct flowi6`); reused by its owner, so all members change. */
 export class Flow {
@@ -46,6 +47,8 @@ export class Fib {
   readonly usesTos: boolean;
   readonly usesPorts: boolean;
   private readonly rules: readonly RoutingRule[];
+  /** Of IPv4. */
+  readonly stretches: Stretches;
   private readonly jumps: readonly number[];
 
   /** @param vrfTables the table of each VRF, by the VRF's and its members' device names */
@@ -57,6 +60,7 @@ export class Fib {
   ) {
     this.vrfTables = vrfTables;
     this.rules = rules;
+    this.stretches = new Stretches(version === 4 ? entries : []);
     // A target that does not exist makes a goto do nothing (`fib_rules_lookup()`, net/core/fib_rules.c).
     this.jumps = rules.map((rule, i) =>
       rule.action === 'goto' ? rules.findIndex((r, j) => j > i && r.priority === rule.target) : -1,

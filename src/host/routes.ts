@@ -29,8 +29,6 @@ class Slot<T> {
   mark = 0;
   tos = 0;
   device: Device | null = null;
-  /** The answer is the same for all plain sources. */
-  forPlain = false;
   answer: T;
 
   constructor(answer: T) {
@@ -73,6 +71,8 @@ class Slot<T> {
 /** The host's routing, by packet. Answers to recent flows are kept, so that most packets cost a comparison. */
 export class Routing {
   private readonly inputs = new Array<Slot<InputDecision> | undefined>(SLOTS).fill(undefined);
+  /** By device and stretch of destinations (stretches.ts): what is answered to any plain source. */
+  private readonly plain = new Map<Device, (InputDecision | undefined)[]>();
   private readonly outputs = new Array<Slot<Route | null> | undefined>(SLOTS).fill(undefined);
   private readonly flow = new Flow();
 
@@ -86,30 +86,31 @@ export class Routing {
     const device = packet.in ?? this.world.loopback;
     if (!fib.usesMark && !(packet.version === 4 && conf(device).validMark)) flow.mark = 0;
     if (fib.usesPorts) return this.inputRoute(flow, device);
-    const source = flow.s0;
-    // What is answered to any plain source is kept once for all of them, under the source 0.
-    const isPlain = packet.version === 4 && this.isPlainSource(source, fib, device);
-    if (isPlain) {
-      flow.s0 = 0;
-      const known = this.inputs[slotOf(flow, device)];
-      if (known?.forPlain && known.holds(flow, device)) return known.answer;
-      flow.s0 = source;
+    const stretch = this.isPlain(flow, fib, device) ? fib.stretches.of(flow.d0) : -1;
+    if (stretch >= 0) {
+      const known = this.plain.get(device)?.[stretch];
+      if (known) return known;
     }
-    const known = this.inputs[slotOf(flow, device)];
-    if (known && !known.forPlain && known.holds(flow, device)) return known.answer;
+    const at = slotOf(flow, device);
+    let slot = this.inputs[at];
+    if (slot?.holds(flow, device)) return slot.answer;
     const answer = this.inputRoute(flow, device);
-    const forPlain = isPlain && !hangsOnSource(answer, device);
-    if (forPlain) flow.s0 = 0;
-    const slot = (this.inputs[slotOf(flow, device)] ??= new Slot<InputDecision>(DROPPED));
+    if (stretch >= 0 && !hangsOnSource(answer, device)) {
+      let known = this.plain.get(device);
+      if (!known) this.plain.set(device, (known = []));
+      known[stretch] = answer;
+      return answer;
+    }
+    if (!slot) this.inputs[at] = slot = new Slot<InputDecision>(DROPPED);
     slot.take(flow, device);
-    slot.forPlain = forPlain;
     slot.answer = answer;
     return answer;
   }
 
-  /** A unicast source that `route4` asks nothing about before it knows the route. */
-  private isPlainSource(source: number, fib: Fib, device: Device): boolean {
+  /** IPv4 to one receiver, from a source that `route4` asks nothing about before it knows the route. */
+  private isPlain({ version, s0: source, d0, mark }: Flow, fib: Fib, device: Device): boolean {
     const top = source >>> 24;
+    if (version !== 4 || mark !== 0 || d0 >>> 28 >= 14 || fib.usesTos) return false;
     if (source === 0 || top === 127 || top >= 224 || fib.hasCustomRules || fib.hasCustomLocalRoutes)
       return false;
     const conf = this.world.conf(device);
