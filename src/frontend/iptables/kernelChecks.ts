@@ -1,6 +1,7 @@
 import { ip, type IpMatch } from '../../rules/matches/ip.js';
 import { TcpFlag } from '../../packet/transport.js';
 import { tcp, type TcpMatch } from '../../rules/matches/tcp.js';
+import { set, type SetTarget } from '../../rules/targets/set.js';
 import { tcpmss, type TcpMssTarget } from '../../rules/targets/tcpmss.js';
 import { Hook } from '../../rules/hook.js';
 import type { Chain, Rule, Step } from '../../rules/model.js';
@@ -41,9 +42,16 @@ const PATH_HOOKS = mask([Hook.forward, Hook.output, Hook.postrouting]);
 function stepHooks(step: Step): number {
   if (step.kind === 'target' && step.definition === tcpmss && (step.data as TcpMssTarget).mss === null)
     return PATH_HOOKS;
+  if (step.kind === 'target' && step.definition === set && mapsBehindRouting(step.data as SetTarget))
+    return PATH_HOOKS;
   if (step.kind === 'target') return step.definition.hooks ? mask(step.definition.hooks) : ALL;
   if (step.kind === 'match') return MATCH_HOOKS.get(step.definition.name) ?? ALL;
   return ALL;
+}
+
+/** Priority and queue are those of the way out: `set_target_v3_checkentry()` (net/netfilter/xt_set.c). */
+function mapsBehindRouting({ map, mapPriority, mapQueue }: SetTarget): boolean {
+  return map !== null && (mapPriority || mapQueue);
 }
 
 const VERDICTS: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'QUEUE', 'RETURN']);
@@ -134,6 +142,8 @@ function protocolOf(rule: Rule): IpMatch['protocol'] {
 
 /** The table and the protocol that an extension asks for. */
 function standsHere(step: Step, table: string, protocol: IpMatch['protocol']): boolean {
+  if (step.kind === 'target' && step.definition === set && (step.data as SetTarget).map)
+    return table === 'mangle';
   if (step.kind === 'target') return step.definition.tables?.includes(table) ?? true;
   if (step.kind !== 'match' || !step.definition.protocols || step.definition.anyProtocol) return true;
   return protocol !== null && !protocol.negated && step.definition.protocols.includes(protocol.value);
