@@ -15,6 +15,8 @@ export function copyOf(passage: Passage, packet: Packet, hook: Hook): Passage {
   const copy = new Passage(packet.clone());
   copy.packet.own();
   copy.packet.in = null;
+  copy.packet.physIn = null;
+  copy.packet.fromSocket = false;
   if (packet.version === 4) forbidFragments(copy.packet);
   if (hook === Hook.prerouting || hook === Hook.input) setTtl(copy.packet, (ttlOf(packet) - 1) & 0xff);
   copy.state = CtState.untracked;

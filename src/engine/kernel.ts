@@ -305,6 +305,18 @@ export class Kernel {
     return this.host.linkHeader?.(packet, device, route?.gateway ?? null) ?? packet.link;
   }
 
+  /** A copy that has its route: `ip_local_out()`. */
+  private beside(passage: Passage): void {
+    const { packet } = passage;
+    packet.out = passage.route?.device ?? null;
+    this.asAside(() => {
+      if (!this.runHook(Hook.output, passage)) return;
+      // `ip_output()` takes what it is at for where it came from, which is where it goes.
+      packet.in = packet.out;
+      this.leave(passage);
+    });
+  }
+
   /** Runs chains below IP. False: the frame is gone. */
   runLink(chains: readonly BaseChainProgram[], hook: Hook, passage: Passage): boolean {
     const { context } = this;
@@ -342,14 +354,16 @@ export class Kernel {
     passage.uncaptured = !this.evidence.adopt(passage);
     // What is a stand-in in a packet is one in what quotes it.
     if (passage.uncaptured && passage.byIcmp) passage.guessed ??= cause.guessed;
-    this.sendMeanwhile(passage);
+    this.asAside(() => {
+      this.send(passage);
+    });
   }
 
-  /** While another packet is in the midst of a rule. */
-  private sendMeanwhile(passage: Passage): void {
+  /** Another packet goes its way while a rule is run; the rule's own goes on behind it. */
+  private asAside(run: () => void): void {
     const { context } = this;
     const { hook, table, family, rule, passage: current } = context;
-    this.send(passage);
+    run();
     context.hook = hook;
     context.table = table;
     context.family = family;
@@ -366,10 +380,25 @@ export class Kernel {
     const route = this.host.routing.toGateway(gateway, tosOf(packet), device);
     if (!route) return;
     const copy = copyOf(passage, packet, hook);
-    copy.route = route;
+    copy.route = { ...route, gateway: route.gateway ?? gateway };
     this.isCopying = true;
-    this.sendMeanwhile(copy);
+    this.beside(copy);
     this.isCopying = false;
+  }
+
+  /** dup and fwd of netdev tables: `nf_dup_netdev_egress()`, `nf_fwd_netdev_egress()`, past the hooks of IP. */
+  copyThrough(passage: Passage, name: string, neighbour: IpAddress | null): void {
+    const device = this.host.deviceByName(name);
+    if (!device) return;
+    const copy = new Passage(passage.packet.clone());
+    copy.packet.in = null;
+    copy.doubt = passage.doubt;
+    const route = neighbour && this.host.routing.toGateway(neighbour, tosOf(copy.packet), device);
+    if (route) copy.route = { ...route, gateway: neighbour };
+    copy.packet.out = device;
+    this.asAside(() => {
+      if (this.egress(copy, device, copy.packet.link)) this.sinks.sent(copy);
+    });
   }
 
   reject(passage: Passage, packet: Packet, kind: RejectKind, hook: Hook): void {

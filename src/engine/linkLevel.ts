@@ -40,7 +40,7 @@ export class LinkLevel {
         packet.physIn = this.bridges.heard(device, sender);
       if (!this.kernel.ingress(passage, device)) return false;
       const { links } = this.kernel;
-      if (device.master?.isBridge) return !links.has('bridge') || this.atPort(passage, device, device.master);
+      if (device.master?.isBridge) return this.atPort(passage, device, device.master);
       if (!isArpForHost(packet)) return true;
       if (sender && this.isOurs(packet)) this.neighbourhood.meet(sender);
       return this.kernel.runLink(links.at('arp', Hook.input), Hook.input, passage);
@@ -64,7 +64,7 @@ export class LinkLevel {
   sent(passage: Passage): void {
     const { packet } = passage;
     const { in: input, out, physOut, link } = packet;
-    if (!out?.isBridge || physOut || !this.kernel.links.has('bridge')) return;
+    if (!out?.isBridge || physOut || this.kernel.links.isEmpty) return;
     packet.in = null;
     packet.link = this.kernel.headerOf(passage, out);
     this.throughBridge(passage, out);
@@ -72,7 +72,8 @@ export class LinkLevel {
   }
 
   private throughBridge(passage: Passage, bridge: Device): void {
-    for (const port of this.portsFor(passage.packet, bridge, null)) this.throughPort(passage, port);
+    const target = passage.route?.gateway ?? targetOf(passage.packet);
+    for (const port of this.portsFor(passage.packet, bridge, null, target)) this.throughPort(passage, port);
   }
 
   /** ARP leaves with its link header: `arp_xmit()`. */
@@ -143,8 +144,13 @@ export class LinkLevel {
   }
 
   /** The ports that a frame goes out of: its target's, or all but the one that it came in by. */
-  private portsFor(packet: Packet, bridge: Device, from: Device | null): readonly Device[] {
-    const target = isToMany(packet) || (from === null && asksAll(packet)) ? null : targetOf(packet);
+  private portsFor(
+    packet: Packet,
+    bridge: Device,
+    from: Device | null,
+    to: IpAddress | null = targetOf(packet),
+  ): readonly Device[] {
+    const target = isToMany(packet) || (from === null && asksAll(packet)) ? null : to;
     const known = target && this.bridges.heard(bridge, target);
     if (known) return known === from ? [] : [known];
     return this.portsOf(bridge).filter((port) => port !== from);

@@ -187,6 +187,10 @@ export class RuleContext implements Context {
     return this.kernel.tracker.expect(this.passage, wanted, this.now);
   }
 
+  copyThrough(device: string, neighbour: IpAddress | null): void {
+    this.kernel.copyThrough(this.passage, device, neighbour);
+  }
+
   divert(packet: Packet): void {
     this.kernel.host.divert?.(packet);
   }

@@ -196,8 +196,10 @@ export interface Context {
   expect?(wanted: ExpectedPort): boolean | null;
   /** A copy for NFLOG, NFQUEUE and the like: what left the simulation, and where to. */
   note(text: string): void;
-  /** -j TEE: a copy goes to a gateway, untracked and through OUTPUT. @param device its name; empty: by the route */
+  /** -j TEE, nft's dup: a copy goes to a gateway, untracked and through OUTPUT. @param device its name; empty: by the route */
   duplicate?(packet: Packet, gateway: IpAddress, device: string): void;
+  /** A copy goes straight out of a device, past the hooks of IP, to a neighbour where one is named. */
+  copyThrough?(device: string, neighbour: IpAddress | null): void;
   /** tproxy gives the packet, and what belongs to it from now on, to a proxy on this host. */
   divert?(packet: Packet): void;
   /** The socket on this host that the packet belongs to, for -m socket and -m owner; null: none; undefined: not known. */

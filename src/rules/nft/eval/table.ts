@@ -18,6 +18,7 @@ import { statementsBehind } from './evidence.js';
 import { elementReader, type Lookup } from './expression.js';
 import { match, verdictMap } from './match.js';
 import { nat } from './nat.js';
+import { duplicate, forward } from './elsewhere.js';
 import { Flow, type Jumps, type RunningStatement, type StatementResult } from './result.js';
 import { LiveSet } from './set.js';
 import { assignment, type StatementRun } from './objects.js';
@@ -160,7 +161,7 @@ export class RunningTable implements Lookup {
       case 'setUpdate':
         return setUpdate(statement, this);
       case 'dup':
-        return noted(statement, 'dup: a copy was sent elsewhere');
+        return duplicate(statement, this);
       case 'flowAdd':
         return noted(statement, 'flow add: what the flow table forwards past the rules is not simulated');
       case 'tproxy':
@@ -168,6 +169,7 @@ export class RunningTable implements Lookup {
       case 'synproxy':
         return { statement, run: synproxy(statement) };
       case 'fwd':
+        return forward(statement, this);
       case 'unknown':
         return unknown(statement);
     }
