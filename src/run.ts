@@ -151,7 +151,7 @@ export interface Sides {
 
 /** Says which lines are to be predicted for these logs. */
 export function sidesOf(given: Given, log: HeldLog): Sides {
-  const held = comparable(log, given.ruleset);
+  const held = comparable(log, given.ruleset, (index) => given.host.deviceByIndex(index)?.name);
   return { given: { ...given, logs: held.predicts }, log: held };
 }
 

@@ -14,12 +14,15 @@ export interface Comparable extends Entries {
   readonly said: readonly string[];
 }
 
+/** The name of the interface with that index; undefined for none. */
+export type NameOf = (index: number) => string | undefined;
+
 /**
  * Says which rules' lines the logs hold, and in whose words. The kernel's log has those of LOG; ulogd's has what NFLOG
  * rules send to the groups that it listens to, or that of LOG where net.netfilter.nf_log.* is nfnetlink_log. What no rule
  * writes and steps of packet traces are left out.
  */
-export function comparable(log: HeldLog, ruleset: Ruleset): Comparable {
+export function comparable(log: HeldLog, ruleset: Ruleset, nameOf: NameOf): Comparable {
   const said: string[] = [];
   if (log.steps > 0)
     said.push(`${log.steps} steps of a packet trace in the log are not compared: they are no LOG lines`);
@@ -52,8 +55,8 @@ export function comparable(log: HeldLog, ruleset: Ruleset): Comparable {
   return {
     files: [
       ...own.map(({ lines }) => lines),
-      ...captured.map(({ lines }) => (isUlogd ? inUlogdsWords(lines) : lines)),
-      ...theirs.map(({ lines }) => inUlogdsWords(lines)),
+      ...captured.map(({ lines }) => (isUlogd ? inUlogdsWords(lines, nameOf) : lines)),
+      ...theirs.map(({ lines }) => inUlogdsWords(lines, nameOf)),
     ],
     losses: log.losses,
     predicts: {
@@ -147,13 +150,22 @@ function filtered(
   };
 }
 
-function inUlogdsWords(lines: Iterable<ObservedEntry>): Iterable<ObservedEntry> {
+function inUlogdsWords(lines: Iterable<ObservedEntry>, nameOf: NameOf): Iterable<ObservedEntry> {
   return {
     *[Symbol.iterator]() {
       for (const { time, file, line, boot, text } of lines) {
-        const words = asUlogdTells(text);
-        yield { time, file, line, boot, text: words, record: parse(words) };
+        const words = asUlogdTells(named(text, nameOf));
+        yield { time, file, line, boot, by: 'ulogd', text: words, record: parse(words) };
       }
     },
   };
+}
+
+/** ulogd's XML has interfaces by their indexes. */
+function named(text: string, nameOf: NameOf): string {
+  if (!text.includes('=if')) return text;
+  return text.replace(/(IN|OUT)=if(\d{1,9}) /g, (all, which: string, index: string) => {
+    const name = nameOf(Number(index));
+    return name === undefined ? all : `${which}=${name} `;
+  });
 }

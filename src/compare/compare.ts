@@ -36,6 +36,11 @@ export interface CompareInput {
 const SLACK = 1e9;
 /** The same for syslog daemons, which stamp a line when they get it. */
 const COARSE_SLACK = 2e9;
+/**
+ * The same for ulogd: the kernel keeps messages back for a second (NFULNL_TIMEOUT_DEFAULT, net/netfilter/nfnetlink_log.c), and those of
+ * packets that the host made have the time at which ulogd got them.
+ */
+const GROUP_SLACK = 3e9;
 /** ns by which an unconfirmed wall clock may miss the capture's time and still be believed. */
 const WALL_TRUST = 60e9;
 
@@ -149,6 +154,7 @@ export function placeLines(
 }
 
 function lateOf(line: ObservedLine): number {
+  if (line.by) return GROUP_SLACK;
   return line.time !== null && line.time.resolution > 1e6 ? COARSE_SLACK : SLACK;
 }
 

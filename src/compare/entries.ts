@@ -34,8 +34,8 @@ function linesOf(entries: Iterable<ObservedEntry>, epoch: bigint): Iterable<Obse
         next(): IteratorResult<ObservedLine, undefined> {
           const { done, value } = from.next() as IteratorResult<ObservedEntry, undefined>;
           if (done) return { done, value: undefined };
-          const { text, file, line, boot } = value;
-          return { done: false, value: { text, time: timeOf(value, epoch), file, line, boot } };
+          const { text, file, line, boot, by } = value;
+          return { done: false, value: { text, time: timeOf(value, epoch), file, line, boot, by } };
         },
       };
     },

@@ -24,6 +24,8 @@ export interface ObservedLine {
   readonly line: number;
   /** Changes where the log itself tells that the host booted. */
   readonly boot?: number;
+  /** ulogd wrote it, which gets messages some time after their packets. */
+  readonly by?: 'ulogd';
 }
 
 /** The log says that lines are missing from it. */

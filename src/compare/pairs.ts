@@ -227,9 +227,7 @@ function movedLines(pairs: readonly Pair[]): {
 } {
   const withinPacket = new Map<PredictedItem, Difference>();
   if (areInOrder(pairs)) return { withinPacket, betweenPackets: 0 };
-  const both = pairs.filter((pair): pair is { predicted: PredictedItem; observed: ObservedItem } =>
-    Boolean(pair.predicted && pair.observed),
-  );
+  const both = pairs.filter((pair): pair is BothSides => Boolean(pair.predicted && pair.observed));
   both.sort((a, b) => a.predicted.order - b.predicted.order);
   const inOrder = increasing(both.map((pair) => pair.observed.order));
   let out = 0;
@@ -240,13 +238,40 @@ function movedLines(pairs: readonly Pair[]): {
     const { frame } = both[from].predicted.line;
     while (to < both.length && both[to].predicted.line.frame === frame) to++;
     if (frame === 0 || to - from < 2) continue;
-    const group = both.slice(from, to);
-    const stays = increasing(group.map((pair) => pair.observed.order));
-    const byHost = [...group].sort((a, b) => a.observed.order - b.observed.order);
-    group.forEach(({ predicted: p, observed: o }, k) => {
-      if (stays[k]) return;
-      const place = (n: number): string => `line ${n + 1} of ${group.length} for this packet`;
-      withinPacket.set(p, {
+    for (const group of byFile(both.slice(from, to)))
+      for (const moved of movedWithin(group)) withinPacket.set(...moved);
+  }
+  return { withinPacket, betweenPackets: Math.max(0, out - withinPacket.size) };
+}
+
+interface BothSides {
+  readonly predicted: PredictedItem;
+  readonly observed: ObservedItem;
+}
+
+/** Two files tell nothing of the order in which lines of the same moment were written. */
+function byFile(pairs: readonly BothSides[]): BothSides[][] {
+  const files = new Map<string, BothSides[]>();
+  for (const pair of pairs) {
+    const { file } = pair.observed.line;
+    const others = files.get(file);
+    if (others) others.push(pair);
+    else files.set(file, [pair]);
+  }
+  return [...files.values()];
+}
+
+/** The lines of one packet, in the order of the rules, that the host has in another. */
+function* movedWithin(group: readonly BothSides[]): Generator<[PredictedItem, Difference]> {
+  const stays = increasing(group.map((pair) => pair.observed.order));
+  const byHost = [...group].sort((a, b) => a.observed.order - b.observed.order);
+  const place = (n: number): string => `line ${n + 1} of ${group.length} for this packet`;
+  for (let k = 0; k < group.length; k++) {
+    if (stays[k]) continue;
+    const { predicted: p, observed: o } = group[k];
+    yield [
+      p,
+      {
         ...about(p, o),
         kind: p.line.doubt === null ? 'field' : 'undecidable',
         field: 'order',
@@ -254,10 +279,9 @@ function movedLines(pairs: readonly Pair[]): {
         host: place(byHost.findIndex((pair) => pair.predicted === p)),
         reason: p.line.doubt,
         finding: null,
-      });
-    });
+      },
+    ];
   }
-  return { withinPacket, betweenPackets: Math.max(0, out - withinPacket.size) };
 }
 
 /** Both sides go up: nothing has moved, as nearly always. */

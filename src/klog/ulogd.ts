@@ -33,10 +33,14 @@ export function asUlogdTells(text: string): string {
   const { prefix, in: input, out, packet, mark } = record;
   const tokens: Token[] = [];
   let protocol: string | null = null;
+  let hasEcho = false;
   for (const [name, value] of packet?.tokens ?? []) {
     if (!TOLD.has(name)) continue;
     // --log-tcp-sequence is the rule's choice; the identification and sequence of an echo are always printed.
     if (protocol === 'TCP' && (name === 'SEQ' || (name === 'ACK' && value !== null))) continue;
+    // LOGEMU prints an identification and a sequence of every ICMP message, 0 of those that have none.
+    if (name === 'TYPE') hasEcho = ECHO.has(`${protocol} ${value}`);
+    if (isIcmp(protocol) && !hasEcho && (name === 'ID' || name === 'SEQ')) continue;
     if (name === 'PROTO') protocol = value;
     tokens.push([name, value !== null && (name === 'SRC' || name === 'DST') ? inFull(value) : value]);
   }
@@ -47,6 +51,13 @@ export function asUlogdTells(text: string): string {
     ...(packet && { packet: { version: packet.version, tokens } }),
     ...(mark !== undefined && { mark }),
   });
+}
+
+/** Messages with an identification and a sequence: echoes and their replies. */
+const ECHO: ReadonlySet<string> = new Set(['ICMP 0', 'ICMP 8', 'ICMPv6 128', 'ICMPv6 129']);
+
+function isIcmp(protocol: string | null): boolean {
+  return protocol === 'ICMP' || protocol === 'ICMPv6';
 }
 
 /** An IPv6 address as the kernel logs it, all digits written; any other text as it is. */

@@ -5,7 +5,8 @@ import { mayMatter } from './loss.js';
 import { type ClockOptions, readWallStamp } from './stamps.js';
 import { fromJournal, readObject } from './structured.js';
 import { readTrace } from './trace.js';
-import { fromGprint } from './ulogd.js';
+import { fromGprint, fromOprint } from './ulogd.js';
+import { fromUlogdXml } from './ulogdXml.js';
 
 /** A message and the line where it begins. */
 export interface Placed {
@@ -37,6 +38,10 @@ const VERBOSE_FIELD = /^ {4,}([A-Z_][A-Z0-9_]{0,63})=(.*)$/;
 /** `Sun 2026-11-22 01:23:21.123456 UTC [s=…;i=…;b=…;m=…;t=…;x=…]`: the cursor is in hexadecimal. */
 const VERBOSE_HEAD =
   /^(\S.{10,60}) \[s=[0-9a-f]+;i=[0-9a-f]+;b=([0-9a-f]+);m=[0-9a-f]+;t=[0-9a-f]+;x=[0-9a-f]+\]$/;
+/** ulogd_output_OPRINT.c; its fields are `name=value`, and there are fewer than a hundred. */
+const PACKET_BOUNDARY = '===>PACKET BOUNDARY';
+const OPRINT_FIELD = /^([a-z][a-z0-9_.]{0,40})=(.*)$/;
+const MOST_FIELDS = 500;
 /** What a line within indented JSON begins with, or is; another line shows that it was none. */
 const JSON_LINE = /^(?:"|[[\]{}]*,?$|(?:-?\d[\d.eE+-]*|true|false|null),?$)/;
 /** Bytes of a MESSAGE that is no UTF-8: `IN=`. */
@@ -50,6 +55,7 @@ export function createAssembler(options: ClockOptions, diagnostics: Diagnostics,
   let fields: Map<string, string> | undefined;
   let verbose = false;
   let entryLine = 0;
+  let packet: Map<string, string> | undefined;
   let object: string[] | undefined;
   let objectSize = 0;
   let told = false;
@@ -59,6 +65,39 @@ export function createAssembler(options: ClockOptions, diagnostics: Diagnostics,
     fields = undefined;
     if (!done || !mayMatter(done.get('MESSAGE') ?? '')) return [];
     return [place(fromJournal(done, options), entryLine, done.get('_BOOT_ID'))];
+  }
+
+  /** OPRINT: a packet is what stands behind its boundary, a field a line. */
+  function oprintLine(text: string, number: number): Placed[] | undefined {
+    if (text.startsWith(PACKET_BOUNDARY)) {
+      const before = closePacket();
+      packet = new Map();
+      entryLine = number;
+      return before;
+    }
+    if (!packet) return undefined;
+    const match = OPRINT_FIELD.exec(text);
+    if (!match) return [...closePacket(), ...takeLine(text, number)];
+    if (packet.size < MOST_FIELDS) packet.set(match[1], match[2]);
+    return [];
+  }
+
+  function closePacket(): Placed[] {
+    const done = packet;
+    packet = undefined;
+    const message = done && fromOprint(done, options);
+    return message ? [place(message, entryLine)] : [];
+  }
+
+  function takeLine(text: string, number: number): Placed[] {
+    const json = jsonPart(text);
+    if (json !== undefined) return parseObject(json, number);
+    const trace = readTrace(text);
+    if (trace) return [place({ text: text.trim(), time: {}, trace }, number)];
+    const xml = fromUlogdXml(text, options);
+    if (xml) return [place(xml, number)];
+    if (!mayMatter(text)) return [];
+    return [place(fromGprint(text, options) ?? takeApart(text, options), number)];
   }
 
   function place(message: Message, line: number, bootId?: string): Placed {
@@ -142,17 +181,16 @@ export function createAssembler(options: ClockOptions, diagnostics: Diagnostics,
 
   return {
     take({ text, number }: Line): Placed[] {
-      const structured = entryHead(text, number) ?? fieldLine(text) ?? objectLine(text, number);
-      if (structured) return structured;
-      const json = jsonPart(text);
-      if (json !== undefined) return parseObject(json, number);
-      const trace = readTrace(text);
-      if (trace) return [place({ text: text.trim(), time: {}, trace }, number)];
-      if (!mayMatter(text)) return [];
-      return [place(fromGprint(text, options) ?? takeApart(text, options), number)];
+      return (
+        entryHead(text, number) ??
+        fieldLine(text) ??
+        oprintLine(text, number) ??
+        objectLine(text, number) ??
+        takeLine(text, number)
+      );
     },
     end(): Placed[] {
-      return closeFields();
+      return [...closeFields(), ...closePacket()];
     },
   };
 }

@@ -1,5 +1,5 @@
 import { emit } from '../klog/emit.js';
-import type { LogRecord, Token } from '../klog/record.js';
+import type { LogRecord, PacketLog, Token } from '../klog/record.js';
 import type { ObservedTime } from './entry.js';
 import type { Message } from './line.js';
 import { type ClockOptions, readWallStamp } from './stamps.js';
@@ -11,6 +11,14 @@ import { type ClockOptions, readWallStamp } from './stamps.js';
 const EMULATED =
   / TOS=[0-9A-F]{2} PREC=0x| MARK=0x0(?: |$)| WINDOW=\d+ (?!RES=)| SRC=(?=[0-9a-f]*:)[0-9a-f:.]{2,38} /;
 
+/** ulogd 2.0.8 prints other bytes than an ARP packet's addresses: they are left out. */
+const ARP = / SRC=\S* DST=\S* PROTO=ARP (REQUEST|REPLY) /;
+/** RFC 826. */
+const OPERATIONS: ReadonlyMap<string, number> = new Map([
+  ['REQUEST', 1],
+  ['REPLY', 2],
+]);
+
 /** ulogd's LOGEMU in the kernel's words as far as they go; undefined for a line that the kernel wrote. */
 export function fromLogemu(text: string): string | undefined {
   if (!EMULATED.test(text)) return undefined;
@@ -18,6 +26,7 @@ export function fromLogemu(text: string): string | undefined {
   const at = text.search(/ ?IN=\S* OUT=/);
   const line = at >= 0 && text[at] === ' ' ? text.slice(0, at) + text.slice(at + 1) : text;
   return line
+    .replace(ARP, (_, operation: string) => ` ARP HTYPE=1 PTYPE=0x0800 OPCODE=${OPERATIONS.get(operation)} `)
     .replace(/( TOS=)([0-9A-F]{2} PREC=)/, '$10x$2')
     .replace(/ MARK=0x0 ?$/, ' ')
     .replace(/( OUT=\S* )MAC= /, '$1');
@@ -35,6 +44,17 @@ export function fromGprint(line: string, options: ClockOptions): Message | undef
   const stamp = fields.get('timestamp');
   if (stamp !== undefined) fields.set('timestamp', stamp.replace(/^(\d{4})\/(\d\d)\/(\d\d)-/, '$1-$2-$3T'));
   return fromFields(fields, options);
+}
+
+/** A packet of ulogd's OPRINT, by its lines; undefined for one of no IP or ARP packet. */
+export function fromOprint(fields: Fields, options: ClockOptions): Message | undefined {
+  const named = new Map(fields);
+  // Without IP2STR in the stack there are only addresses whose bytes stand the other way round.
+  for (const name of ['ip.saddr', 'ip.daddr']) {
+    const address = fields.get(name);
+    if (address !== undefined) named.set(name, address.split('.').reverse().join('.'));
+  }
+  return fromFields(named, options);
 }
 
 /** An object of ulogd's JSON; undefined where it is none, or of no IP packet. */
@@ -55,22 +75,45 @@ function fromFields(fields: Fields, options: ClockOptions): Message | undefined 
   const source = fields.get('src_ip') ?? fields.get('ip.saddr.str') ?? fields.get('ip.saddr');
   const destination = fields.get('dest_ip') ?? fields.get('ip.daddr.str') ?? fields.get('ip.daddr');
   const logged = fields.has('oob.prefix') || fields.has('oob.hook') || fields.has('oob.in');
-  if (!logged || source === undefined || destination === undefined) return undefined;
+  const isArp = fields.has('arp.operation') || fields.get('oob.protocol') === ARP_TYPE;
+  if (!logged || ((source === undefined || destination === undefined) && !isArp)) return undefined;
   const mark = numberOf(fields, 'oob.mark');
+  const packet: PacketLog = isArp
+    ? { version: 'arp', tokens: arpWords(fields) }
+    : {
+        version: fields.has('ip6.hoplimit') ? 6 : 4,
+        tokens: [
+          ['SRC', source ?? ''],
+          ['DST', destination ?? ''],
+          ...headerWords(fields),
+          ...transportWords(fields),
+        ],
+      };
   const record: LogRecord = {
     prefix: fields.get('oob.prefix') ?? '',
     in: nameOf(fields, 'oob.in'),
     out: nameOf(fields, 'oob.out'),
     ...(fields.get('mac.str') && { mac: { kind: 'raw', text: fields.get('mac.str')! } }),
-    packet: {
-      version: fields.has('ip6.hoplimit') ? 6 : 4,
-      tokens: [['SRC', source], ['DST', destination], ...headerWords(fields), ...transportWords(fields)],
-    },
+    packet,
     ...(numberOf(fields, 'oob.uid') !== undefined && { uid: numberOf(fields, 'oob.uid') }),
     ...(numberOf(fields, 'oob.gid') !== undefined && { gid: numberOf(fields, 'oob.gid') }),
     ...(mark && { mark }),
   };
   return { text: emit(record), time: timeOf(fields, options), by: 'ulogd' };
+}
+
+/** EtherType of ARP, as ulogd prints it. */
+const ARP_TYPE = '2054';
+
+/** ulogd 2.0.8 has other bytes in place of the addresses, and of arptables' packets none of it at all. */
+function arpWords(fields: Fields): Token[] {
+  const protocol = numberOf(fields, 'arp.protocoltype');
+  return [
+    ['ARP', null],
+    ...words(fields, [['HTYPE', 'arp.hwtype']]),
+    ...(protocol === undefined ? [] : [['PTYPE', `0x${protocol.toString(16).padStart(4, '0')}`] as const]),
+    ...words(fields, [['OPCODE', 'arp.operation']]),
+  ];
 }
 
 /** An interface's name may not break the line into other words. */
