@@ -25,6 +25,7 @@ import { asksRules, isInitialised, isRelatedError, manipOf, Nat, Translation } f
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
 import { type BaseChainProgram, compile, type Program } from './program.js';
+import { isRefusedOnReceipt } from './receipt6.js';
 import { RuleContext } from './ruleContext.js';
 import { NamedTables } from './shared.js';
 import { walk } from './walk.js';
@@ -105,12 +106,15 @@ export class Kernel {
     this.observer?.packet(passage, 'received');
     if (packet.packetType === PacketType.otherHost) return this.lost(passage, 'addressed to another host');
     const destination = packet.physIn ? addressOf(packet, 'destination') : null;
+    if (!packet.physIn && isRefusedOnReceipt(packet)) return this.lost(passage, REFUSED);
     if (!this.runHook(Hook.prerouting, passage)) return;
     if (destination && !destination.equals(addressOf(passage.packet, 'destination'))) {
       if (this.bridged(passage)) return;
       // The bridge has looked up the route, whose device `ip6_rcv_core()` takes for the one that it came in by.
       if (packet.version === 6) passage.errorDevice = this.host.routing.input(packet).route?.device ?? null;
     } else if (passage.bridgedTo) return this.bridge(passage, passage.bridgedTo);
+    // What br_netfilter has shown to PREROUTING comes to the host itself only now.
+    if (packet.physIn && isRefusedOnReceipt(passage.packet)) return this.lost(passage, REFUSED);
     this.routeInput(passage);
   }
 
@@ -633,6 +637,8 @@ export class Kernel {
 
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;
+const REFUSED = 'IPv6 takes no packet with such addresses from outside';
+
 /** A message of nfnetlink has no level; this is that of LOG. */
 const GROUP_LEVEL = 4;
 

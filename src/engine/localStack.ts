@@ -6,6 +6,7 @@ import { i32, u8 } from '../packet/bytes.js';
 import { headerSum, verifyForReject, verifyTransport } from '../packet/checksum.js';
 import { Ipv6 } from '../packet/ipv6.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
+import type { Device } from '../packet/device.js';
 import type { Packet } from '../packet/packet.js';
 import { setTtl, ttlOf } from '../packet/rewrite.js';
 import { IcmpType, Icmpv6Type } from '../packet/transport.js';
@@ -214,8 +215,13 @@ export class LocalStack {
     // One CPU sends one ICMP message at a time: none about another one on its way (`icmp_xmit_lock()`).
     if (passage.byIcmp || goesToMany(passage)) return;
     const source = addressOf(packet, 'source');
-    const route = this.host.routing.lookup({ destination: source, mark: this.replyMark(packet) });
-    if (!route) return;
+    const device = linkTo(passage, source);
+    const route = this.host.routing.lookup({
+      destination: source,
+      mark: this.replyMark(packet),
+      out: device,
+    });
+    if (!route || (device && route.device !== device)) return;
     const isForUs = passage.route?.type === 'local' && packet.in !== null;
     const from = isForUs ? addressOf(packet, 'destination') : this.errorSource(passage, source, route);
     if (!from) return;
@@ -249,8 +255,11 @@ export class LocalStack {
   private reply(cause: Passage, packet: Packet | null): void {
     if (!packet) return;
     const answer = new Passage(packet);
-    if (packet.protocol === Protocol.tcp) this.out(answer, cause);
-    else this.message(answer, cause);
+    if (packet.protocol !== Protocol.tcp) return this.message(answer, cause);
+    const device = linkTo(cause, addressOf(packet, 'destination'));
+    if (device) answer.route = this.host.routing.output(packet, device);
+    if (device && !answer.route) return;
+    this.out(answer, cause);
   }
 
   /** An ICMP message of the host's own, within its limits: `icmpv4_xrlim_allow()`, `icmpv6_xrlim_allow()`. */
@@ -258,7 +267,9 @@ export class LocalStack {
     const { packet } = answer;
     answer.byIcmp = true;
     packet.mark = this.replyMark(cause.packet);
-    answer.route = this.host.routing.output(packet);
+    const device = linkTo(cause, addressOf(packet, 'destination'));
+    answer.route = this.host.routing.output(packet, device);
+    if (device && !answer.route) return;
     if (this.isLimited(packet) && !this.isAllowed(answer, cause)) return;
     this.out(answer, cause);
   }
@@ -314,6 +325,14 @@ export class LocalStack {
     this.send(answer, cause);
     this.isShown ||= !answer.uncaptured;
   }
+}
+
+/**
+ * The link that an answer to a link-local address has to take: the one that the question came in by (`icmp6_send()`,
+ * `icmpv6_echo_reply()`, `tcp_v6_send_response()`). null: any.
+ */
+function linkTo({ packet }: Passage, destination: IpAddress): Device | null {
+  return packet.version === 6 && destination.a >>> 22 === 0x3fa ? packet.in : null;
 }
 
 const OUT_OF_CREDITS = 'the host may have sent too many ICMP messages before it (net.ipv4.icmp_msgs_per_sec)';

@@ -95,10 +95,11 @@ export async function buildLab(host: LabHost): Promise<Lab> {
     shell('ip -batch -', peer, peerBatch(host));
     setSysctls(host, inside);
     refused.push(...addressing(host, inside));
+    // What new addresses make the host send is over before there are rules, whose limits it would use up.
+    if (host.usesIpv6) await delay(IPV6_SETTLES);
     for (const { command, input } of host.setups) shell(command, inside, input);
     // Conntrack's own sysctls are there once the module is; rules may be what loads it.
     refused.push(...setSysctls(host, inside));
-    if (host.usesIpv6) await delay(IPV6_SETTLES);
   } catch (error) {
     await close();
     throw error;

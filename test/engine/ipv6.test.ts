@@ -46,6 +46,28 @@ describe('what the host answers over IPv6, as Linux 6.18 does', () => {
     expect(await left(tracked, [toClosedPort(bytes)])).toEqual(isTold ? [UNREACHABLE] : []);
   });
 
+  // `ip6_rcv_core()`; in a namespace of Linux 6.18 none of these came to PREROUTING.
+  it.each(['::1 > 2001:db8:1::1', 'ff02::9 > 2001:db8:1::1', '2001:db8:1::10 > ::1', '::1 > ff02::1'])(
+    'takes nothing with addresses that come from no wire: %s',
+    async (addresses) => {
+      const played = await play(
+        mangle('PREROUTING -j LOG'),
+        [[0, 'eth1', `icmp ${addresses} 128/0 id 1 seq 1`]],
+        { version: 6 },
+      );
+      expect([played.left, played.lines]).toEqual([[], []]);
+    },
+  );
+
+  // `icmpv6_echo_reply()`, `icmp6_send()`, `tcp_v6_send_response()`: the link that it came by, or nothing.
+  it.each([
+    ['icmp fe80::9 > 2001:db8:1::1 128/0 id 1 seq 1', 'eth1'],
+    ['udp [fe80::9]:1 > [2001:db8:1::1]:9 len 8', 'eth1'],
+    ['tcp [fe80::9]:1 > [2001:db8:1::1]:9 S', 'eth1'],
+  ])('has no answer for a link-local sender where its link has no such route: %s', async (words, device) => {
+    expect(await left('', [[0, device, words]])).toEqual([]);
+  });
+
   it('sums nothing where conntrack does not check', async () => {
     const rules = mangle('INPUT -j HL --hl-set 9') + NAT;
     const sysctls = ['net.netfilter.nf_conntrack_checksum=0'];

@@ -136,6 +136,8 @@ function readRawPrefix(stream: TokenStream, context: RuleContext | null): Raw {
   const at = stream.peek();
   const base = readRawPrimary(stream, context);
   if (base.node !== 'atom' || !stream.isSign('/') || stream.peek(1).kind !== 'number') return base;
+  // `0x2 / 0x1,0x2`, as `nft -n` lists flags with a mask: a prefix length is no list.
+  if (at.kind === 'number' && stream.isSign(',', 2) && stream.depth === 0) return base;
   stream.next();
   return { node: 'prefix', base, length: stream.expectNumber('a prefix length'), at };
 }
