@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { JSON_VERSION } from '../../src/report/json.js';
-import { CAPTURE, HOST, logLines, scratch } from '../cli/examples.js';
+import { CAPTURE, HOST, LOG, logLines, scratch } from '../cli/examples.js';
 import { run } from '../cli/run.js';
 
 const FIXED = 'rulesets/docker-published-port-fixed/iptables-save.txt';
@@ -57,6 +57,67 @@ describe('the published JSON Schema', () => {
     expect(checkLine({ type: 'summary' })).not.toBeNull();
     expect(checkLine({ type: 'other' })).not.toBeNull();
   });
+});
+
+describe('the JSON of replay, packets and log', () => {
+  const printed = async (command: string, format: string): Promise<string> =>
+    (await run(`${command} --format ${format}`)).stdout;
+  const linesOf = (text: string): unknown[] =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+
+  it.each([
+    `replay ${CAPTURE} --host ${HOST}`,
+    'replay captures/default-reject/any.pcap --host rulesets/default-reject',
+    `replay ${CAPTURE} --rules ${FIXED} --addr 198.51.100.2/24@eth0`,
+    'replay captures/nft-published-port/any.pcap --host rulesets/nft-published-port',
+  ])('%s', async (command) => {
+    const value = JSON.parse(await printed(command, 'json')) as { summary: object; lines: object[] };
+    expect(value.lines.length).toBeGreaterThan(0);
+    const check = checker('replay');
+    expect(check(value)).toBeNull();
+    expect(check({ ...value, version: 2 })).not.toBeNull();
+    expect(check({ ...value, lines: [{ ...value.lines[0], more: 1 }] })).not.toBeNull();
+    const checkLine = checker('replay-ndjson');
+    const lines = linesOf(await printed(command, 'ndjson'));
+    for (const line of lines) expect(checkLine(line), JSON.stringify(line)).toBeNull();
+    expect(checkLine({ ...(lines[0] as object), type: 'line' })).not.toBeNull();
+  });
+
+  const DATA = 'test/capture/data/';
+  it.each([
+    ['packets', `packets ${CAPTURE}`],
+    ...['protocols.pcap', 'sll2.pcap', 'nflog.pcap', 'eth-snap50.pcap', 'directed.pcapng'].map((file) => [
+      'packets',
+      `packets ${DATA}${file}`,
+    ]),
+    ['log', `log ${LOG}`],
+    ['log', 'log captures/default-reject/kernel.log'],
+    ...['dmesg-x.txt', 'journal-json.txt', 'journal-short-full.txt'].map((file) => [
+      'log',
+      `log test/observed/formats/${file}`,
+    ]),
+    ['log', 'log test/observed/ulogd/json.txt'],
+  ])('%s: %s', async (name, command) => {
+    const rows = JSON.parse(await printed(command, 'json')) as object[];
+    expect(rows.length).toBeGreaterThan(0);
+    const check = checker(name);
+    expect(check(rows)).toBeNull();
+    expect(check([{ ...rows[0], more: 1 }])).not.toBeNull();
+    expect(linesOf(await printed(command, 'ndjson'))).toEqual(rows);
+  });
+});
+
+it('holds for a step of a packet trace, too', async () => {
+  using temporary = scratch();
+  const step =
+    'trace id ae6e9525 inet t user rule tcp dport 81 counter packets 0 bytes 0 log prefix "eighty-one " drop (verdict drop)';
+  const { stdout } = await run(`log ${temporary.file('trace.txt', `${step}\n`)} --format json`);
+  const rows = JSON.parse(stdout) as { trace: unknown }[];
+  expect(rows.map((row) => row.trace)).toEqual([expect.objectContaining({ kind: 'rule', chain: 'user' })]);
+  expect(checker('log')(rows)).toBeNull();
 });
 
 describe('the JSON of why and of rules --diff', () => {

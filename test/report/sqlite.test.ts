@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasProgram } from '../capture/reading.js';
@@ -17,7 +18,12 @@ describe.skipIf(!hasProgram('sqlite3'))('the CSV files in a database (needs sqli
     const out = join(temporary.dir, 'out');
     await run(`compare ${CAPTURE} --host ${HOST} --log ${log} --out ${out} --search 1`);
     const imports = TABLES.map((name) => `.import --csv ${join(out, `${name}.csv`)} ${name}\n`).join('');
-    execFileSync('sqlite3', [database], { input: imports });
+    const rejecting = join(temporary.dir, 'rejecting.csv');
+    await run(
+      `replay captures/default-reject/any.pcap --host rulesets/default-reject --out ${join(temporary.dir, 'more')}`,
+    );
+    renameSync(join(temporary.dir, 'more/packets.csv'), rejecting);
+    execFileSync('sqlite3', [database], { input: `${imports}.import --csv ${rejecting} rejecting\n` });
   }, 120_000);
   afterAll(() => temporary[Symbol.dispose]());
 
@@ -44,7 +50,12 @@ describe.skipIf(!hasProgram('sqlite3'))('the CSV files in a database (needs sqli
       `select src, count(*) from packets where verdict <> '' group by src order by count(*) desc, src limit 1`,
     );
     expect(most).toEqual([expect.stringMatching(/^(198\.51\.100\.9|172\.17\.0\.2)\|\d+$/)]);
-    expect(ask(`select count(*) from packets where verdict = 'DROP'`)).toEqual(['0']);
+    const dropped = (table: string): string[] =>
+      ask(
+        `select src, rule, count(*) from ${table} where verdict in ('DROP', 'REJECT') group by src, rule order by 3 desc, 2`,
+      );
+    expect(dropped('packets')).toEqual(['']);
+    expect(dropped('rejecting')).toEqual(['198.51.100.9|filter:INPUT:9|2', '198.51.100.9|filter:INPUT:1|1']);
   });
 
   it('which rules were never hit?', () => {
