@@ -4,30 +4,32 @@ import type { Packet } from '../packet/packet.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
 import { addressOf } from '../packet/addresses.js';
 import { PacketType } from '../packet/numbers.js';
-import { formatLine } from '../klog/describe.js';
 import { CtState } from '../rules/connection.js';
-import { type CtTemplate, type LogOptions, Manip, type NatRange, type RejectKind } from '../rules/context.js';
+import type { CtTemplate, Manip, NatRange, RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import { Verdict } from '../rules/verdict.js';
-import { aimed, aimsOf } from './choice.js';
+import { aimThrough } from './aim.js';
 import { copyOf } from './copies.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './defrag.js';
-import { Endpoints, tellTranslation } from './endpoints.js';
 import { type FlowPath, FlowPaths } from './flowPath.js';
 import { Guard } from './lasting.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { LinkHooks } from './linkHooks.js';
 import { LocalStack } from './localStack.js';
-import { asksRules, isInitialised, isRelatedError, manipOf, Nat, Translation } from './nat.js';
+import { LogLines } from './logLines.js';
+import { Nat } from './nat.js';
+import { NatStage } from './natStage.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
 import { type BaseChainProgram, compile, type Program } from './program.js';
 import { isRefusedOnReceipt } from './receipt6.js';
+import { randomFrom } from './random.js';
 import { RuleContext } from './ruleContext.js';
 import { NamedTables } from './shared.js';
+import { priorityOfTos } from './tosPriority.js';
 import { walk } from './walk.js';
 import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 
@@ -47,11 +49,12 @@ export class Kernel {
   private readonly defragmenter = new Defragmenter();
   private readonly stack: LocalStack;
   private readonly observer: Observer | null;
-  private readonly before = new Endpoints();
-  private readonly after = new Endpoints();
   /** null: an observer wants to see every packet go through every hook. */
   private readonly paths: FlowPaths | null;
-  private seed: number;
+  private readonly natStage: NatStage;
+  readonly log: LogLines;
+  /** A number in [0, 1) where nothing tells. */
+  readonly draw: () => number;
   /** A copy is on its way (`nf_skb_duplicated`). */
   private isCopying = false;
 
@@ -62,7 +65,8 @@ export class Kernel {
     this.evidence = options.evidence;
     this.observer = options.observer ?? null;
     this.paths = !this.observer || (this.observer.keep && this.observer.again) ? new FlowPaths() : null;
-    this.seed = options.seed ?? 1;
+    this.draw = randomFrom(options.seed ?? 1);
+    this.log = new LogLines(sinks);
     this.tracker = new Tracker(
       conntrackSettings((name, fallback) => host.sysctl(name, fallback)),
       {
@@ -80,6 +84,12 @@ export class Kernel {
         passage.doubt ??= 'the kernel chose a port at random';
         return Math.floor(this.draw() * 65536);
       },
+    });
+    this.natStage = new NatStage(this.nat, this.tracker, this.observer, {
+      runChain: (chain, hook, passage) => this.runChain(chain, hook, passage),
+      tracks: (version) => this.tracks(version),
+      reroute: (passage) => this.reroute(passage),
+      lost: (passage, reason) => this.lost(passage, reason),
     });
     const { shared } = this;
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);
@@ -219,34 +229,14 @@ export class Kernel {
     this.leave(passage);
   }
 
-  /**
-   * Where a new connection was aimed at, by the packet as it left: a DNAT rule may have changed that, of OUTPUT for the
-   * host's own packets, of PREROUTING for those that came in through `left.in`. null: no rule would have. Several rules,
-   * or none at all, may explain it; the first is taken, and said.
-   * @param addresses the host's, where rules may take what is sent to any of them
-   */
+  /** Where a new connection was aimed at: by OUTPUT for the host's own packets, by PREROUTING for those that came in. */
   aimOf(
     left: Packet,
     hook: typeof Hook.output | typeof Hook.prerouting = Hook.output,
     addresses: readonly IpAddress[] = [],
   ): Packet | null {
-    const passage = new Passage(left.clone());
-    passage.state = CtState.new;
-    if (hook === Hook.output) {
-      passage.packet.in = null;
-      passage.route = this.host.routing.output(left);
-      passage.packet.out = passage.route?.device ?? null;
-    } else passage.packet.out = null;
-    this.context.passage = passage;
-    this.context.hook = hook;
-    for (const entry of this.hooks[left.version === 4 ? 0 : 1][hook]) {
-      if (entry.kind !== StageKind.nat) continue;
-      for (const base of entry.chains) {
-        const [aim] = aimsOf(base, passage.packet, this.context, addresses);
-        if (aim) return aimed(left, aim);
-      }
-    }
-    return null;
+    const entries = this.hooks[left.version === 4 ? 0 : 1][hook];
+    return aimThrough(entries, hook, left, addresses, this.context, this.host.routing);
   }
 
   /** `ip_output()` and what is behind it. */
@@ -449,7 +439,7 @@ export class Kernel {
         return verdict;
       }
       case StageKind.nat:
-        return this.translate(entry.chains, hook, passage);
+        return this.natStage.run(entry.chains, hook, passage);
       case StageKind.chain:
         return this.runChain(entry.chain, hook, passage);
     }
@@ -491,80 +481,13 @@ export class Kernel {
     return Verdict.accept;
   }
 
-  /** `nf_nat_inet_fn()` (net/netfilter/nf_nat_core.c), and the ICMP errors that go before it (nf_nat_proto.c). */
-  private translate(chains: readonly BaseChainProgram[], hook: Hook, passage: Passage): Verdict {
-    const entry = passage.connection;
-    const { packet } = passage;
-    if (!entry || passage.state === CtState.untracked) {
-      if (!this.observer) return Verdict.accept;
-      const untracked = passage.state === CtState.untracked;
-      const reason = untracked ? 'untracked' : this.tracks(packet.version) ? 'invalid' : 'not-tracking';
-      for (const chain of chains) this.observer.skip(chain.chain, reason, passage);
-      return Verdict.accept;
-    }
-    if (isRelatedError(passage, packet)) {
-      for (const chain of chains) this.observer?.skip(chain.chain, 'related-error', passage);
-      return this.rewritten(passage, hook, true);
-    }
-    const manip = manipOf(hook);
-    if (asksRules(passage) && !isInitialised(entry, manip)) {
-      for (const chain of chains) {
-        const verdict = this.runChain(chain, hook, passage);
-        if (verdict !== Verdict.accept) return verdict;
-        if (isInitialised(entry, manip)) break;
-      }
-      if (!isInitialised(entry, manip)) this.nat.setupNull(passage, manip);
-    } else {
-      for (const chain of chains) this.observer?.skip(chain.chain, 'known-connection', passage);
-      // `nf_nat_oif_changed()`: MASQUERADE's address belongs to the interface it left by.
-      if (
-        hook === Hook.postrouting &&
-        entry.masqueradeIndex !== 0 &&
-        packet.out?.index !== entry.masqueradeIndex &&
-        passage.direction === 0
-      ) {
-        this.tracker.table.destroy(entry);
-        this.lost(passage, 'its masqueraded connection left by another interface before');
-        return Verdict.drop;
-      }
-    }
-    return this.rewritten(passage, hook, false);
-  }
-
   private tracks(version: 4 | 6): boolean {
     const entries = this.hooks[version === 4 ? 0 : 1][Hook.prerouting];
     return entries.some((entry) => entry.kind === StageKind.conntrack);
   }
 
-  /** Applies a translation, tells of it, and routes again what OUTPUT sends elsewhere (`nf_nat_ipv4_local_fn()`). */
-  private rewritten(passage: Passage, hook: Hook, isError: boolean): Verdict {
-    const { packet } = passage;
-    const { before, after, observer } = this;
-    // Nobody else asks what the packet was before.
-    const isCompared = hook === Hook.output || observer?.change !== undefined;
-    if (isCompared) before.take(packet);
-    const translation = isError ? this.nat.applyToError(passage, hook) : this.nat.apply(passage, hook);
-    if (translation === Translation.impossible) {
-      this.lost(passage, 'it cannot be translated');
-      return Verdict.drop;
-    }
-    if (translation === Translation.none) return Verdict.accept;
-    observer?.translated?.(passage);
-    if (!isCompared) return Verdict.accept;
-    after.take(packet);
-    if (observer?.change) tellTranslation(observer, passage, before, after);
-    if (hook === Hook.output && !before.hasDestinationOf(after)) return this.reroute(passage);
-    return Verdict.accept;
-  }
-
   setupNat(passage: Passage, manip: Manip, range: NatRange, rule: Rule): void {
-    const entry = passage.connection;
-    if (!entry) return;
-    this.nat.setup(passage, manip, range);
-    if (manip === Manip.source) {
-      entry.sourceRule ??= rule;
-      if (range.masquerade) entry.masqueradeIndex = passage.packet.out?.index ?? 0;
-    } else entry.destinationRule ??= rule;
+    this.natStage.setup(passage, manip, range, rule);
   }
 
   /** -j CT: `xt_ct_target()` (net/netfilter/xt_CT.c); a packet that has a connection already keeps it. */
@@ -574,50 +497,6 @@ export class Kernel {
     else passage.template = template;
   }
 
-  logLine(
-    passage: Passage,
-    packet: Packet,
-    options: LogOptions,
-    rule: Rule | null,
-    hook: Hook,
-    framed = false,
-  ): void {
-    this.sinks.line({
-      time: packet.time,
-      frame: packet.frame,
-      rule,
-      level: options.level,
-      text: formatLine(packet, options, hook, framed),
-      doubt: passage.doubt,
-      uncaptured: passage.uncaptured,
-      guessed: passage.guessed,
-    });
-  }
-
-  /** What a listener of the group is sent, in the words of LOG. */
-  groupLine(
-    passage: Passage,
-    packet: Packet,
-    { group, prefix }: { readonly group: number; readonly prefix: string },
-    rule: Rule,
-    hook: Hook,
-  ): void {
-    if (!this.sinks.grouped) return;
-    this.sinks.grouped(
-      {
-        time: packet.time,
-        frame: packet.frame,
-        rule,
-        level: GROUP_LEVEL,
-        text: formatLine(packet, { prefix }, hook),
-        doubt: passage.doubt,
-        uncaptured: passage.uncaptured,
-        guessed: passage.guessed,
-      },
-      group,
-    );
-  }
-
   private held(passage: Passage, rule: Rule | null, reason: string): void {
     this.observer?.end(passage, { kind: 'held', rule, reason });
   }
@@ -625,30 +504,11 @@ export class Kernel {
   private lost(passage: Passage, reason: string): void {
     this.observer?.end(passage, { kind: 'dropped', rule: null, chain: null, reason });
   }
-
-  /** A number in [0, 1) from the seed (Marsaglia's xorshift32). */
-  draw(): number {
-    this.seed ^= this.seed << 13;
-    this.seed ^= this.seed >>> 17;
-    this.seed ^= this.seed << 5;
-    return (this.seed >>> 0) / 2 ** 32;
-  }
 }
 
 /** Bytes of an Ethernet header. */
 const ETHERNET = 14;
 const REFUSED = 'IPv6 takes no packet with such addresses from outside';
-
-/** A message of nfnetlink has no level; this is that of LOG. */
-const GROUP_LEVEL = 4;
-
-/** By the four TOS bits of RFC 1349: `ip_tos2prio` (net/ipv4/route.c), with TC_PRIO_* of linux/pkt_sched.h. */
-const TOS_PRIORITIES = [0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4] as const;
-
-/** The priority that a forwarded packet gets: `rt_tos2priority()`. */
-function priorityOfTos(tos: number): number {
-  return TOS_PRIORITIES[(tos & 0x1e) >> 1];
-}
 
 const LOOPBACK_LINK_4 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00]);
 const LOOPBACK_LINK_6 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x86, 0xdd]);

@@ -63,8 +63,8 @@ export class LinkLevel {
   /** A packet has left the host's IP, which may be into a bridge. */
   sent(passage: Passage): void {
     const { packet } = passage;
-    const { in: input, out, physOut, link } = packet;
-    if (!out?.isBridge || physOut || this.kernel.links.isEmpty) return;
+    if (!packet.out?.isBridge || packet.physOut || this.kernel.links.isEmpty) return;
+    const { in: input, out, link } = packet;
     packet.in = null;
     packet.link = this.kernel.headerOf(passage, out);
     this.throughBridge(passage, out);

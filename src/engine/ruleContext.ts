@@ -115,11 +115,11 @@ export class RuleContext implements Context {
 
   log(packet: Packet, options: LogOptions): void {
     const framed = this.family === 'netdev' && this.hook === Hook.postrouting;
-    this.kernel.logLine(this.passage, packet, options, this.rule, this.hook, framed);
+    this.kernel.log.line(this.passage, packet, options, this.rule, this.hook, framed);
   }
 
   logToGroup(packet: Packet, group: number, prefix: string): void {
-    this.kernel.groupLine(this.passage, packet, { group, prefix }, this.rule, this.hook);
+    this.kernel.log.toGroup(this.passage, packet, group, prefix, this.rule, this.hook);
   }
 
   /** A TRACE line for a rule that matched (`trace_packet()`, net/ipv4/netfilter/ip_tables.c). */
@@ -155,7 +155,7 @@ export class RuleContext implements Context {
       ...TRACE_LEVEL,
       ...allOptions(tracePrefix(base.chain.table.name, name, kind, number)),
     };
-    this.kernel.logLine(passage, passage.packet, options, rule, this.hook);
+    this.kernel.log.line(passage, passage.packet, options, rule, this.hook);
   }
 
   reject(packet: Packet, kind: RejectKind): void {
