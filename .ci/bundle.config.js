@@ -12,7 +12,7 @@ const PACKAGES = Object.keys({ ...dependencies, ...optionalDependencies });
  * stays beside them, for `import 'nfreplay'` and for what is run as a process of its own.
  */
 export default {
-  input: { main: `${DIST}/cli/main.js` },
+  input: { main: `${DIST}/cli/main.js`, 'jobs/worker': `${DIST}/cli/jobs/worker.js` },
   platform: 'node',
   external: (id) =>
     id.startsWith('node:') || PACKAGES.some((name) => id === name || id.startsWith(`${name}/`)),

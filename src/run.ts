@@ -42,7 +42,7 @@ export interface ReplaySinks extends Partial<Omit<Sinks, 'line'>> {
 
 export interface RunOptions extends Pick<
   ReplayOptions,
-  'observer' | 'seed' | 'device' | 'admits' | 'prepares' | 'sight' | 'later'
+  'observer' | 'seed' | 'device' | 'admits' | 'prepares' | 'sight' | 'later' | 'share'
 > {
   readonly sinks?: ReplaySinks;
   /** false: the lines go to the sink alone, so that a capture without an end takes no memory. */
@@ -71,6 +71,7 @@ export async function runReplay(
       prepares: options.prepares,
       sight: options.sight,
       later: options.later,
+      share: options.share,
       sinks: {
         ...sinks,
         sent: (passage) => sinks.sent?.(passage),

@@ -33,16 +33,18 @@ export interface ReplayOptions extends TerminalOptions, HostOptions, CaptureOpti
   /** pcapng: the captured packets, with a comment each. */
   readonly annotate?: string;
   readonly seed?: number;
+  /** Threads. */
+  readonly jobs: number;
 }
 
-export interface CompareOptions extends ReplayOptions {
+export interface CompareOptions extends Omit<ReplayOptions, 'jobs'> {
   readonly log?: readonly string[];
   readonly most?: number;
   /** Seconds after which looking for causes is given up; it ends by itself much sooner. */
   readonly search: number;
 }
 
-export interface LabOptions extends ReplayOptions {
+export interface LabOptions extends Omit<ReplayOptions, 'jobs'> {
   /** So many times the capture's own pace. */
   readonly speed: number;
   readonly most?: number;

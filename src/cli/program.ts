@@ -60,7 +60,12 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     `replay ${DEMO_CAPTURE} --host ${DEMO_HOST} --annotate explained.pcapng`,
     `replay ${DEMO_CAPTURE} --rules ${DEMO_HOST}/iptables-save.txt --addr 198.51.100.2/24@eth0`,
   ]);
-  withReplay(withHost(replay.addArgument(captures())));
+  withReplay(withHost(replay.addArgument(captures()))).option(
+    '--jobs <n>',
+    'run the connections in so many threads, where nothing is common to all',
+    jobs,
+    1,
+  );
   act(replay, async () => (await import('./commands/replay.js')).replay);
 
   const compare = add('compare', "simulate, and hold the predicted log lines against the host's", [
@@ -326,6 +331,13 @@ function factor(text: string): number {
   if (!/^\d{0,6}(\.\d{1,6})?$/.test(text) || !(value > 0))
     throw new Unusable(`not a number above 0: ${text}`);
   return value;
+}
+
+/** Threads; more than any machine has are a mistake. */
+function jobs(text: string): number {
+  const count = wholeNumber(text);
+  if (count < 1 || count > 64) throw new Unusable(`not a number of threads from 1 to 64: ${text}`);
+  return count;
 }
 
 function wholeNumber(text: string): number {

@@ -28,6 +28,8 @@ interface Queue {
 /** Puts datagrams together again: `ip_defrag()` (net/ipv4/ip_fragment.c), `nf_ct_frag6_gather()` (nf_conntrack_reasm.c). */
 export class Defragmenter {
   private readonly queues = new Map<string, Queue>();
+  /** Datagrams that waited at once. */
+  most = 0;
 
   /**
    * The datagram that this fragment completes; null: it waits, or was of no use. What is no fragment comes back as it is.
@@ -50,6 +52,7 @@ export class Defragmenter {
         largest: 0,
       };
       this.queues.set(key, queue);
+      this.most = Math.max(this.most, this.queues.size);
       if (this.queues.size > MOST_QUEUES) this.queues.delete(this.queues.keys().next().value as string);
     }
     if (queue.dead || !insert(queue, packet)) return null;

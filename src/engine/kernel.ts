@@ -78,13 +78,17 @@ export class Kernel {
         },
       },
     );
-    this.nat = new Nat(this.tracker, {
-      seen: (passage, tuple, manip) => this.evidence.port(passage.packet, tuple, manip),
-      draw: (passage) => {
-        passage.doubt ??= 'the kernel chose a port at random';
-        return Math.floor(this.draw() * 65536);
+    this.nat = new Nat(
+      this.tracker,
+      {
+        seen: (passage, tuple, manip) => this.evidence.port(passage.packet, tuple, manip),
+        draw: (passage) => {
+          passage.doubt ??= 'the kernel chose a port at random';
+          return Math.floor(this.draw() * 65536);
+        },
       },
-    });
+      options.share,
+    );
     this.natStage = new NatStage(this.nat, this.tracker, this.observer, {
       runChain: (chain, hook, passage) => this.runChain(chain, hook, passage),
       tracks: (version) => this.tracks(version),
@@ -101,6 +105,11 @@ export class Kernel {
       (passage, cause) => this.answer(passage, cause),
       (answer) => this.evidence.answered(answer),
     );
+  }
+
+  /** Datagrams that waited for fragments at once. */
+  get mostFragments(): number {
+    return this.defragmenter.most;
   }
 
   /** Another ruleset takes the place of the one that runs: counters and limits begin anew, connections stay. */

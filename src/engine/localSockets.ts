@@ -7,6 +7,7 @@ import type { Packet } from '../packet/packet.js';
 import { hasPorts } from '../packet/rewrite.js';
 import { Tcp, TcpFlag } from '../packet/transport.js';
 import type { LocalSocket } from '../rules/context.js';
+import type { Share } from './share.js';
 
 /** Tuples remembered at most, of each kind. */
 const MOST = 65_536;
@@ -22,12 +23,17 @@ export class LocalSockets {
   /** Connections that tproxy gave to a proxy; it answers for addresses that are not the host's. */
   private readonly diverted = new Set<string>();
 
-  constructor(private readonly host: Host) {}
+  constructor(
+    private readonly host: Host,
+    private readonly share: Share | null = null,
+  ) {}
 
   /** The host sends this. */
   sent(packet: Packet): void {
-    if (packet.hasTransport && hasPorts(packet.protocol))
-      this.sendsFrom.add((packet.protocol << 16) | packet.sourcePort);
+    if (!packet.hasTransport || !hasPorts(packet.protocol)) return;
+    const socket = (packet.protocol << 16) | packet.sourcePort;
+    if (this.share && !this.sendsFrom.has(socket)) this.share.noted.sentFrom.set(socket, packet.frame);
+    this.sendsFrom.add(socket);
   }
 
   /** A packet got through INPUT. */
@@ -50,7 +56,9 @@ export class LocalSockets {
   takes(packet: Packet): boolean {
     if (this.sendsFrom.has((packet.protocol << 16) | packet.destinationPort)) return true;
     if (this.diverted.size > 0 && this.diverted.has(tupleText(packet))) return true;
-    return this.listener(packet) !== undefined;
+    if (this.listener(packet) !== undefined) return true;
+    this.share?.noted.foundNobody.set((packet.protocol << 16) | packet.destinationPort, packet.frame);
+    return false;
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { IpAddress } from '../address/ip.js';
 import type { Route } from '../host/routeModel.js';
-import { addressOf } from '../packet/addresses.js';
+import { addressOf, addressText } from '../packet/addresses.js';
 import { echoReply, icmpError, tcpReset, timestampReply } from '../packet/build.js';
 import { i32, u8 } from '../packet/bytes.js';
 import { headerSum, verifyForReject, verifyTransport } from '../packet/checksum.js';
@@ -275,11 +275,26 @@ export class LocalStack {
   }
 
   private isAllowed(answer: Passage, cause: Passage): boolean {
-    const { host, hostLimit } = this;
+    const { host } = this;
     const { packet, route } = answer;
-    if (!cause.packet.in?.isLoopback) {
-      const rate = host.sysctl('net.ipv4.icmp_msgs_per_sec', 1000);
-      const allowed = hostLimit.allows(rate, host.sysctl('net.ipv4.icmp_msgs_burst', 50), packet.time);
+    const rate = cause.packet.in?.isLoopback ? null : host.sysctl('net.ipv4.icmp_msgs_per_sec', 1000);
+    const burst = rate === null ? 0 : host.sysctl('net.ipv4.icmp_msgs_burst', 50);
+    const interval = route?.device?.isLoopback ? null : this.interval(packet.version);
+    const allowed = this.isWithin(answer, rate, burst, interval);
+    const { frame, time } = cause.packet;
+    host.askedMessage?.({
+      ...{ frame, time, rate, burst, interval, allowed },
+      destination: addressText(packet, 'destination'),
+    });
+    return allowed;
+  }
+
+  /** @param rate null: the host's own limit does not count. @param interval null: that of the destination does not */
+  private isWithin(answer: Passage, rate: number | null, burst: number, interval: number | null): boolean {
+    const { hostLimit } = this;
+    const { packet } = answer;
+    if (rate !== null) {
+      const allowed = hostLimit.allows(rate, burst, packet.time);
       if (allowed === false) return false;
       if (allowed === null) {
         if (this.isShown || this.answered(packet)) hostLimit.told(this.answered(packet));
@@ -287,10 +302,8 @@ export class LocalStack {
         if (!hostLimit.isLikely) return false;
       }
     }
-    if (!route?.device?.isLoopback) {
-      const interval = this.interval(packet.version);
-      if (!this.peerLimit.allows(addressOf(packet, 'destination'), interval, packet.time)) return false;
-    }
+    if (interval !== null && !this.peerLimit.allows(addressOf(packet, 'destination'), interval, packet.time))
+      return false;
     hostLimit.consume();
     return true;
   }

@@ -5,7 +5,7 @@ import type { Tracker } from './conntrack/tracker.js';
 import { Queue } from './queue.js';
 
 /** How far ahead of the packet at hand frames are looked at, in frames and ns: an answer follows within microseconds. */
-const AHEAD = { frames: 64, time: 50e6 } as const;
+export const AHEAD = { frames: 64, time: 50e6 } as const;
 /** With fewer connections there is nothing to be brought into the CPU's cache. */
 const MANY = 8192;
 /** ns within which packets are looked up together. */
@@ -58,10 +58,13 @@ export class LookAhead {
 
   private pass(arrival: Arrival): void {
     const { ahead } = this;
-    const { time } = arrival.packet;
+    const { frame, time } = arrival.packet;
+    while (ahead.length > 0) {
+      const { packet } = ahead.first;
+      if (packet.frame + AHEAD.frames >= frame && packet.time + AHEAD.time >= time) break;
+      this.step(ahead.shift());
+    }
     ahead.push(arrival);
     this.seen(arrival);
-    while (ahead.length > AHEAD.frames || ahead.first.packet.time + AHEAD.time < time)
-      this.step(ahead.shift());
   }
 }

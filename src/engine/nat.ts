@@ -12,6 +12,7 @@ import { zoneIn } from './conntrack/table.js';
 import type { Tracker } from './conntrack/tracker.js';
 import { invertTuple, isTrackedByPorts } from './conntrack/tuple.js';
 import type { Passage } from './passage.js';
+import type { Share } from './share.js';
 import { spreadAddress } from './natRange.js';
 import { SourceMappings } from './sourceMappings.js';
 
@@ -49,6 +50,7 @@ export class Nat {
   constructor(
     private readonly tracker: Tracker,
     private readonly choice: PortChoice,
+    private readonly share: Share | null = null,
   ) {}
 
   /** A connection ended: its mapping no longer holds. */
@@ -74,6 +76,8 @@ export class Nat {
       invertTuple(reply, chosen);
       entry.reply = reply;
       entry.status |= CHANGED[manip];
+      if (this.share && this.share.keyOfTuple(reply) !== this.share.keyOfTuple(entry.original))
+        this.share.refuse(`packet ${passage.packet.frame} gets addresses that do not tell its connection`);
     }
     entry.status |= DONE[manip];
     if (manip === Manip.source) this.mappings.add(entry);
@@ -101,6 +105,10 @@ export class Nat {
     range: NatRange,
   ): Tuple {
     const random = range.random === true || range.fullyRandom === true;
+    if (this.share && manip === Manip.source && hasChoice(range))
+      this.share.refuse(
+        'SNAT has several addresses to choose from, and a client keeps the one that it got first',
+      );
     if (manip === Manip.source && !random) {
       if (inRange(original, range)) {
         if (!this.taken(original, entry)) return original;
@@ -182,6 +190,10 @@ export class Nat {
     const base = range.basePort ?? null;
     // A destination's port is drawn only where that was asked for; else the first one that is free is taken.
     const drawn = manip === Manip.source || range.random === true || range.fullyRandom === true;
+    if (drawn)
+      this.share?.refuse(
+        `packet ${passage.packet.frame} gets another port, and which ones are free is not known`,
+      );
     const seen = base === null && drawn ? this.choice.seen(passage, tuple, manip) : undefined;
     if (seen !== undefined && seen >= min && seen < min + size) {
       tuple[side] = seen;
@@ -300,6 +312,10 @@ class TupleChanges implements Changes {
       this.destinationPort = ports ? target.destinationPort : null;
     }
   }
+}
+
+function hasChoice({ minAddress, maxAddress, netmap }: NatRange): boolean {
+  return minAddress !== null && maxAddress !== null && !netmap && !minAddress.equals(maxAddress);
 }
 
 /** Whether the source that the tuple has already is one that the range allows: `in_range()`. */

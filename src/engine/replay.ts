@@ -9,7 +9,7 @@ import { Tcp, TcpFlag } from '../packet/transport.js';
 import { CtState, Direction } from '../rules/connection.js';
 import type { SetView } from '../rules/context.js';
 import type { Ruleset } from '../rules/model.js';
-import type { FrameSource } from '../capture/frame.js';
+import type { Frame, FrameSource } from '../capture/frame.js';
 import type { Host } from '../host/host.js';
 import { Arrivals, type Arrival } from './arrival.js';
 import { LinkLevel } from './linkLevel.js';
@@ -19,7 +19,7 @@ import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.j
 import { ExpectedFrames } from './expected.js';
 import { BridgeTables } from './bridgeTables.js';
 import { Kernel } from './kernel.js';
-import { LookAhead } from './lookAhead.js';
+import { AHEAD, LookAhead } from './lookAhead.js';
 import type { KernelHost, Sinks } from './world.js';
 import { StepKind } from './program.js';
 import { seedConnections } from './conntrack/snapshot.js';
@@ -28,6 +28,8 @@ import { Messages } from './messages.js';
 import type { Observer } from './observer.js';
 import { Neighbourhood } from './neighbourhood.js';
 import { Passage } from './passage.js';
+import { ForeignFrames } from './foreign.js';
+import type { Share } from './share.js';
 import { Sight } from './sight.js';
 import { isOwnAddress, undo, UnseenArrivals } from './unseen.js';
 
@@ -51,6 +53,8 @@ export interface ReplayOptions {
   readonly sight?: Sight;
   /** Another ruleset is loaded during the capture, ns since its start. */
   readonly later?: LaterRuleset;
+  /** Only these connections are run; the others are, elsewhere. */
+  readonly share?: Share | null;
 }
 
 export type Preparation = (passage: Passage, tracker: Tracker) => void;
@@ -107,6 +111,10 @@ export class Replay {
   clock = { now: 0 };
   /** Time of the last frame, ns since capture start. */
   lastTime = 0;
+  /** Number of the last frame that was run; 0: none was. */
+  lastFrame = 0;
+  /** The first frame of each reason in `counts.skipped`. */
+  readonly firstSkipped = new Map<string, number>();
   private later: LaterRuleset | null;
   private readonly egress = new EgressWindow();
   private readonly expected = new ExpectedFrames();
@@ -118,6 +126,8 @@ export class Replay {
   private readonly labels = new FlowLabels();
   private readonly bridges: BridgeTables;
   private readonly localSockets: LocalSockets;
+  /** Where others run the rest of the connections. */
+  private readonly foreign: ForeignFrames | null;
   private readonly linkLevel: LinkLevel;
   private readonly bridgesWithPorts = new Set<Device>();
   private readonly callIptables: boolean;
@@ -131,7 +141,8 @@ export class Replay {
     this.callIptables = host.sysctlNumber('net.bridge.bridge-nf-call-iptables', 0) !== 0;
     this.callIp6tables = host.sysctlNumber('net.bridge.bridge-nf-call-ip6tables', 0) !== 0;
     this.bridges = new BridgeTables(host);
-    this.localSockets = new LocalSockets(host);
+    const share = options.share ?? null;
+    this.localSockets = new LocalSockets(host, share);
     this.later = options.later ?? null;
     this.sight = options.sight ?? new Sight();
     for (const name of source.interfaces ?? []) {
@@ -140,15 +151,17 @@ export class Replay {
     }
     const fallback = options.device ? host.deviceFor(options.device) : null;
     this.arrivals = new Arrivals(host, fallback, this.sight, () => !this.kernel.links.isEmpty);
+    this.foreign = share && new ForeignFrames(share, host, this.arrivals, AHEAD);
     const { sinks } = options;
     const neighbourhood = new Neighbourhood(host);
     this.kernel = new Kernel({
       ruleset: options.ruleset,
-      host: kernelHost(host, this.localSockets, this.bridges, neighbourhood),
+      host: kernelHost(host, this.localSockets, this.bridges, neighbourhood, share),
       sets: options.sets,
       epoch: source.epoch,
       observer: options.observer ?? null,
       seed: options.seed,
+      share,
       sinks: {
         ...sinks,
         bridged: (passage) => this.expected.add(passage.packet.clone()),
@@ -172,8 +185,8 @@ export class Replay {
       (address) => isOwnAddress(host, address),
       (bridge) => host.devices.filter(({ master }) => master === bridge),
     );
-    seedConnections(this.kernel.tracker, host.conntrack);
-    this.unseen = new UnseenArrivals(host, this.kernel, this.sight);
+    seedConnections(this.kernel.tracker, host.conntrack, share);
+    this.unseen = new UnseenArrivals(host, this.kernel, this.sight, share);
   }
 
   /** Runs every frame, in order. */
@@ -186,15 +199,32 @@ export class Replay {
     for await (const batch of this.source.batches()) {
       for (const frame of batch) {
         this.counts.frames++;
-        const arrival = this.arrivals.read(frame);
+        const arrival = this.foreign ? this.readShare(frame, this.foreign) : this.arrivals.read(frame);
+        if (arrival === null) continue;
         if (typeof arrival !== 'string') ahead.push(arrival);
-        else this.counts.skipped.set(arrival, (this.counts.skipped.get(arrival) ?? 0) + 1);
+        else this.skip(arrival, frame);
       }
+      if (this.options.share?.refusal) return;
       // While a capture is being made, time goes on where no frame comes.
       ahead.reach(this.source.reached ?? -Infinity);
     }
     ahead.reach(Infinity);
     if (this.counts.frames > 0) this.unseen.tellOfCounting();
+  }
+
+  private skip(reason: string, { number }: Frame): void {
+    const before = this.counts.skipped.get(reason) ?? 0;
+    if (before === 0) this.firstSkipped.set(reason, number);
+    this.counts.skipped.set(reason, before + 1);
+  }
+
+  /** null: the frame is of another share. */
+  private readShare(frame: Frame, foreign: ForeignFrames): Arrival | string | null {
+    foreign.read(frame);
+    const isForeign = foreign.isForeign(frame);
+    const arrival = isForeign === true ? null : isForeign === false ? this.arrivals.read(frame) : isForeign;
+    if (arrival !== null && typeof arrival !== 'string') foreign.own(arrival);
+    return arrival;
   }
 
   private lookAt(arrival: Arrival): void {
@@ -203,13 +233,23 @@ export class Replay {
     this.labels.learn(arrival.packet);
   }
 
+  /** What a frame tells of a bridge, whoever's it is. */
+  private learnPort(port: Device, packet: Packet): void {
+    if (!port.master) return;
+    this.bridgesWithPorts.add(port.master);
+    if (packet.version === 4 ? this.callIptables : this.callIp6tables) this.bridges.learn(port, packet);
+  }
+
   private isPort(device: Device): boolean {
     return device.master?.isBridge === true;
   }
 
   private step(arrival: Arrival): void {
     const { packet, device, direction, message } = arrival;
+    this.foreign?.step(arrival, this.counts.frames);
+    if (arrival.isForeign) return this.learnPort(device, packet);
     this.lastTime = packet.time;
+    this.lastFrame = packet.frame;
     this.clock.now = packet.time;
     if (this.later && packet.time >= this.later.at) {
       this.kernel.load(this.later.ruleset);
@@ -432,8 +472,10 @@ function kernelHost(
   sockets: LocalSockets,
   bridges: BridgeTables,
   neighbourhood: Neighbourhood,
+  share: Share | null,
 ): KernelHost {
   return {
+    ...(share && { askedMessage: (message) => share.noteMessage(message) }),
     routing: host.routing,
     routes: host.routes,
     loopback: host.routing.world.loopback,

@@ -14,6 +14,7 @@ import { invertTuple, readTuple } from './conntrack/tuple.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from './kernel.js';
 import { type Program, StepKind } from './program.js';
+import type { Share } from './share.js';
 import type { Sight } from './sight.js';
 
 /** What a packet is that was seen to leave and that nothing predicted. */
@@ -62,6 +63,7 @@ export class UnseenArrivals {
     private readonly host: Host,
     private readonly kernel: Kernel,
     private readonly sight: Sight,
+    private readonly share: Share | null = null,
   ) {
     this.translatesDestinations = translates(kernel.program, DESTINATIONS);
   }
@@ -181,6 +183,7 @@ export class UnseenArrivals {
   }
 
   private remember(packet: Packet): Origin {
+    this.share?.refuse('packets left whose senders were not captured');
     const tuple = tupleOf(packet);
     const answer = new Tuple();
     if (tuple && invertTuple(answer, tuple) && this.unknown.size < MOST)

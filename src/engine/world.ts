@@ -9,10 +9,13 @@ import type { ConnectionEntry } from './conntrack/entry.js';
 import type { PredictedLine } from './events.js';
 import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
+import type { AskedMessage, Share } from './share.js';
 
 /** What the simulation needs to know of the host. */
 export interface KernelHost {
   readonly routing: Routing;
+  /** Is told what limits of the host's own messages were asked. */
+  askedMessage?(message: AskedMessage): void;
   readonly routes: RouteView;
   readonly loopback: Device;
   deviceByName(name: string): Device | undefined;
@@ -77,4 +80,6 @@ export interface KernelOptions {
   readonly observer?: Observer | null;
   /** Seeds the choices that nothing tells; the same seed gives the same run. */
   readonly seed?: number;
+  /** The connections that it is to run, where others run elsewhere. */
+  readonly share?: Share | null;
 }

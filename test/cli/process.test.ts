@@ -36,6 +36,28 @@ describe.skipIf(!existsSync(PROGRAM))('the built program as a process', () => {
     expect(await start(['frobnicate'])).toMatchObject({ code: 2, stdout: '' });
   });
 
+  it.each(['text', 'json', 'ndjson', 'csv'])('prints the same %s with two threads', async (format) => {
+    const replay = ['replay', CAPTURE, '--host', HOST, '--format', format];
+    const alone = await start(replay);
+    expect(await start([...replay, '--jobs', '2'])).toEqual(alone);
+    expect(alone.code).toBe(0);
+  });
+
+  it('says why it does not use several threads, and does without', async () => {
+    const replay = ['replay', '-', '--host', HOST];
+    const capture = readFileSync(CAPTURE);
+    const { stdout } = await start(replay, capture);
+    expect(await start([...replay, '--jobs', '2'], capture)).toEqual({
+      ...{ code: 0, stdout },
+      stderr: 'note: not split: - can be read only once\n',
+    });
+    const random = ['captures/kube-service-random/any.pcap', '--host', 'rulesets/kube-service-random'];
+    const alone = await start(['replay', ...random]);
+    const several = await start(['replay', ...random, '--jobs', '3']);
+    expect(several.stdout).toBe(alone.stdout);
+    expect(several.stderr).toContain('not split: rule nat:');
+  });
+
   it('reads a capture from a pipe', async () => {
     const { code, stdout } = await start(['packets', '-'], readFileSync(CAPTURE));
     expect(code).toBe(0);

@@ -1,6 +1,6 @@
 import { remember, type RememberedFrames } from '../../capture/remember.js';
 import { loadAfter } from '../../given.js';
-import { modelCounters } from '../../frontend/iptables/print.js';
+import { type CounterOf, modelCounters } from '../../frontend/iptables/print.js';
 import { replayContents } from '../../report/html/contents.js';
 import { JSON_VERSION, printJson } from '../../report/json.js';
 import { replayText, type ReplaySummary, type RulesSummary } from '../../report/replaySummary.js';
@@ -12,7 +12,9 @@ import { Status } from '../io.js';
 import type { ReplayOptions } from '../options.js';
 import { whereReport } from '../outDir.js';
 import { aboutInputs, printReport } from '../output.js';
-import type { RuleRow } from '../../compare/ruleRows.js';
+import { countersFrom, type RuleRow, ruleRows } from '../../compare/ruleRows.js';
+import { createProgress } from '../progress.js';
+import type { Jobs, Joined } from '../jobs/split.js';
 import { rulesSummary } from '../ruleRows.js';
 import { eachOf, logRows, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
@@ -23,7 +25,69 @@ export async function replay(
   options: ReplayOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const inputs = await readInputs(paths, options, terminal);
+  const keepsLines = options.csv !== undefined || options.format !== 'text';
+  const jobs = await jobsFor(paths, options, keepsLines, terminal);
+  try {
+    const inputs = await readInputs(paths, options, terminal);
+    if (!jobs) return await replayWhole(inputs, paths, options, terminal);
+    const progress = createProgress(() => performance.now());
+    const { source } = inputs.captures;
+    const joined = await jobs.run(inputs, (frames) =>
+      terminal.progress(() => progress(frames, source.share ?? null)),
+    );
+    if (typeof joined !== 'string') {
+      const isCut = inputs.captures.tell();
+      if (joined.summary.frames === 0) terminal.warn('the capture has no packets');
+      await report({ ...joined, inputs, isCut, rules: null }, options, terminal);
+      return isCut ? Status.unusable : Status.done;
+    }
+    terminal.note(`not split: ${joined}`);
+    await source.close();
+    await jobs.end();
+    return await replayWhole(await readAgain(paths, options, terminal), paths, options, terminal);
+  } finally {
+    await jobs?.end();
+  }
+}
+
+/** Threads, where several are asked for and the command line does not keep them from it. */
+async function jobsFor(
+  paths: readonly string[],
+  options: ReplayOptions,
+  keepsLines: boolean,
+  terminal: Terminal,
+): Promise<Jobs | null> {
+  if (options.jobs === 1) return null;
+  const { startJobs, whyNotSplit } = await import('../jobs/split.js');
+  const why = whyNotSplit(paths, options);
+  if (why === null) return startJobs(paths, options, keepsLines);
+  terminal.note(`not split: ${why}`);
+  return null;
+}
+
+/** The inputs once more: what there is to say of them was said the first time. */
+async function readAgain(
+  paths: readonly string[],
+  options: ReplayOptions,
+  terminal: Terminal,
+): Promise<Inputs> {
+  let isRead = false;
+  const inputs = await readInputs(paths, options, {
+    ...terminal,
+    tell: (diagnostics) => (isRead ? terminal.tell(diagnostics) : undefined),
+    note: (message) => (isRead ? terminal.note(message) : undefined),
+    warn: (message) => (isRead ? terminal.warn(message) : undefined),
+  });
+  isRead = true;
+  return inputs;
+}
+
+async function replayWhole(
+  inputs: Inputs,
+  paths: readonly string[],
+  options: ReplayOptions,
+  terminal: Terminal,
+): Promise<number> {
   const page = options.out === undefined ? null : (await import('../htmlReport.js')).createHtmlReport();
   const annotation =
     options.annotate === undefined ? null : (await import('../annotate.js')).createAnnotation();
@@ -62,6 +126,38 @@ export async function replay(
     if (source!.isCut)
       terminal.warn(`the capture is too long to keep: ${options.annotate} has its beginning`);
   }
+  const { counters, rules, isCut } = simulated;
+  await report({ inputs, summary, lines, assumptions, counters, rules, isCut }, options, terminal);
+  if (simulated.out) terminal.note(whereReport('the simulated host', simulated.out));
+  return simulated.isCut ? Status.unusable : Status.done;
+}
+
+/** What a replay came to, by whichever way. */
+interface Outcome extends Joined {
+  readonly inputs: Inputs;
+  readonly isCut: boolean;
+  /** null: not listed yet. */
+  readonly rules: (() => readonly RuleRow[]) | null;
+}
+
+async function report(
+  { inputs, summary, lines, counters, assumptions, ...rest }: Outcome,
+  options: ReplayOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { given, captures } = inputs;
+  const { epoch } = captures.source;
+  const listed = (): readonly RuleRow[] => {
+    const after = options.host === undefined ? null : loadAfter(options.host);
+    return [
+      ...ruleRows(
+        given.ruleset,
+        counters,
+        after?.ruleset ? countersFrom(given.ruleset, after.ruleset) : null,
+      ),
+    ];
+  };
+  const rules = rest.rules ?? listed;
   await printReport(
     {
       columns: logColumns(epoch),
@@ -70,17 +166,15 @@ export async function replay(
         version: JSON_VERSION,
         summary: summaryJson(summary),
         lines: lines.map((line) => lineJson(line, epoch)),
-        rules: simulated.rules(),
+        rules: rules(),
         assumptions,
       }),
-      ndjson: () => ndjson(summary, lines, simulated.rules(), assumptions, epoch),
-      text: () => replayText(summary, gained(inputs, simulated), assumptions, terminal),
+      ndjson: () => ndjson(summary, lines, rules(), assumptions, epoch),
+      text: () => replayText(summary, gained(inputs, counters), assumptions, terminal),
     },
     options,
     terminal,
   );
-  if (simulated.out) terminal.note(whereReport('the simulated host', simulated.out));
-  return simulated.isCut ? Status.unusable : Status.done;
 }
 
 /** What the page shows the ways of is among the first frames; annotated are all that can be kept. */
@@ -105,7 +199,7 @@ function summarise({ result, verdicts, answers, lines }: Simulated): ReplaySumma
 }
 
 /** What the rules counted in this replay alone, chain by chain, and those of them that did. */
-function gained({ given }: Inputs, { counters }: Simulated): RulesSummary {
+function gained({ given }: Inputs, counters: CounterOf): RulesSummary {
   return rulesSummary(given.ruleset, (of) => {
     const before = modelCounters(of);
     const { packets, bytes } = counters(of);

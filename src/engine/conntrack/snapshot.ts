@@ -4,16 +4,24 @@ import type { ConntrackEntry, ConntrackTuple } from '../../host/conntrackText.js
 import { ConnectionEntry } from './entry.js';
 import { SCTP_STATE_NAMES, SctpState } from './sctp.js';
 import { TCP_STATE_NAMES, TcpFlagBit, TcpState } from './tcpState.js';
+import type { Share } from '../share.js';
 import type { Tracker } from './tracker.js';
 
 /** Fills the table with what the host had when the capture began. */
-export function seedConnections(tracker: Tracker, entries: readonly ConntrackEntry[]): void {
+export function seedConnections(
+  tracker: Tracker,
+  entries: readonly ConntrackEntry[],
+  share: Share | null = null,
+): void {
   for (const listed of entries) {
     const entry = new ConnectionEntry(
       tracker.newId(),
       tupleOf(listed, listed.original),
       tupleOf(listed, listed.reply),
     );
+    if (share && share.keyOfTuple(entry.original) !== share.keyOfTuple(entry.reply))
+      share.refuse('conntrack.txt has connections whose addresses do not tell them');
+    if (share && !share.ownsTuple(entry.original)) continue;
     entry.fromSnapshot = true;
     entry.zone = listed.zone ?? listed.original.zone ?? listed.reply.zone ?? 0;
     if (listed.original.zone !== undefined) entry.zoneDirections = 1;

@@ -1,0 +1,86 @@
+import { type IpAddress, IpNetwork } from '../address/ip.js';
+import type { Host } from '../host/host.js';
+import { type NatRange } from '../rules/context.js';
+import type { IpMatch } from '../rules/matches/ip.js';
+import type { Ruleset, Step } from '../rules/model.js';
+
+/** Networks of fewer addresses than all: what a rule says of everybody says nothing. */
+const SHORTEST = { 4: 8, 6: 16 } as const;
+/** Networks of IPv6 that are looked through for each packet. */
+const MOST_NETWORKS = 64;
+
+/** The addresses that translations give or take, as far as rules and interfaces tell; all others stay as they are. */
+export class Translated {
+  /** By mask, the networks under it. */
+  private readonly networks4 = new Map<number, Set<number>>();
+  private readonly networks6: IpNetwork[] = [];
+  private readonly ranges4: (readonly [min: number, max: number])[] = [];
+
+  static of(ruleset: Ruleset, host: Host): Translated {
+    const all = new Translated();
+    const steps = ruleset.tables.flatMap((table) =>
+      [...table.chains.values()].flatMap((chain) => chain.rules.map(({ steps }) => ({ table, steps }))),
+    );
+    if (!steps.some(({ steps }) => steps.some(translates))) return all;
+    for (const { address } of host.addresses) all.addNetwork(whole(address));
+    // What was not told is not asked for: it would be an assumption.
+    const { routes4 = [], routes6 = [], moreRoutes = [] } = host.parts;
+    const routes = [...routes4, ...routes6, ...moreRoutes];
+    const outside = new Set(
+      routes.flatMap(({ prefixLength, nexthops }) =>
+        prefixLength === 0 ? nexthops.map(({ device }) => device) : [],
+      ),
+    );
+    for (const { device, network } of host.addresses)
+      if (!device.isLoopback && !outside.has(device)) all.addNetwork(network);
+    for (const { table, steps: of } of steps)
+      if (table.name === 'nat' && !table.nft) for (const step of of) all.addStep(step);
+    return all;
+  }
+
+  has4(address: number): boolean {
+    for (const [mask, networks] of this.networks4) if (networks.has(address & mask)) return true;
+    for (const [min, max] of this.ranges4) if (address >>> 0 >= min && address >>> 0 <= max) return true;
+    return false;
+  }
+
+  has6(a: number, b: number, c: number, d: number): boolean {
+    for (const network of this.networks6) if (network.contains(a, b, c, d)) return true;
+    return false;
+  }
+
+  private addStep(step: Step): void {
+    if (step.kind === 'match' && step.definition.name === 'ip') {
+      const { source, destination } = step.data as IpMatch;
+      for (const one of [source, destination]) if (one && !one.negated) this.addNetwork(one.value);
+    } else if (step.kind === 'target' && TARGETS.has(step.definition.name)) {
+      const { minAddress: min, maxAddress: max } = step.data as Partial<NatRange>;
+      if (!min || !max) return;
+      if (min.equals(max)) this.addNetwork(whole(min));
+      else if (min.version === 4) this.ranges4.push([min.a >>> 0, max.a >>> 0]);
+    }
+  }
+
+  private addNetwork(network: IpNetwork): void {
+    const { version, address, mask, prefixLength = 0 } = network;
+    if (prefixLength < SHORTEST[version]) return;
+    if (version === 4) {
+      const networks = this.networks4.get(mask.a);
+      if (networks) networks.add(address.a);
+      else this.networks4.set(mask.a, new Set([address.a]));
+    } else if (this.networks6.length < MOST_NETWORKS) this.networks6.push(network);
+  }
+}
+
+const TARGETS: ReadonlySet<string> = new Set(['SNAT', 'DNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP']);
+
+/** The step may give a packet another address. */
+function translates(step: Step): boolean {
+  return step.kind === 'target'
+    ? TARGETS.has(step.definition.name)
+    : step.kind === 'statement' && step.statement.kind === 'nat';
+}
+
+function whole(address: IpAddress): IpNetwork {
+  return IpNetwork.ofPrefix(address, address.version === 4 ? 32 : 128);
+}
