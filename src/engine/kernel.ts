@@ -1,11 +1,12 @@
 import type { IpAddress } from '../address/ip.js';
 import type { Device } from '../packet/device.js';
+import type { Route } from '../host/routeModel.js';
 import type { Packet } from '../packet/packet.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
 import { addressOf } from '../packet/addresses.js';
 import { PacketType } from '../packet/numbers.js';
 import { CtState } from '../rules/connection.js';
-import type { CtTemplate, Manip, NatRange, RejectKind } from '../rules/context.js';
+import type { CtTemplate, FlowTable, Manip, NatRange, RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import { Verdict } from '../rules/verdict.js';
@@ -17,6 +18,7 @@ import { Defragmenter } from './defrag.js';
 import { type FlowPath, FlowPaths } from './flowPath.js';
 import { Guard } from './lasting.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
+import { FlowTables } from './flowTables.js';
 import { LinkHooks } from './linkHooks.js';
 import { LocalStack } from './localStack.js';
 import { LogLines } from './logLines.js';
@@ -37,6 +39,7 @@ import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 export class Kernel {
   readonly tracker: Tracker;
   readonly nat: Nat;
+  private readonly flowTables: FlowTables;
   program: Program;
   readonly host: KernelHost;
   readonly sinks: Sinks;
@@ -95,6 +98,7 @@ export class Kernel {
       reroute: (passage) => this.reroute(passage),
       lost: (passage, reason) => this.lost(passage, reason),
     });
+    this.flowTables = new FlowTables(this.tracker);
     const { shared } = this;
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);
     this.program = compile(ruleset, { shared, now: 0 });
@@ -124,6 +128,8 @@ export class Kernel {
     const { packet } = passage;
     this.observer?.packet(passage, 'received');
     if (packet.packetType === PacketType.otherHost) return this.lost(passage, 'addressed to another host');
+    const past = this.flowTables.take(passage);
+    if (past) return this.followFlow(passage, past);
     const destination = packet.physIn ? addressOf(packet, 'destination') : null;
     if (!packet.physIn && isRefusedOnReceipt(packet)) return this.lost(passage, REFUSED);
     if (!this.runHook(Hook.prerouting, passage)) return;
@@ -276,6 +282,28 @@ export class Kernel {
     this.tracker.confirm(passage);
     this.sinks.sent(passage);
     this.observer?.again?.(passage, path.told);
+  }
+
+  /** Past the hooks of IP, translated as the connection is: `nf_flow_offload_ip_hook()`. */
+  private followFlow(passage: Passage, route: Route): void {
+    const { packet } = passage;
+    this.nat.apply(passage, Hook.prerouting);
+    passage.route = route;
+    packet.out = route.device;
+    setTtl(packet, ttlOf(packet) - 1);
+    this.nat.apply(passage, Hook.postrouting);
+    if (packet.out && !this.egress(passage, packet.out)) return;
+    this.sinks.sent(passage);
+    this.observer?.end(passage, { kind: 'sent', packet });
+  }
+
+  /** The connection of the packet goes into a flow table; the way back is where it came from. */
+  offload(passage: Passage, table: FlowTable): boolean {
+    const { packet } = passage;
+    if (!packet.in) return false;
+    const source = passage.connection?.tuple(passage.direction).source;
+    const back = source && this.host.routing.lookup({ destination: source, out: packet.in });
+    return back ? this.flowTables.add(passage, table, back) : false;
   }
 
   /** A frame comes in by a device, before anything else looks at it: `nf_ingress()`. False: it is gone. */

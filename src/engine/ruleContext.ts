@@ -8,6 +8,7 @@ import type {
   Context,
   CtTemplate,
   ExpectedPort,
+  FlowTable,
   LocalSocket,
   LogOptions,
   Manip,
@@ -189,6 +190,10 @@ export class RuleContext implements Context {
 
   copyThrough(device: string, neighbour: IpAddress | null): void {
     this.kernel.copyThrough(this.passage, device, neighbour);
+  }
+
+  offload(table: FlowTable): boolean {
+    return this.kernel.offload(this.passage, table);
   }
 
   divert(packet: Packet): void {

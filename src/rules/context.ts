@@ -200,6 +200,8 @@ export interface Context {
   duplicate?(packet: Packet, gateway: IpAddress, device: string): void;
   /** A copy goes straight out of a device, past the hooks of IP, to a neighbour where one is named. */
   copyThrough?(device: string, neighbour: IpAddress | null): void;
+  /** nft's flow add: the connection's packets go past the hooks from now on. False: it is not one for that. */
+  offload?(table: FlowTable): boolean;
   /** tproxy gives the packet, and what belongs to it from now on, to a proxy on this host. */
   divert?(packet: Packet): void;
   /** The socket on this host that the packet belongs to, for -m socket and -m owner; null: none; undefined: not known. */
@@ -211,6 +213,12 @@ export interface TimeoutPolicy {
   readonly protocol: number;
   /** Seconds by the state's name. */
   readonly states: ReadonlyMap<string, number>;
+}
+
+/** What a flow table of nft says: at which devices it takes its packets, and whether they are counted. */
+export interface FlowTable {
+  readonly devices: readonly string[];
+  readonly counter: boolean;
 }
 
 /** What nft's `ct expectation` awaits. */

@@ -60,7 +60,7 @@ export function log(statement: Log): RunningStatement {
 }
 
 /** What leaves the simulation and lets the packet go on. */
-export function noted(statement: Statement, text: string): RunningStatement {
+function noted(statement: Statement, text: string): RunningStatement {
   return {
     statement,
     run(_, context) {

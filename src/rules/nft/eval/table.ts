@@ -1,6 +1,7 @@
 import { Verdict } from '../../verdict.js';
 import {
   type Expression,
+  type FlowAdd,
   type KeyField,
   type Nat,
   type NftObject,
@@ -13,7 +14,7 @@ import {
   type Statement,
   type Verdict as NftVerdict,
 } from '../model.js';
-import { log, mangle, noted, notrack, queue, reject, resetTcpOption, setUpdate, unknown } from './actions.js';
+import { log, mangle, notrack, queue, reject, resetTcpOption, setUpdate, unknown } from './actions.js';
 import { statementsBehind } from './evidence.js';
 import { elementReader, type Lookup } from './expression.js';
 import { match, verdictMap } from './match.js';
@@ -163,7 +164,7 @@ export class RunningTable implements Lookup {
       case 'dup':
         return duplicate(statement, this);
       case 'flowAdd':
-        return noted(statement, 'flow add: what the flow table forwards past the rules is not simulated');
+        return this.flowAdd(statement);
       case 'tproxy':
         return transparentProxy(statement, this);
       case 'synproxy':
@@ -173,6 +174,12 @@ export class RunningTable implements Lookup {
       case 'unknown':
         return unknown(statement);
     }
+  }
+
+  private flowAdd(statement: FlowAdd): RunningStatement {
+    const table = this.table.flowtables.get(statement.flowtable);
+    if (!table) return unknown(statement);
+    return { statement, run: (_, context) => (context.offload?.(table) ? Flow.continue : Flow.break) };
   }
 
   /** `nft_objref_eval()`, `nft_objref_map_eval()`. */
