@@ -70,7 +70,7 @@ export function conntrackEvent(
     reply: { ...reply, ...counts },
     event: kind,
     state: events & CtEvent.protoinfo ? state : undefined,
-    mark: mark === 0 ? undefined : mark,
+    mark: mark === 0 && !(events & CtEvent.mark) ? undefined : mark,
   });
 }
 

@@ -41,7 +41,7 @@ const Bit = { fromHost: 1, fromSnapshot: 2, dead: 4 } as const;
  */
 export class ConnectionEntry implements Connection {
   status = 0;
-  mark = 0;
+  private ctMark = 0;
   sourceRule: Rule | null = null;
   destinationRule: Rule | null = null;
   /** The interface whose address MASQUERADE took; 0: none. */
@@ -218,12 +218,25 @@ export class ConnectionEntry implements Connection {
     this.bits = is ? this.bits | bit : this.bits & ~bit;
   }
 
+  get mark(): number {
+    return this.ctMark;
+  }
+
+  set mark(mark: number) {
+    if (mark === this.ctMark) return;
+    this.ctMark = mark;
+    this.events |= CtEvent.mark;
+  }
+
   get labels(): [number, number, number, number] | null {
     return (this.rare ?? NONE).labels;
   }
 
   set labels(labels: [number, number, number, number] | null) {
-    if (labels || this.rare) this.rarities.labels = labels;
+    if (!labels && !this.rare) return;
+    const before = this.rarities.labels;
+    if (labels?.some((word, i) => word !== (before?.[i] ?? 0))) this.events |= CtEvent.label;
+    this.rarities.labels = labels;
   }
 
   get helper(): string | null {

@@ -27,6 +27,7 @@ export function seedConnections(
     if (listed.original.zone !== undefined) entry.zoneDirections = 1;
     else if (listed.reply.zone !== undefined) entry.zoneDirections = 2;
     entry.mark = (listed.mark ?? 0) | 0;
+    entry.events = 0;
     entry.helper = listed.helper ?? null;
     entry.expires = (listed.timeout ?? 0) * 1e9;
     entry.status = CtStatus.srcNatDone | CtStatus.dstNatDone;

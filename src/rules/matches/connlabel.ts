@@ -45,8 +45,10 @@ function test({ bit, set, negated }: ConnlabelMatch, _: Packet, { connection }: 
   if (!connection) return outcomeOf(negated);
   if (!has(connection, bit)) {
     if (!set) return outcomeOf(negated);
-    connection.labels ??= [0, 0, 0, 0];
-    connection.labels[bit >>> 5] |= 1 << (bit & 31);
+    const [a, b, c, d] = connection.labels ?? [0, 0, 0, 0];
+    const labels: NonNullable<Connection['labels']> = [a, b, c, d];
+    labels[bit >>> 5] |= 1 << (bit & 31);
+    connection.labels = labels;
   }
   return outcomeOf(!negated);
 }
