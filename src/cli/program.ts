@@ -164,7 +164,7 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
   log
     .argument(
       '<file...>',
-      'dmesg, journalctl -k, syslog, as text or JSON, plain or gzip; - is standard input',
+      'dmesg, journalctl -k, syslog, ulogd, as text or JSON, plain, gzip or zstd; - is standard input',
     )
     .addOption(formatOption())
     .option('--csv <file>', CSV);

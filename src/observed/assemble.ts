@@ -3,7 +3,7 @@ import { type Message, takeApart } from './line.js';
 import type { Line } from './lines.js';
 import { mayMatter } from './loss.js';
 import { type ClockOptions, readWallStamp } from './stamps.js';
-import { fromJournal, readObject } from './structured.js';
+import { fromFluentBit, fromJournal, readObject } from './structured.js';
 import { readTrace } from './trace.js';
 import { fromGprint, fromOprint } from './ulogd.js';
 import { fromUlogdXml } from './ulogdXml.js';
@@ -94,6 +94,8 @@ export function createAssembler(options: ClockOptions, diagnostics: Diagnostics,
     if (json !== undefined) return parseObject(json, number);
     const trace = readTrace(text);
     if (trace) return [place({ text: text.trim(), time: {}, trace }, number)];
+    const printed = fromFluentBit(text);
+    if (printed) return readObject(printed, options).map((message) => place(message, number));
     const xml = fromUlogdXml(text, options);
     if (xml) return [place(xml, number)];
     if (!mayMatter(text)) return [];

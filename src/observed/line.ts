@@ -47,11 +47,17 @@ const HOST = /([^\s=:[\]]{1,255}) (?:(?:kern|user|daemon|syslog)\.([a-z]{3,7}) )
 /** /dev/kmsg and extended netconsole: `[release,]level,sequence,µs,flags[,more];text`. */
 const KMSG = /(?:\d+\.\d+[^,;\s]*,)?(\d{1,4}),\d+,(\d{1,16}),[-c+](?:,[^;]*)?;/y;
 
+/** Kubernetes' CRI log: the stream, and F for the whole or last part of a line. */
+const CRI = /(?:stdout|stderr) [FP](?: |$)/y;
+/** dmesg --color=always: SGR sequences (ECMA-48). */
+const COLORS = /\x1b\[[0-9;]*m/g;
+
 /**
  * Takes stamps, host and tag off a line of dmesg, journalctl (the one-line forms), syslog in RFC 3164, RFC 5424 and
  * their local varieties, netconsole: whatever stands there, in the order it can stand. Several stamps add up.
  */
-export function takeApart(line: string, options: ClockOptions): Message {
+export function takeApart(whole: string, options: ClockOptions): Message {
+  const line = whole.includes('\x1b[') ? whole.replace(COLORS, '') : whole;
   let at = line.charCodeAt(0) === 0xfeff ? 1 : 0;
   let time: ObservedTime = {};
   let level: number | undefined;
@@ -86,10 +92,16 @@ export function takeApart(line: string, options: ClockOptions): Message {
     time = { ...time, ...wall.time };
     at = wall.end;
   }
+  if (wall && match(CRI)) {
+    const inner = takeApart(line.slice(at), options);
+    return { ...inner, time: { ...time, ...inner.time } };
+  }
   const begun = kernelStamp();
   if (priority?.[2] !== undefined) {
     const header = match(SYSLOG_HEADER);
     if (header && header[1] !== '-') host = header[1];
+    // RSYSLOG_SyslogProtocol23Format writes %msg% with the space that stood behind the tag.
+    if (header && line[at] === ' ') at++;
   }
   if (wall || begun || priority) {
     const tag =
@@ -99,7 +111,7 @@ export function takeApart(line: string, options: ClockOptions): Message {
     kernelStamp();
   }
   const raw = at === 0 ? line : line.slice(at);
-  const written = wall && wall.writer !== 'dmesg' ? unescapeSyslog(raw) : raw;
+  const written = kmsg ? unescapeKmsg(raw) : wall && wall.writer !== 'dmesg' ? unescapeSyslog(raw) : raw;
   const emulated = wall && time.kernel === undefined ? fromLogemu(written) : undefined;
   return {
     text: emulated ?? written,
@@ -108,6 +120,15 @@ export function takeApart(line: string, options: ClockOptions): Message {
     ...(host !== undefined && { host }),
     ...(emulated !== undefined && { by: 'ulogd' }),
   };
+}
+
+/** Records of /dev/kmsg and extended netconsole have what is not printable, and backslashes, as `\\x5c`. */
+function unescapeKmsg(text: string): string {
+  if (!text.includes('\\x')) return text;
+  const bytes = text.replace(/[^\\]+|\\x([0-9a-f]{2})|\\/g, (part, hex?: string) =>
+    hex === undefined ? Buffer.from(part).toString('latin1') : String.fromCharCode(parseInt(hex, 16)),
+  );
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
 /** rsyslog writes control characters as `#` and three octal digits ($EscapeControlCharactersOnReceive). */

@@ -55,7 +55,7 @@ export function readWallStamp(line: string, at: number, options: ClockOptions): 
   if (bracket && RELATIVE.test(line)) return { time: {}, end: RELATIVE.lastIndex, writer: 'dmesg' };
   const start = bracket ? at + 1 : at;
   const found = readIso(line, start, options) ?? readBsd(line, start, options) ?? readUnix(line, start);
-  if (!found) return undefined;
+  if (!found) return bracket ? readForeignCtime(line, at, options) : undefined;
   let { end } = found;
   if (bracket) {
     if (line[end] !== ']') return undefined;
@@ -68,6 +68,54 @@ export function readWallStamp(line: string, at: number, options: ClockOptions): 
     end: line[end] === ' ' ? end + 1 : end,
     ...(dmesg && { writer: 'dmesg' }),
   };
+}
+
+/** dmesg -T in another language: its names of days and months are those of the locale (strftime(3), %a %b). */
+const FOREIGN = new RegExp(
+  `\\[(\\p{L}{1,5})\\.? +(\\p{L}{1,6})\\.? +(\\d{1,2}) ${CLOCK} (\\d{4})\\](?: |$)`,
+  'uy',
+);
+/** Those whose short names are letters, and tell the month by their first three or the whole. */
+const LOCALES = ['en', 'de', 'fr', 'es', 'it', 'pt', 'nl', 'sv', 'nb', 'pl', 'cs', 'tr', 'ru', 'uk'];
+
+function readForeignCtime(line: string, at: number, options: ClockOptions): Stamp | undefined {
+  FOREIGN.lastIndex = at;
+  const match = FOREIGN.exec(line);
+  if (!match) return undefined;
+  const [text, , name, day, hour, minute, second, digits, year] = match;
+  const month = foreignMonths().get(plain(name));
+  if (month === undefined) return { time: {}, end: at + text.length, writer: 'dmesg' };
+  const days = Date.UTC(Number(year), month, Number(day)) / 1000;
+  const wall = wallOf(days + seconds(hour, minute, second), digits, undefined, options, false);
+  return { time: { wall }, end: at + text.length, writer: 'dmesg' };
+}
+
+let months: Map<string, number> | undefined;
+
+/** Names that stand for different months in different languages are left out. */
+function foreignMonths(): ReadonlyMap<string, number> {
+  if (months) return months;
+  const found = new Map<string, number>();
+  const ambiguous = new Set<string>();
+  for (const locale of LOCALES) {
+    const format = new Intl.DateTimeFormat(locale, { month: 'short', timeZone: 'UTC' });
+    for (let month = 0; month < 12; month++) {
+      const whole = plain(format.format(Date.UTC(2026, month, 15)));
+      for (const name of [whole, whole.slice(0, 3)])
+        if ((found.get(name) ?? month) === month) found.set(name, month);
+        else ambiguous.add(name);
+    }
+  }
+  for (const name of ambiguous) found.delete(name);
+  return (months = found);
+}
+
+/** Small letters without accents and points. */
+function plain(name: string): string {
+  return name
+    .toLowerCase()
+    .normalize('NFD')
+    .replace(/[^\p{L}]/gu, '');
 }
 
 interface Found {

@@ -80,12 +80,55 @@ function dmesgMessage(object: Map<string, unknown>): Message[] {
 /** A collector's envelope around a line: its own time counts only where the line has none. */
 function wrappedMessage(object: Map<string, unknown>, log: string, options: ClockOptions): Message {
   const message = takeApart(log.replace(/\r?\n$/, ''), options);
-  const stamp = object.get('time') ?? object.get('@timestamp') ?? object.get('timestamp');
-  const wall = typeof stamp === 'string' ? readWallStamp(stamp, 0, options) : undefined;
   const host = object.get('host') ?? object.get('hostname');
+  const level = Number(object.get('priority') ?? object.get('PRIORITY') ?? NaN);
   return {
     ...message,
-    time: { ...wall?.time, ...message.time },
+    time: { ...collectorsTime(object, options), ...kernelTime(object), ...message.time },
+    ...(message.level === undefined && level >= 0 && level <= 7 && { level }),
     ...(message.host === undefined && typeof host === 'string' && { host }),
   };
+}
+
+/** Fluent Bit has a number of seconds, Vector and others an RFC 3339 stamp. */
+function collectorsTime(object: Map<string, unknown>, options: ClockOptions): ObservedTime {
+  const stamp =
+    object.get('time') ?? object.get('@timestamp') ?? object.get('timestamp') ?? object.get('date');
+  if (typeof stamp === 'string') return readWallStamp(stamp, 0, options)?.time ?? {};
+  if (typeof stamp !== 'number' || !(stamp > 1e8 && stamp < 1e10)) return {};
+  return { wall: { ns: BigInt(Math.round(stamp * 1e6)) * 1000n, resolution: 1000 } };
+}
+
+/** The kernel's own time: Fluent Bit's kmsg has seconds and microseconds, Vector's journald the journal's field. */
+function kernelTime(object: Map<string, unknown>): ObservedTime {
+  const [seconds, micros] = [object.get('sec'), object.get('usec')];
+  if (typeof seconds === 'number' && typeof micros === 'number')
+    return { kernel: { ns: seconds * 1e9 + micros * 1000, resolution: 1000 } };
+  const journal = object.get('_SOURCE_MONOTONIC_TIMESTAMP');
+  return typeof journal === 'string' && /^\d{1,16}$/.test(journal)
+    ? { kernel: { ns: Number(journal) * 1000, resolution: 1000 } }
+    : {};
+}
+
+/** Fluent Bit's standard output: `[0] kmsg.0: [[1795307001.123456000, {}], {"priority"=>4, "msg"=>"…"}]`, or `[1795307001.1, {…}]`. */
+const PRINTED = /^\[\d+\] \S{1,200}: \[\[?(\d{9,10}\.\d{1,9}), (?:\{[^{}]{0,1000}\}\], )?(\{.*\})\]$/;
+/** A name and its text or number; quotes within are escaped as in JSON. */
+const PRINTED_FIELD = /"([A-Za-z_@.]{1,64})"=>(?:("(?:[^"\\]|\\.)*")|(-?\d+(?:\.\d+)?))/g;
+
+/** The object that Fluent Bit printed; undefined for any other line. */
+export function fromFluentBit(line: string): Record<string, unknown> | undefined {
+  const match = line.startsWith('[') && line.includes('"=>') ? PRINTED.exec(line.trimEnd()) : null;
+  if (!match) return undefined;
+  const fields = new Map<string, unknown>([['date', Number(match[1])]]);
+  for (const [, name, text, number] of match[2].matchAll(PRINTED_FIELD))
+    fields.set(name, text === undefined ? Number(number) : unquoted(text));
+  return Object.fromEntries(fields);
+}
+
+function unquoted(text: string): string {
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    return text.slice(1, -1);
+  }
 }

@@ -1,5 +1,7 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { readKernelLog, WRITERS } from '../observed/writeLog.js';
 import { scratch } from './examples.js';
@@ -43,5 +45,39 @@ async function alarms(write: (typeof WRITERS)[string]) {
 describe('a log that agrees raises no alarm, whoever wrote it', () => {
   it.each(Object.entries(WRITERS))('%s', { timeout: 60_000 }, async (_, write) => {
     expect(await alarms(write)).toEqual([]);
+  });
+});
+
+const hasZstd = spawnSync('zstd', ['--version']).status === 0;
+
+describe('a log that logrotate packed', () => {
+  const [name] = NAMES;
+  const plain = readFileSync(`captures/${name}/kernel.log`);
+  const rows = async (file: string) => (await run(`log ${file} --format csv`)).stdout.split('\n').length;
+  const expected = plain.toString().split('\n').length + 1;
+
+  it('with gzip', async () => {
+    using temporary = scratch();
+    const file = join(temporary.dir, 'kern.log.2.gz');
+    writeFileSync(file, gzipSync(plain));
+    expect(await rows(file)).toBe(expected);
+  });
+
+  it.skipIf(!hasZstd)(`with zstd${hasZstd ? '' : ' (needs zstd)'}`, async () => {
+    using temporary = scratch();
+    const file = join(temporary.dir, 'kern.log.2.zst');
+    writeFileSync(file, execFileSync('zstd', ['-c'], { input: plain }));
+    expect(await rows(file)).toBe(expected);
+  });
+
+  it('with what is not unpacked here is refused, with what to do', async () => {
+    using temporary = scratch();
+    const file = temporary.file('kern.log.2.xz', '');
+    writeFileSync(file, Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4, 0xe6, 0xd6]));
+    const { status, stderr } = await run(`log ${file}`);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /cannot read the log .*kern\.log\.2\.xz: it is an xz file; decompress it first: unxz/,
+    );
   });
 });

@@ -177,6 +177,70 @@ export const WRITERS: Readonly<Record<string, (log: readonly Written[]) => strin
       null,
       3,
     ),
+  'dmesg --color=always': lines(
+    ({ kernel, text }) =>
+      `\x1b[32m[${seconds(kernel, 5)}] \x1b[0m\x1b[33m${text.slice(0, 3)}\x1b[0m${text.slice(3)}`,
+  ),
+  'dmesg -T in German': lines(({ wall, text }) => {
+    const { month, day, clock, year } = date(wall);
+    return `[So ${month} ${day} ${clock} ${year}] ${text}`;
+  }),
+  'dmesg -T in French': lines(({ wall, text }) => {
+    const { month, day, clock, year } = date(wall);
+    return `[dim. ${month.toLowerCase()}. ${day} ${clock} ${year}] ${text}`;
+  }),
+  'dmesg, Windows line ends': lines((line) => `${inner(line)}\r`),
+  'dmesg of a kernel with PRINTK_CALLER': lines(
+    ({ kernel, text }) => `[${seconds(kernel, 5)}][    C1] ${text}`,
+  ),
+  'journalctl -o short-full': lines(({ wall, text }) => {
+    const { weekday, ymd, clock } = date(wall);
+    return `${weekday} ${ymd} ${clock} UTC fw kernel: ${text}`;
+  }),
+  'journalctl -o short-iso-precise': lines(({ wall, text }) => {
+    const { ymd, clock, micros } = date(wall);
+    return `${ymd}T${clock}.${micros}+0000 fw kernel: ${text}`;
+  }),
+  'journalctl -o short-delta': lines(
+    ({ kernel, text }) => `[${seconds(kernel, 5)} <    0.000012 >] fw kernel: ${text}`,
+  ),
+  'busybox syslogd': lines((line) => `${bsd(line.wall)} fw kern.warn kernel: ${inner(line)}`),
+  'OpenWrt logread': lines((line) => {
+    const { weekday, month, day, clock, year } = date(line.wall);
+    return `${weekday} ${month} ${day} ${clock} ${year} kern.warn kernel: ${inner(line)}`;
+  }),
+  RSYSLOG_SyslogProtocol23Format: lines((line) => `<4>1 ${iso(line.wall)} fw kernel - - -  ${inner(line)}`),
+  'Kubernetes CRI log': lines(
+    (line) => `${iso(line.wall).replace('+00:00', '000Z')} stdout F ${inner(line)}`,
+  ),
+  'Kubernetes CRI log without the kernel’s stamp': lines(
+    ({ wall, text }) => `${iso(wall).replace('+00:00', '000Z')} stderr F ${text}`,
+  ),
+  'Fluent Bit kmsg, JSON lines': lines(({ kernel, wall, text }, i) =>
+    JSON.stringify({
+      date: Number(wall / 1000n) / 1e6,
+      priority: 4,
+      sequence: i,
+      sec: Number(kernel / 1_000_000_000n),
+      usec: Number((kernel / 1000n) % 1_000_000n),
+      msg: text,
+    }),
+  ),
+  'Fluent Bit, standard output': lines(
+    ({ wall, text }, i) =>
+      `[${i}] kmsg.0: [[${seconds(wall)}000, {}], {"priority"=>4, "msg"=>${JSON.stringify(text)}}]`,
+  ),
+  'Vector, from journald': lines(({ kernel, wall, text }) =>
+    JSON.stringify({
+      PRIORITY: '4',
+      SYSLOG_IDENTIFIER: 'kernel',
+      _SOURCE_MONOTONIC_TIMESTAMP: String(kernel / 1000n),
+      host: 'fw',
+      message: text,
+      source_type: 'journald',
+      timestamp: iso(wall).replace('+00:00', 'Z'),
+    }),
+  ),
   'journalctl -o short': lines(({ wall, text }) => `${bsd(wall)} fw kernel: ${text}`),
   'journalctl -o short-iso': lines(
     ({ wall, text }) => `${date(wall).ymd}T${date(wall).clock}+0000 fw kernel: ${text}`,
@@ -203,7 +267,10 @@ export const WRITERS: Readonly<Record<string, (log: readonly Written[]) => strin
         .join('\n')}\n`,
   ),
   'journalctl -o cat': lines(({ text }) => text),
-  '/dev/kmsg': lines(({ kernel, text }, i) => `4,${i},${kernel / 1000n},-;${text}`),
+  '/dev/kmsg': lines(
+    ({ kernel, text }, i) =>
+      `4,${i},${kernel / 1000n},-;${text.replaceAll('\\', '\\x5c')}\n SUBSYSTEM=net\n DEVICE=+net:eth0`,
+  ),
   'RFC 3164 with the kernel’s stamp': lines((line) => `${bsd(line.wall)} fw kernel: ${inner(line)}`),
   'RFC 3164 with a year': lines(({ wall, text }) => {
     const { month, day, year, clock } = date(wall);
