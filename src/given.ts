@@ -77,7 +77,7 @@ export function loadGiven(sources: GivenSources, diagnostics: Diagnostics): Give
     const text = readText(file, diagnostics);
     if (text === undefined || !addRules(text, file, loaded)) unusable.push(file);
   }
-  return { host, ruleset: { tables: loaded.tables }, sets: loaded.sets, unusable };
+  return { host, ruleset: { tables: withoutTwins(loaded.tables) }, sets: loaded.sets, unusable };
 }
 
 /** What the host has when the capture ends (`after/` of its snapshot); null where that is not told. */
@@ -200,19 +200,23 @@ function readNft(text: string, file: string, diagnostics: Diagnostics, listed: b
   return tablesOfNft(parsed, nftPrinter);
 }
 
-/**
- * Adds the nft tables of a host, from the text where there is JSON as well. Those that iptables-nft made are listed by
- * iptables-save too, which can show all that is in them, and are taken from there.
- */
+/** Adds the nft tables of a host, from the text where there is JSON as well. */
 function addNftOfHost(hostDir: string, loaded: Loaded): void {
   const file = ['nft-ruleset.nft', 'nft-ruleset.json'].map((name) => join(hostDir, name)).find(existsSync);
   const text = file === undefined ? undefined : readText(file, loaded.diagnostics);
   if (file === undefined || text === undefined) return;
-  const saved = new Set(loaded.tables.map(({ family, name }) => `${family} ${name}`));
-  const isIptables = (table: Table): boolean =>
-    saved.has(`${table.family} ${table.name}`) &&
-    [...table.chains.values()].every((c) => !c.base || c.name === HOOK_NAMES[c.base.hook]);
-  loaded.tables.push(...readNft(text, file, loaded.diagnostics, true).filter((table) => !isIptables(table)));
+  loaded.tables.push(...readNft(text, file, loaded.diagnostics, true));
+}
+
+/** Tables that iptables-nft made are listed by iptables-save too, which can show all that is in them, and are taken from there. */
+function withoutTwins(tables: readonly Table[]): Table[] {
+  const saved = new Set(tables.filter((t) => !t.nft).map(({ family, name }) => `${family} ${name}`));
+  return tables.filter(
+    ({ nft, family, name, chains }) =>
+      !nft ||
+      !saved.has(`${family} ${name}`) ||
+      [...chains.values()].some((c) => c.base && c.name !== HOOK_NAMES[c.base.hook]),
+  );
 }
 
 /** Most bytes of one file of rules: 40,000 rules are five million. */

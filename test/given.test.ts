@@ -33,6 +33,25 @@ describe('the nft rules of a host', () => {
     };
   }
 
+  it('that iptables-nft made are taken from iptables-save where that is given', () => {
+    const nft = join(directory, 'nft.nft');
+    const save = join(directory, 'save.txt');
+    writeFileSync(
+      nft,
+      'table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tcounter packets 0 bytes 0 drop\n\t}\n}\ntable inet own {\n\tchain c {\n\t\tdrop\n\t}\n}\n',
+    );
+    writeFileSync(save, '*filter\n-A INPUT -m recent --set -j DROP\nCOMMIT\n');
+    for (const rulesFiles of [
+      [nft, save],
+      [save, nft],
+    ])
+      expect(
+        rulesOf({ rulesFiles })
+          .rules.map((rule) => rule.slice(0, 30))
+          .sort(),
+      ).toEqual(['inet own c: drop', 'ip filter INPUT: -m recent --s']);
+  });
+
   it('are the same from JSON as from text', () => {
     copyFileSync(JSON_FILE, join(directory, 'nft-ruleset.json'));
     const fromJson = rulesOf({ hostDir: directory });

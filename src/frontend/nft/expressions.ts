@@ -208,7 +208,7 @@ export function readVerdict(stream: TokenStream): Verdict | undefined {
     case 'jump':
     case 'goto':
       stream.next();
-      return { kind: token.text, chain: stream.expectName('the name of a chain') };
+      return { kind: token.text, chain: stream.expectChainName() };
     default:
       return undefined;
   }

@@ -43,15 +43,21 @@ export function parseNft(
       ...placeOf(warnings[0]),
       advice: 'Give the output of iptables-save as well: nft cannot show all that is in them.',
     });
-  const reader = new Reader(new TokenStream(tokens, listed), ruleset, diagnostics, listed);
+  const byIptables = warnings.length > 0 || MADE_BY_IPTABLES.test(text);
+  const wasListed = listed || byIptables;
+  const reader = new Reader(new TokenStream(tokens, wasListed, byIptables), ruleset, diagnostics, wasListed);
   reader.readAll();
   checkReferences(reader);
   for (const table of ruleset.tables) {
-    if (!listed) fillSets(table);
-    for (const set of table.sets.values()) orderElements(set, diagnostics, listed);
+    if (!wasListed) fillSets(table);
+    for (const set of table.sets.values()) orderElements(set, diagnostics, wasListed);
   }
   return ruleset;
 }
+
+/** A chain of iptables as nft lists it: every rule counts. Versions before 1.0.7 tell it on standard error only. */
+const MADE_BY_IPTABLES =
+  /^\tchain (?:PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) \{\n\t\ttype \w+ hook \w+ priority [^;\n]+; policy \w+;\n\t\t[^\n]*\bcounter packets \d+ bytes \d+/m;
 
 const HOOKS: readonly NftHook[] = [
   'prerouting',
@@ -151,9 +157,8 @@ class Reader extends Workspace {
         return;
       case 'chain': {
         const table = this.table();
-        const name = stream.peek();
-        stream.expectName('the name of a chain');
-        this.addChain(table, name);
+        const at = stream.peek();
+        this.addChain(table, { ...at, text: stream.expectChainName() });
         return;
       }
       case 'rule':
@@ -254,8 +259,7 @@ class Reader extends Workspace {
     const name = stream.peek();
     switch (word.text) {
       case 'chain':
-        stream.expectName('the name of a chain');
-        this.addChain(table, name);
+        this.addChain(table, { ...name, text: stream.expectChainName() });
         return;
       case 'set':
       case 'map':

@@ -5,6 +5,7 @@ import type { RuleContext } from './context.js';
 import { placeOf, positionOf, type Token } from './lexer.js';
 import { readStatement } from './statements.js';
 import { Refusal, reportRefusal, type TokenStream } from './stream.js';
+import { EXTENSION } from './vocabulary.js';
 
 /**
  * One rule, up to the end of its line, its semicolon or the brace after it. What cannot be read is reported, and the
@@ -33,6 +34,7 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
       statements.push(statement);
     }
     if (statements.length === 0) stream.fail('a statement', start);
+    if (hidesExtension(stream, place)) throw new Refusal(EXTENSION, stream.at(stream.place - 1));
     return {
       handle: handleAt(stream, place),
       comment,
@@ -44,7 +46,7 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
     stream.returnTo(place);
     stream.skipStatement();
     const text = textBetween(stream, place);
-    const xt = /\bxt (match|target|watcher) "/.test(text);
+    const xt = refusal.message === EXTENSION || /\bxt (match|target|watcher) "/.test(text);
     if (xt)
       diagnostics.warning('nft cannot show this iptables extension', {
         ...placeOf(refusal.token ?? start),
@@ -58,6 +60,20 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
       position,
     };
   }
+}
+
+/**
+ * Whether nft left an extension out of the rule that ends here: of one that it does not know a blank is left, older versions
+ * wrote what iptables calls it behind a `#`, which hides the rest of the rule (`xt_stmt_xlate()`, src/xt.c of nftables).
+ */
+function hidesExtension(stream: TokenStream, from: number): boolean {
+  if (stream.peek().kind !== 'newline') return false;
+  const { source, end } = stream.at(Math.max(from, stream.place - 1));
+  const newline = source.text.indexOf('\n', end);
+  const rest = source.text.slice(end, newline < 0 ? undefined : newline);
+  return (
+    /^[ \t]*#.*\bcounter packets \d+ bytes \d+/.test(rest) || (stream.byIptables && /^[ \t]+$/.test(rest))
+  );
 }
 
 function isComment(stream: TokenStream): boolean {

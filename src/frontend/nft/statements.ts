@@ -18,6 +18,7 @@ import { againstMangle, isTarget } from './mangling.js';
 import { fieldsOf, resolve, resolveMap } from './resolve.js';
 import { readMeter, readOldSetUpdate, readSetUpdate } from './setUpdates.js';
 import type { TokenStream } from './stream.js';
+import { EXTENSION } from './vocabulary.js';
 
 const MATCH_OPERATORS = new Map<string, MatchOperator>([
   ['==', '=='],
@@ -151,7 +152,7 @@ function readNamed(stream: TokenStream, start: Token, context: RuleContext): Sta
     case 'meter':
       return readMeter(stream, context);
     case 'xt':
-      return stream.refuse('an iptables extension that nft cannot show', start);
+      return stream.refuse(EXTENSION, start);
     default:
       return undefined;
   }

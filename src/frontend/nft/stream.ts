@@ -23,6 +23,8 @@ export class TokenStream {
     private readonly tokens: readonly Token[],
     /** nft listed the text. */
     readonly listed = false,
+    /** Tables that iptables-nft made are among it. */
+    readonly byIptables = false,
   ) {}
 
   /** The token `ahead` places on; line ends count. */
@@ -126,6 +128,19 @@ export class TokenStream {
     const token = this.peek();
     if (token.kind !== 'word' && token.kind !== 'string' && token.kind !== 'number') this.fail(what);
     return this.next().text;
+  }
+
+  /** In a listing it may be any name that iptables takes (`~log0`), which nft itself would not read. */
+  expectChainName(): string {
+    if (!this.listed) return this.expectName('the name of a chain');
+    const isPiece = ({ kind, text }: Token): boolean =>
+      kind !== 'newline' && kind !== 'end' && (kind !== 'sign' || !'{};,'.includes(text));
+    const start = this.peek();
+    if (!isPiece(start)) this.fail('the name of a chain');
+    let name = this.next().text;
+    for (let at = start.end; isPiece(this.peek()) && this.peek().start === at; at = this.peek(-1).end)
+      name += this.next().text;
+    return name;
   }
 
   expectNumber(what = 'a number'): number {

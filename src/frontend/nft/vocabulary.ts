@@ -34,3 +34,6 @@ export function rejection(context: RuleContext): Reject {
   if (family === 'ip6') return { kind: 'reject', with: 'icmpv6', code: 4 };
   return { kind: 'reject', with: 'icmpx', code: 1 };
 }
+
+/** What the statement is refused with that stands for an iptables extension. */
+export const EXTENSION = 'an iptables extension that nft cannot show';

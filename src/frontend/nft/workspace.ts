@@ -44,7 +44,7 @@ export class Workspace {
 
   chainOf(table: NftTable): NftChain {
     const token = this.stream.peek();
-    const name = this.stream.expectName('the name of a chain');
+    const name = this.stream.expectChainName();
     return table.chains.get(name) ?? this.stream.refuse(`there is no chain ${name}`, token);
   }
 
