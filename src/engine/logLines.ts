@@ -28,11 +28,28 @@ export class LogLines {
   }
 
   /** What a listener of the group is sent, in the words of LOG. */
-  toGroup(passage: Passage, packet: Packet, group: number, prefix: string, rule: Rule, hook: Hook): void {
+  toGroup(
+    passage: Passage,
+    packet: Packet,
+    { group, prefix, size }: GroupMessage,
+    rule: Rule,
+    hook: Hook,
+  ): void {
     if (!this.sinks.grouped) return;
+    // NF_LOG_F_COPY_LEN (`nfulnl_log_packet()`): what is behind that is not told.
+    const { data } = packet;
+    if (size !== null && size < data.length) packet.data = data.subarray(0, size);
     const text = formatLine(packet, { prefix }, hook);
+    packet.data = data;
     this.sinks.grouped(predicted(passage, packet, rule, GROUP_LEVEL, text), group);
   }
+}
+
+interface GroupMessage {
+  readonly group: number;
+  readonly prefix: string;
+  /** Bytes of the packet that it has at most; null: all. */
+  readonly size: number | null;
 }
 
 function predicted(

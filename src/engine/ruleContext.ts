@@ -119,8 +119,9 @@ export class RuleContext implements Context {
     this.kernel.log.line(this.passage, packet, options, this.rule, this.hook, framed);
   }
 
-  logToGroup(packet: Packet, group: number, prefix: string): void {
-    this.kernel.log.toGroup(this.passage, packet, group, prefix, this.rule, this.hook);
+  logToGroup(packet: Packet, group: number, prefix: string, size: number | null): void {
+    const message = { group, prefix, size };
+    this.kernel.log.toGroup(this.passage, packet, message, this.rule, this.hook);
   }
 
   /** A TRACE line for a rule that matched (`trace_packet()`, net/ipv4/netfilter/ip_tables.c). */

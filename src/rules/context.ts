@@ -177,8 +177,11 @@ export interface Context {
   random(): number;
 
   log(packet: Packet, options: LogOptions): void;
-  /** To a group of nfnetlink: NFLOG, and nft's `log group`. */
-  logToGroup?(packet: Packet, group: number, prefix: string): void;
+  /**
+   * To a group of nfnetlink: NFLOG, and nft's `log group`.
+   * @param size bytes of the packet that go there; null: all
+   */
+  logToGroup?(packet: Packet, group: number, prefix: string, size: number | null): void;
   /** Answers the sender and drops the packet; the answer goes out through OUTPUT. */
   reject(packet: Packet, kind: RejectKind): void;
   /** `nf_nat_setup_info()`: the first packet of a connection gets its new tuple. False: no tuple is free. */

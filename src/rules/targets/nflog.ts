@@ -54,8 +54,8 @@ export const nflog: TargetDefinition<NflogTarget, undefined> = {
   writes: [],
   terminal: false,
   start: () => undefined,
-  run({ prefix, group }, packet, context) {
-    context.logToGroup?.(packet, group, prefix);
+  run({ prefix, group, size }, packet, context) {
+    context.logToGroup?.(packet, group, prefix, size);
     context.note(`NFLOG group ${group} prefix "${prefix}"`);
     return Verdict.continue;
   },

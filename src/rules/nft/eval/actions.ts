@@ -35,7 +35,7 @@ export function log(statement: Log): RunningStatement {
     return {
       statement,
       run(packet, context) {
-        context.logToGroup?.(packet, group, statement.prefix ?? '');
+        context.logToGroup?.(packet, group, statement.prefix ?? '', statement.snaplen);
         context.note(`nflog group ${group}`);
         return Flow.continue;
       },
