@@ -11,8 +11,9 @@ const MOST_NETWORKS = 64;
 
 /** The addresses that translations give or take, as far as rules and interfaces tell; all others stay as they are. */
 export class Translated {
-  /** By mask, the networks under it. */
-  private readonly networks4 = new Map<number, Set<number>>();
+  /** Each mask, and at the same place the networks under it. */
+  private readonly masks4: number[] = [];
+  private readonly networks4: Set<number>[] = [];
   private readonly networks6: IpNetwork[] = [];
   private readonly ranges4: (readonly [min: number, max: number])[] = [];
 
@@ -39,8 +40,10 @@ export class Translated {
   }
 
   has4(address: number): boolean {
-    for (const [mask, networks] of this.networks4) if (networks.has(address & mask)) return true;
-    for (const [min, max] of this.ranges4) if (address >>> 0 >= min && address >>> 0 <= max) return true;
+    const { masks4, networks4, ranges4 } = this;
+    for (let i = 0; i < masks4.length; i++) if (networks4[i].has(address & masks4[i])) return true;
+    for (let i = 0; i < ranges4.length; i++)
+      if (address >>> 0 >= ranges4[i][0] && address >>> 0 <= ranges4[i][1]) return true;
     return false;
   }
 
@@ -65,9 +68,12 @@ export class Translated {
     const { version, address, mask, prefixLength = 0 } = network;
     if (prefixLength < SHORTEST[version]) return;
     if (version === 4) {
-      const networks = this.networks4.get(mask.a);
-      if (networks) networks.add(address.a);
-      else this.networks4.set(mask.a, new Set([address.a]));
+      let place = this.masks4.indexOf(mask.a);
+      if (place < 0) {
+        place = this.masks4.push(mask.a) - 1;
+        this.networks4.push(new Set());
+      }
+      this.networks4[place].add(address.a);
     } else if (this.networks6.length < MOST_NETWORKS) this.networks6.push(network);
   }
 }

@@ -130,6 +130,23 @@ async function* memory({ inputs, runs, scale }: Setting): AsyncGenerator<Row> {
   yield row('1,000,000 connections: memory', mb(crowded.memory), '800 MB');
 }
 
+/** Wall time: how much sooner two threads are done. */
+async function* sharing({ inputs, runs }: Setting): AsyncGenerator<Row> {
+  const host = inputs.host('docker', docker);
+  const capture = inputs.capture({ kind: 'published', packets: 4 * MILLION, connections: CONNECTIONS });
+  const took = (jobs: number): Promise<Usage> =>
+    median(runs, () => nfreplay(['replay', capture, '--host', host, '-q', '--jobs', String(jobs)]), 'wall');
+  const one = await took(1);
+  const two = await took(2);
+  yield row(
+    'replay --jobs 2, Docker: time of one thread to that of two',
+    `${(one.wall / two.wall).toFixed(2)}×`,
+    '1.7×',
+    `${ms(one.wall)} to ${ms(two.wall)}`,
+  );
+  yield row('the same: CPU of two threads to that of one', `${(two.cpu / one.cpu).toFixed(2)}×`, '');
+}
+
 /** ns between packets where each writes a line: 10,000 lines a second. */
 const LOGGED_STEP = 100_000;
 
@@ -182,6 +199,7 @@ export const MEASURES: readonly Measure[] = [
   { name: 'decode', run: decoding },
   ...SCENARIOS.map(scenarioMeasure),
   { name: 'compare', run: comparing },
+  { name: 'jobs', run: sharing },
   { name: 'memory', run: memory },
   { name: 'pipe', run: piping },
 ];

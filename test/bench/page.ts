@@ -32,7 +32,7 @@ ${machine.map((line) => `- ${line}`).join('\n')}
 - a loop of 200,000,000 additions took ${pace} after: where that is more, so is everything else${scale === 1 ? '' : `\n- **a ${1 / scale}th of the packets (\`--quick\`): these figures say little**`}
 
 Rates are of CPU time, all threads and garbage collection in it, the ${runs > 1 ? `one in the middle of ${runs} runs` : 'only run'}; what starting and reading the
-rules take is told apart. The kernel is asked in network namespaces of its own, with the same rules and the packets that come in, through
+rules take is told apart; two threads are held against one by the time that went by. The kernel is asked in network namespaces of its own, with the same rules and the packets that come in, through
 veth; what sending them takes is measured with frames that it drops at once, and not counted. Where there is nothing to walk, the difference
 of the two is small, and so is the trust that its rate deserves.
 
