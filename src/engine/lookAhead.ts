@@ -48,7 +48,8 @@ export class LookAhead {
   private passBurst(): void {
     const { burst, packets } = this;
     if (burst.length > 1) {
-      for (let i = 0; i < burst.length; i++) packets.push(burst[i].packet);
+      // What leaves is mostly known by the packet that was sent.
+      for (let i = 0; i < burst.length; i++) if (burst[i].direction === 'in') packets.push(burst[i].packet);
       this.prefetch.look(packets);
       packets.length = 0;
     }
