@@ -9,6 +9,30 @@ export interface Page {
   readonly scale: number;
 }
 
+/** Sampled with `perf record -e cpu-clock node --perf-basic-prof`, by hand. */
+const COSTS = `## What a packet costs
+
+A forwarded packet of a known connection is read, decoded, found in the table of connections, judged by its protocol, sent the way that
+its flow went before (no rule and no route is asked again, their counters are added to), translated, and kept until its frame
+comes. Of 5,000,000 packets through Docker's rules, sampled on a busy machine, the time went so:
+
+| what                                                                | share |
+| ------------------------------------------------------------------- | ----- |
+| connections: look-up and what is kept of each, waiting for memory   | 22 %  |
+| reading, copying and decoding frames, link layer, device, direction | 14 %  |
+| packets that wait for their frame                                   | 8 %   |
+| compiling and collecting garbage beside the main thread             | 8 %   |
+| protocol: TCP state, window, checksums                              | 8 %   |
+| translation                                                         | 5 %   |
+| the way through the hooks, counters, what became of it              | 8 %   |
+| the rest: each below 1 %, starting among it                         | 27 %  |
+
+No part stands out any more; what is left is spread over some fifty functions. The largest is memory: 100,000 connections that take turns
+have 30 MB of state, so each packet waits for several lines of it that no cache has; packets are looked up sixteen together, so that
+they wait side by side. A million packets are also short: a tenth of the time goes into compiling the program, and with ten packets a
+connection three of them (the first, and one each way) ask all rules.
+`;
+
 const HEAD: Row = { what: 'measure', result: 'result', wanted: 'wanted', other: 'compared with' };
 const COLUMNS = ['what', 'result', 'wanted', 'other'] as const;
 
@@ -40,5 +64,6 @@ ${table(rows)}
 
 Packets are small (48 to 64 bytes), of 100,000 connections that take turns, 70 % TCP, 25 % UDP, 5 % ICMP. None of the linear rules matches, and every
 packet comes to all of them. \`compare\` has a line for each packet, 10,000 a second; one line in 100,000 is lost, one in 50,000 changed.
-`;
+
+${COSTS}`;
 }
