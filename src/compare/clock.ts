@@ -151,6 +151,9 @@ export interface Vote {
   readonly capture: number;
 }
 
+/** ns; stamps of so many or more leave open more than packets scatter. */
+const COARSE = 1e6;
+
 /** Votes kept at most; the sketches keep them well apart. */
 const MOST_VOTES = 400_000;
 
@@ -172,7 +175,16 @@ function votes(ours: Sketch, theirs: Sketch): Vote[] {
 export function fitClock(all: readonly Vote[], resolution: number): ClockFit | null {
   if (all.length === 0) return null;
   const span = spread(all.map((v) => v.capture));
-  let agreeing = densest(all, resolution + JITTER + span * MOST_DRIFT);
+  const bundles = densest(all, resolution + JITTER + span * MOST_DRIFT);
+  const [first, ...others] = bundles.map((bundle) => fitBundle(bundle, all.length, resolution));
+  // Traffic that repeats itself agrees with itself a period later as well, but not as closely; coarse stamps do not show it.
+  if (resolution >= COARSE) return first;
+  return others.reduce((best, fit) => (fit.uncertainty < best.uncertainty ? fit : best), first);
+}
+
+/** The line through a bundle of votes, those that are far from it left out. */
+function fitBundle(bundle: readonly Vote[], votes: number, resolution: number): ClockFit {
+  let agreeing = bundle;
   const origin = agreeing[0].log;
   let line = { at: median(agreeing.map((v) => v.capture - (v.log - origin))), rate: 1 };
   for (let round = 0; round < 4; round++) {
@@ -188,7 +200,7 @@ export function fitClock(all: readonly Vote[], resolution: number): ClockFit | n
     ...line,
     uncertainty: uncertaintyOf(agreeing, line, origin, resolution),
     agreeing: agreeing.length,
-    votes: all.length,
+    votes,
   };
 }
 
@@ -201,17 +213,36 @@ function residual(line: Line, origin: number, v: Vote): number {
   return v.capture - (line.at + (v.log - origin) * line.rate);
 }
 
-/** The votes in the window of difference that holds most of them. */
-function densest(all: readonly Vote[], width: number): Vote[] {
+/** Bundles that are looked at, where the largest has at least so many votes and the others nearly as many. */
+const MOST_BUNDLES = 5;
+const LEAST_VOTES = 8;
+const NEARLY = 0.7;
+
+/** The votes in the window of difference that holds most of them, and in others beside it that hold nearly as many. */
+function densest(all: readonly Vote[], width: number): Vote[][] {
   const sorted = [...all].sort((a, b) => a.log - a.capture - (b.log - b.capture));
-  let best = 0;
-  let bestFrom = 0;
+  const difference = (i: number): number => sorted[i].log - sorted[i].capture;
+  /** For each vote, how many stand in the window that begins with it. */
+  const counts = new Int32Array(sorted.length);
   for (let from = 0, to = 0; from < sorted.length; from++) {
-    const least = sorted[from].log - sorted[from].capture;
-    while (to < sorted.length && sorted[to].log - sorted[to].capture - least <= width) to++;
-    if (to - from > best) [best, bestFrom] = [to - from, from];
+    while (to < sorted.length && difference(to) - difference(from) <= width) to++;
+    counts[from] = to - from;
   }
-  return sorted.slice(bestFrom, bestFrom + best).sort((a, b) => a.log - b.log);
+  const chosen: number[] = [];
+  while (chosen.length < MOST_BUNDLES) {
+    let best = -1;
+    for (let i = 0; i < counts.length; i++)
+      if (
+        (best < 0 || counts[i] > counts[best]) &&
+        chosen.every((c) => Math.abs(difference(i) - difference(c)) > width)
+      )
+        best = i;
+    const most = chosen.length > 0 ? counts[chosen[0]] : 0;
+    if (best < 0 || counts[best] < NEARLY * most) break;
+    chosen.push(best);
+    if (counts[best] < LEAST_VOTES) break;
+  }
+  return chosen.map((from) => sorted.slice(from, from + counts[from]).sort((a, b) => a.log - b.log));
 }
 
 /** Slopes are taken between so many votes at most (Theil and Sen: the median of slopes). */
@@ -249,13 +280,13 @@ function lineThrough(list: readonly Vote[], origin: number, resolution: number):
 function uncertaintyOf(list: readonly Vote[], line: Line, origin: number, resolution: number): number {
   const off = list.map((v) => residual(line, origin, v)).sort((a, b) => a - b);
   const range = quantile(off, 0.95) - quantile(off, 0.05);
-  if (resolution < 1e6) return Math.max(range / 2, resolution);
+  if (resolution < COARSE) return Math.max(range / 2, resolution);
   // Coarse stamps spread evenly over their resolution: what they leave open is what they do not fill.
   return Math.max(resolution / 2 - range / 2, JITTER / 20) + resolution / (2 * Math.sqrt(list.length));
 }
 
 function centre(values: readonly number[], resolution: number): number {
-  if (resolution < 1e6) return median(values);
+  if (resolution < COARSE) return median(values);
   const sorted = [...values].sort((a, b) => a - b);
   return (quantile(sorted, 0.02) + quantile(sorted, 0.98)) / 2;
 }

@@ -110,6 +110,41 @@ describe('the log clock is told from the lines', () => {
   });
 });
 
+describe('several boots in one log', () => {
+  /** A host that boots again in the middle of the capture: its clock starts afresh, and runs at another rate. */
+  const boots = [
+    { offset: 4075 * SECOND, ppm: 40, from: 0 },
+    { offset: -300 * SECOND, ppm: -90, from: 300 * SECOND },
+  ];
+  const predicted: { text: string; time: number }[] = [];
+  const observed: ObservedLine[] = [];
+  for (let i = 0; i < 3000; i++) {
+    const time = 0.2 * SECOND * (i + noise(i));
+    const text = udp({ id: i % 900, spt: 1000 + (i % 3) });
+    if (noise(i + 70) < 0.5) predicted.push({ text, time });
+    const { offset, ppm } = boots[time < 300 * SECOND ? 0 : 1];
+    const ns = Math.floor((offset + time * (1 + ppm / 1e6) + 40e3) / 1e3) * 1e3;
+    const line = { text, time: { clock: 'kernel' as const, ns, resolution: 1e3 }, file: 'log', line: i + 1 };
+    if (noise(i + 31) < 0.5) observed.push(line);
+    // Some daemon wrote it twice.
+    if (noise(i + 31) < 0.05) observed.push(line);
+  }
+
+  it('have a clock each, though half of the lines are missing and some stand twice', () => {
+    const found = estimateClocks(predicted, [observed]);
+    expect(found.map(({ firstLine }) => firstLine > 1000)).toEqual([false, true]);
+    found.forEach(({ fit }, n) => {
+      const { offset, ppm, from } = boots[n];
+      expect(fit!.uncertainty).toBeLessThan(1e5);
+      expect(partsPerMillion(fit!)).toBeCloseTo(ppm, 0);
+      for (const time of [from, from + 300 * SECOND]) {
+        const told = toCapture(fit!, offset + time * (1 + ppm / 1e6) + 40e3);
+        expect(Math.abs(told - time)).toBeLessThan(2 * fit!.uncertainty + 5e4);
+      }
+    });
+  });
+});
+
 describe('a clock that goes back begins another stretch', () => {
   const at = (ns: number, clock: 'kernel' | 'wall' = 'kernel') => ({
     time: { clock, ns, resolution: 1e3 },
