@@ -91,11 +91,12 @@ function isDependency(statement: Statement, family: Family): boolean {
   const { left } = statement;
   if (left.kind === 'meta')
     return left.key === 'l4proto' || left.key === 'nfproto' || (left.key === 'protocol' && family !== 'inet');
+  if (left.kind === 'ct') return left.key === 'l3proto' && (family === 'ip' || family === 'ip6');
   if (left.kind !== 'payload') return false;
   if (left.protocol === 'ip') return family === 'ip';
   if (left.protocol === 'ip6') return family === 'ip6';
   const link = left.protocol === 'ether' || left.protocol === 'vlan';
-  return link && left.field === 'type' && (family === 'bridge' || family === 'netdev');
+  return link && left.field === 'type' && family !== 'arp';
 }
 
 function isMessageType(statement: Statement): statement is Match & { right: IntegerValue } {

@@ -58,6 +58,7 @@ export function protocolOf(
               : -right.value,
       };
   }
+  if (left.kind === 'ct' && left.key === 'l3proto') return { layer: 'network', value: right.value };
   if (left.kind === 'payload') {
     if (left.protocol === 'ip' && left.field === 'protocol')
       return { layer: 'transport', value: right.value };
@@ -150,7 +151,8 @@ export class RuleContext {
     const protocol = headerProtocol(header);
     if (protocol === null) return undefined;
     if (family === 'arp') return `conflicting protocols specified: arp vs. ${header}`;
-    if (this.transport !== null && this.transport !== protocol)
+    // Of a protocol without a header of its own in nft nothing is known.
+    if (this.transport !== null && this.transport !== protocol && this.transportHeader() !== undefined)
       return `conflicting protocols specified: ${this.transportHeader() ?? String(this.transport)} vs. ${header}`;
     this.transport = protocol;
     return undefined;

@@ -151,6 +151,12 @@ export function readTproxy(stream: TokenStream, start: Token, context: RuleConte
       `conflicting protocols specified: ${context.family} vs. ${family}. You must specify ip or ip6 family in tproxy statement`,
       start,
     );
+  const network = context.addressFamily();
+  if (family === null && context.family === 'inet' && network !== null && !context.listed)
+    stream.refuse(
+      `conflicting protocols specified: ${network} vs. unknown. You must specify ip or ip6 family in tproxy statement`,
+      start,
+    );
   stream.expectWord('to');
   let address: Expression | null = null;
   let port: Expression | null = null;

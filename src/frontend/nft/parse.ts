@@ -236,7 +236,7 @@ class Reader extends Workspace {
       const before = stream.place;
       try {
         read();
-        if (!stream.atStop() && !followsBlock(stream)) stream.fail('newline or semicolon');
+        if (!stream.atSeparator()) stream.fail('newline or semicolon');
       } catch (refusal) {
         if (!(refusal instanceof Refusal)) throw refusal;
         reportRefusal(refusal, this.diagnostics);
@@ -393,12 +393,6 @@ class Reader extends Workspace {
     } else if (command === 'insert') chain.rules.splice(place ?? 0, 0, rule);
     else chain.rules.splice(place === null ? chain.rules.length : place + 1, 0, rule);
   }
-}
-
-/** A block that has just been closed may be followed by anything. */
-function followsBlock(stream: TokenStream): boolean {
-  const last = stream.at(Math.max(0, stream.place - 1));
-  return last.kind === 'sign' && last.text === '}';
 }
 
 function handleOfLine(stream: TokenStream, place: number): number | null {

@@ -42,13 +42,11 @@ export function readSelector(stream: TokenStream, context: RuleContext): Selecto
   const header =
     found.kind === 'payload'
       ? found.protocol
-      : found.kind === 'sctpChunk'
-        ? 'sctp'
-        : found.kind === 'ipOption'
-          ? 'ip'
-          : found.kind === 'exthdr'
-            ? 'ip6'
-            : null;
+      : found.kind === 'ipOption'
+        ? 'ip'
+        : found.kind === 'exthdr'
+          ? 'ip6'
+          : null;
   const against = header === null ? undefined : context.enter(header);
   // What was listed the kernel has taken.
   if (against !== undefined && !context.listed)

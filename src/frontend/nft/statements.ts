@@ -101,6 +101,8 @@ function readNamed(stream: TokenStream, start: Token, context: RuleContext): Sta
       stream.next();
       stream.expectWord('to');
       const netdev = context.family === 'netdev';
+      if (!netdev && context.family !== 'ip' && context.family !== 'ip6')
+        stream.refuse('unsupported family', start);
       if (netdev)
         return { kind: 'dup', address: null, device: resolve(readRawConcat(stream, context), [DEVICE]) };
       const address = resolve(readRawConcat(stream, context), [addressField(context, stream)]);
@@ -207,7 +209,9 @@ function readSelective(stream: TokenStream, context: RuleContext): Statement {
     )
       return { kind: 'objref', object: 'secmark', name: stream.expectName('a name') };
     if (stream.isSign('{')) stream.fail('a value');
-    const value = resolve(readRaw(stream, context), fieldsOf(left));
+    const labels = left.kind === 'ct' && left.key === 'label';
+    const raw = labels ? readRawConcat(stream, context) : readRaw(stream, context);
+    const value = resolve(raw, fieldsOf(left));
     const against = againstMangle(left, value, context);
     if (against !== undefined) stream.refuse(against, start);
     return { kind: 'mangle', target: left, value };

@@ -85,6 +85,12 @@ export class TokenStream {
     return this.peek().kind === 'end';
   }
 
+  /** What nft wants behind a statement of a block, also before its closing brace (`stmt_separator`, src/parser_bison.y). */
+  atSeparator(): boolean {
+    const token = this.peek();
+    return token.kind === 'newline' || token.kind === 'end' || (token.kind === 'sign' && token.text === ';');
+  }
+
   /** Whether a statement ends here. */
   atStop(): boolean {
     const token = this.peek();

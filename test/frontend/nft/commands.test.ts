@@ -283,3 +283,30 @@ describe('hostile text', () => {
     expect(read(`define a = { 1, 2 }\n${doubling}`).said.join()).toContain('too much');
   });
 });
+
+describe('what ends a statement', () => {
+  const errors = (text: string): number => {
+    const diagnostics = new Diagnostics();
+    parseNft(text, 'text', diagnostics);
+    return diagnostics.list.filter(({ severity }) => severity === 'error').length;
+  };
+
+  // Each given to nft 1.0.6.
+  it.each([
+    'table ip t { chain c { }\n}',
+    'table ip t { chain c { accept; }\n}',
+    'table ip t { chain c { }; chain d { }; }',
+    'table ip t { set s { type mark; elements = { 1 }\n}\n}',
+  ])('%j is taken', (text) => {
+    expect(errors(text)).toBe(0);
+  });
+  it.each([
+    'table ip t { chain c { } }',
+    'table ip t { chain c { accept }\n}',
+    'table ip t { counter x { } chain c { }\n}',
+    'table ip t { chain c { type filter hook input priority 0; policy accept }\n}',
+    'table ip t { } table ip u { }',
+  ])('%j is refused', (text) => {
+    expect(errors(text)).toBeGreaterThan(0);
+  });
+});
