@@ -9,6 +9,7 @@ import { includeFiles } from './frontend/nft/include.js';
 import { parseNftJson } from './frontend/nft/json.js';
 import { parseNft } from './frontend/nft/parse.js';
 import { nftPrinter } from './frontend/nft/print.js';
+import { nftScript, type NftScript } from './frontend/nft/script.js';
 import { recogniseRules } from './frontend/recognise.js';
 import { type AssumedHost, assumeHost } from './host/assume.js';
 import type { Host } from './host/host.js';
@@ -119,8 +120,11 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
       replaceTables(loaded, readSaves(text, file, format === 'save4' ? 4 : 6, diagnostics), file);
       return true;
     case 'script': {
-      const { tables, lastFailure } = runScript(text, file, scriptHost(loaded), diagnostics);
+      const nft = nftScript();
+      const { tables, lastFailure } = runScript(text, file, scriptHost(loaded, nft), diagnostics);
       replaceTables(loaded, tables, file);
+      const own = nft.read(file, includeFiles(), diagnostics);
+      if (own) replaceTables(loaded, tablesOfNft(own, nftPrinter), file);
       if (lastFailure) {
         const { status, position } = lastFailure;
         diagnostics.error(`the last command that failed left the status ${status}`, { position });
@@ -164,7 +168,7 @@ function isSameTable(a: Table, b: Table): boolean {
 }
 
 /** What a script's commands reach beside iptables: the sets. */
-function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
+function scriptHost({ sets, diagnostics, voice }: Loaded, nft: NftScript): ScriptHost {
   const write: ScriptVoice =
     voice ??
     ((stream, text, position) => {
@@ -173,6 +177,13 @@ function scriptHost({ sets, diagnostics, voice }: Loaded): ScriptHost {
   return {
     write,
     other({ name, arguments: words, input, position }) {
+      if (name === 'nft') {
+        if (!nft.add(words, input, position))
+          diagnostics.error('the file that nft reads here is not read: give it as a file of its own', {
+            position,
+          });
+        return 0;
+      }
       if (name !== 'ipset') return undefined;
       if (words.some((w) => w.text === 'restore' || w.text === '-R')) {
         if (input)

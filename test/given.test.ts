@@ -52,6 +52,37 @@ describe('the nft rules of a host', () => {
       ).toEqual(['inet own c: drop', 'ip filter INPUT: -m recent --s']);
   });
 
+  it('that a shell script makes are those of its commands, told by its lines', () => {
+    const script = join(directory, 'fw.sh');
+    const lines = [
+      '#!/bin/sh',
+      'NFT=/usr/sbin/nft',
+      '$NFT flush ruleset',
+      'nft -f - <<E',
+      'table inet fw {',
+      '  chain in { type filter hook input priority 0; policy drop; }',
+      '}',
+      'E',
+      'add() {',
+      '  nft add rule inet fw in tcp dport $1 accept',
+      "  nft 'add rule inet fw in udp dport $1 nonsense'",
+      '}',
+      'for p in 22 80; do add $p; done',
+      'nft list ruleset',
+    ];
+    writeFileSync(script, lines.join('\n'));
+    const diagnostics = new Diagnostics();
+    const { ruleset } = loadGiven({ rulesFiles: [script] }, diagnostics);
+    const [table] = ruleset.tables;
+    expect(table.chains.get('in')?.rules.map((r) => `${r.position.line} ${r.text}`)).toEqual([
+      '10 tcp dport 22 accept',
+      '11 udp dport $1 nonsense',
+      '10 tcp dport 80 accept',
+      '11 udp dport $1 nonsense',
+    ]);
+    expect(diagnostics.list.every((d) => d.position?.line === 11 && d.position.file === script)).toBe(true);
+  });
+
   it('are the same from JSON as from text', () => {
     copyFileSync(JSON_FILE, join(directory, 'nft-ruleset.json'));
     const fromJson = rulesOf({ hostDir: directory });

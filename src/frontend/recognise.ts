@@ -3,9 +3,10 @@ export type RulesFormat = 'save4' | 'save6' | 'script' | 'ipset' | 'nft' | 'nft-
 
 /** A line of a script that runs iptables or what belongs to it. */
 const COMMAND =
-  /^[ \t]*(?:sudo[ \t]+)?(?:\S*\/)?(?:ip6?tables(?:-legacy|-nft)?(?:-restore|-save)?|ipset)(?:[ \t]|$)/m;
+  /^[ \t]*(?:sudo[ \t]+)?(?:\S*\/)?(?:ip6?tables(?:-legacy|-nft)?(?:-restore|-save)?|ipset|nft(?=[ \t]+(?:-|add|create|insert|delete|flush)))(?:[ \t]|$)/m;
 /** A script that gives the program a name of its own: `IPT=/sbin/iptables`. */
-const NAMED = /^[ \t]*(?:export[ \t]+|readonly[ \t]+)?\w+=["'`$( ]*(?:\S*\/|which[ \t]+)?ip6?tables\b/m;
+const NAMED =
+  /^[ \t]*(?:export[ \t]+|readonly[ \t]+)?\w+=["'`$( ]*(?:\S*\/|which[ \t]+)?(?:ip6?tables|nft)\b/m;
 const TABLE_OF_SAVE = /^[ \t]*\*\w+/m;
 const TABLE_OF_NFT =
   /^[ \t]*(?:add[ \t]+)?table[ \t]+(?:(?:ip6?|inet|arp|bridge|netdev)[ \t]+)?[\w./-]+[ \t]*(?:\{|;|$)/m;

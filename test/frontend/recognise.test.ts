@@ -10,6 +10,7 @@ describe('the kind of a text of rules', () => {
     ['#!/bin/sh\nset -e\nIPT=/sbin/iptables\n$IPT -F\n', 'script'],
     ['  sudo /sbin/iptables -A INPUT -j DROP\n', 'script'],
     ['IPT="/sbin/iptables -w"\n$IPT -F\n', 'script'],
+    ['nft add table inet t\nnft add chain inet t c\n', 'script'],
     ['T=$(which ip6tables)\n$T -F\n', 'script'],
     // What stands in a here-document does not make the script that kind of text.
     [

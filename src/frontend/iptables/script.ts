@@ -157,7 +157,7 @@ function runOther(run: Run, name: string, { words, input }: SimpleCommand): numb
   if (!session.unknownNames.has(name)) {
     session.unknownNames.add(name);
     session.tell.warning(
-      `${name} is not run: only iptables, ip6tables and ipset are known here`,
+      `${name} is not run: only iptables, ip6tables, ipset and nft are known here`,
       words[0].position,
     );
   }

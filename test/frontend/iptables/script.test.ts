@@ -129,7 +129,7 @@ describe('what a script says in shell', () => {
       'iptables-restore < rules',
       '1:1 rules is not read: give the rules as a here-document, or as a file of their own',
     ],
-    ['unknown x', '1:1 unknown is not run: only iptables, ip6tables and ipset are known here'],
+    ['unknown x', '1:1 unknown is not run: only iptables, ip6tables, ipset and nft are known here'],
   ])('says what it cannot follow: %s', (script, message) => {
     expect(run(script).said).toContain(message);
   });
