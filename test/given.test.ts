@@ -74,7 +74,7 @@ describe('the nft rules of a host', () => {
     const diagnostics = new Diagnostics();
     const { ruleset } = loadGiven({ rulesFiles: [script] }, diagnostics);
     const [table] = ruleset.tables;
-    expect(table.chains.get('in')?.rules.map((r) => `${r.position.line} ${r.text}`)).toEqual([
+    expect(table.chains.get('in')?.rules.map((r) => `${r.position?.line} ${r.text}`)).toEqual([
       '10 tcp dport 22 accept',
       '11 udp dport $1 nonsense',
       '10 tcp dport 80 accept',
