@@ -55,6 +55,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
   let end = Infinity;
   let order = 0;
   let latest = 0;
+  let emulated = 0;
 
   const reader = createPairReader({
     named,
@@ -95,8 +96,12 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
       aligner.predicted(predictedItem(line, order++));
     },
     observed(entry, arrival) {
-      const { text, file, line, boot, loss, trace } = entry;
+      const { text, file, line, boot, loss, trace, by } = entry;
       if (trace) return;
+      if (by) {
+        emulated++;
+        return;
+      }
       if (loss) {
         // The kernel's rate limits do not touch LOG lines.
         if (loss.by !== 'ratelimit') addLoss(arrival, loss.count ?? Infinity, text);
@@ -134,8 +139,12 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
         clocks: [...clocks.values()].map((c) => c.stretch()),
         unplaced: 0,
         duplicates: 0,
-        assumptions:
-          all > kept.length ? [`Only the first ${kept.length} of ${all} differences were kept.`] : [],
+        assumptions: [
+          ...(all > kept.length ? [`Only the first ${kept.length} of ${all} differences were kept.`] : []),
+          ...(emulated > 0
+            ? [`${emulated} lines of ulogd are not compared live; compare holds them against a capture.`]
+            : []),
+        ],
       });
     },
   };
