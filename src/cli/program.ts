@@ -78,7 +78,11 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
       '--log <file...>',
       "the host's kernel log: dmesg, journalctl -k, syslog, as text or JSON, or a capture of NFLOG; - is standard input",
     )
-    .option('--most <n>', 'differences that the text shows', wholeNumber, 12)
+    .option(
+      '--most <n>',
+      'differences that the text shows (default: 12, or what the screen has room for)',
+      wholeNumber,
+    )
     .option(
       '--search <seconds>',
       'most time to look for what explains differences; 0: do not look',
@@ -200,7 +204,11 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
     .option('--window <seconds>', 'how long a line may be late', wholeNumber, 2)
     .option('--duration <seconds>', 'end after that time; else Ctrl-C ends it', wholeNumber)
     .option('--write <file>', 'keep what is captured, as pcapng')
-    .option('--most <n>', 'differences that the text shows at the end', wholeNumber, 12)
+    .option(
+      '--most <n>',
+      'differences that the text shows at the end (default: 12, or what the screen has room for)',
+      wholeNumber,
+    )
     .option('--out <dir>', 'write the simulated host and the report into a directory')
     .option(
       '--search <seconds>',
@@ -224,7 +232,11 @@ export function createProgram(io: Io, done: (status: number) => void): Command {
   );
   withHost(lab.addArgument(captures()))
     .option('--speed <n>', "so many times the capture's own pace", factor, 1)
-    .option('--most <n>', 'differences that the text shows', wholeNumber, 12)
+    .option(
+      '--most <n>',
+      'differences that the text shows (default: 12, or what the screen has room for)',
+      wholeNumber,
+    )
     .option('--search <seconds>', 'time to look for what explains differences; 0: do not', wholeNumber, 6);
   withReplay(lab);
   act(lab, async () => (await import('./commands/lab.js')).lab);

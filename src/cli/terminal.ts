@@ -16,6 +16,8 @@ export interface Terminal {
   readonly color: boolean;
   /** Columns of the report. */
   readonly width: number;
+  /** Rows of the screen that it is shown on; undefined where it goes elsewhere. */
+  readonly height: number | undefined;
   /** A piece of the report. */
   print(text: string): Promise<void>;
   /** Says what was collected since the last time: errors always, the rest unless quiet. */
@@ -52,6 +54,7 @@ export function createTerminal(io: Io, options: TerminalOptions): Terminal {
     verbose,
     color: usesColor(io.stdout, io.env, options.color),
     width: io.stdout.columns ?? 100,
+    height: io.stdout.rows,
     async print(text) {
       if (shown) io.stderr.write('\r\u001b[K');
       shown = false;

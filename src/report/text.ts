@@ -12,8 +12,10 @@ export interface TextOptions {
   readonly color?: boolean;
   /** Columns of the terminal; 100 unless given. Longer lines are cut. */
   readonly width?: number;
-  /** Differences shown; 12 unless given. */
+  /** Differences shown; unless given 12, or as many as the screen has room for. */
   readonly most?: number;
+  /** Rows of the terminal. */
+  readonly height?: number;
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -45,19 +47,27 @@ export function comparisonText(
   });
   if (findings.length > MOST_FINDINGS) lines.push(`   and ${findings.length - MOST_FINDINGS} more findings`);
 
-  const most = options.most ?? 12;
+  const foot = [...totals(result), ...result.assumptions.map((a) => `assumed: ${a}`)].flatMap((t) =>
+    wrapped(t, ''),
+  );
+  // The empty lines, how many more there are, and the prompt of the shell.
+  const room =
+    options.most === undefined ? (options.height ?? Infinity) - lines.length - foot.length - 4 : Infinity;
   if (result.differences.length > 0) lines.push('');
-  for (const d of mostTelling(result.differences).slice(0, most)) {
+  let shown = 0;
+  let rows = 0;
+  for (const d of mostTelling(result.differences).slice(0, options.most ?? 12)) {
+    const body = bodyOf(d);
+    rows += 1 + body.length;
+    if (shown > 0 && rows > room) break;
     lines.push(paint(STYLES[d.kind], fit(headOf(d))));
-    for (const row of bodyOf(d)) lines.push(fit(row));
+    for (const row of body) lines.push(fit(row));
+    shown++;
   }
-  const more = result.differences.length - most;
+  const more = result.differences.length - shown;
   if (more > 0) lines.push(`and ${more} more ${plural(more, 'difference')}; --out DIR writes all of them`);
 
-  lines.push(
-    '',
-    ...[...totals(result), ...result.assumptions.map((a) => `assumed: ${a}`)].flatMap((t) => wrapped(t, '')),
-  );
+  lines.push('', ...foot);
   return `${lines.join('\n')}\n`;
 }
 

@@ -80,6 +80,13 @@ describe('the text for a terminal', () => {
     expect(lines.split('\n').length).toBeLessThan(50);
     expect(Math.max(...lines.split('\n').map((l) => l.length))).toBeLessThanOrEqual(80);
     expect(lines).toContain('and 488 more differences');
+    const low = comparisonText(compare(many, []), [finding], { width: 80, height: 24 });
+    expect(low.split('\n').length).toBeLessThanOrEqual(24);
+    expect(low).toMatch(/^line only simulated/m);
+    expect(comparisonText(compare(many, []), [], { width: 40, height: 5 })).toContain(
+      'and 499 more differences',
+    );
+    expect(comparisonText(compare(many, []), [], { height: 24, most: 20 })).toContain('and 480 more');
   });
 });
 

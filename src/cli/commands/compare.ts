@@ -147,6 +147,7 @@ export async function compareWith(
         comparisonText(comparison, findings, {
           color: terminal.color,
           width: terminal.width,
+          height: terminal.height,
           most: options.most,
         }) + (beside?.text ?? ''),
     },

@@ -314,6 +314,7 @@ async function report(
         comparisonText(result, findings, {
           color: terminal.color,
           width: terminal.width,
+          height: terminal.height,
           most: options.most,
         }),
     },
