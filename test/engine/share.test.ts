@@ -87,6 +87,26 @@ describe('the share of a packet', () => {
   });
 });
 
+describe('the addresses that translations change', () => {
+  it('are those that the rules and interfaces name, and no others', () => {
+    const diagnostics = new Diagnostics();
+    const host = assumeHost(
+      { addresses: ['198.51.100.2/24@eth0'], routes: ['default via 198.51.100.1'] },
+      diagnostics,
+    );
+    const word = (n: number): number => ((10 << 24) | (n * 7919)) >> 0;
+    const text = (n: number): string => [24, 16, 8, 0].map((shift) => (word(n) >>> shift) & 255).join('.');
+    const rules = Array.from({ length: 500 }, (_, n) => `-A PREROUTING -d ${text(2 * n)}/32 -j X`).join('\n');
+    const save = `*nat\n:X - [0:0]\n${rules}\n-A X -p tcp -j DNAT --to-destination 192.0.2.10-192.0.2.20\nCOMMIT\n`;
+    const all = Translated.of({ tables: parseSave(save, 'rules', 4, diagnostics) }, host);
+    expect(diagnostics.hasErrors).toBe(false);
+    for (let n = 0; n < 1000; n++) expect([n, all.has4(word(n))]).toEqual([n, n % 2 === 0]);
+    const last = (n: number): boolean => all.has4(((192 << 24) | (2 << 8) | n) >> 0);
+    expect([9, 10, 20, 21].map(last)).toEqual([false, true, true, false]);
+    expect(all.has4(((198 << 24) | (51 << 16) | (100 << 8) | 2) >> 0)).toBe(true);
+  });
+});
+
 describe('shares that ran', () => {
   const noted = (more: Partial<Noted> = {}): Noted => ({
     ...{ sentFrom: new Map(), foundNobody: new Map(), messages: [] },
