@@ -529,7 +529,7 @@ export class Kernel {
 
   /** -j CT: `xt_ct_target()` (net/netfilter/xt_CT.c); a packet that has a connection already keeps it. */
   assign(passage: Passage, template: CtTemplate): void {
-    if (passage.connection || passage.state === CtState.untracked) return;
+    if (passage.connection || passage.state === CtState.untracked || passage.isAboutUntracked) return;
     if (template.notrack) passage.state = CtState.untracked;
     else passage.template = template;
   }

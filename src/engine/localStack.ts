@@ -394,6 +394,7 @@ function nextHeaderOffset(packet: Packet): number {
  */
 function attached(packet: Packet, cause: Passage): Passage {
   const answer = new Passage(packet);
+  answer.isAboutUntracked = cause.state === CtState.untracked;
   if (!cause.connection) return answer;
   answer.connection = cause.connection;
   answer.state = CtState.related;

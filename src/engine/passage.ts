@@ -23,6 +23,8 @@ export class Passage {
   bridgedTo: Device | null = null;
   /** A rule of the bridge's own does not let it on to that port. */
   bridgeDrops = false;
+  /** It is about a packet that is not tracked; -j CT leaves it alone for that (`nf_conntrack_attach()`: `_nfct` is not 0). */
+  isAboutUntracked = false;
   /** The host's ICMP socket sends it. */
   byIcmp = false;
   /** IPv6: whose addresses an error about it is sent from, where that is not what it came in by (`IP6CB(skb)->iif`). */

@@ -170,4 +170,24 @@ COMMIT
     expect(await of(0)).toEqual([`eth0 icmp ${HOST} > 203.0.113.5 11/0 ttl 64`]);
     expect(await of(1)).toEqual(['eth0 icmp 192.168.1.1 > 203.0.113.5 11/0 ttl 64']);
   });
+
+  it('tracks an error about what is not tracked, whatever NOTRACK says of it', async () => {
+    const rules = `*raw
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A PREROUTING -p icmp -j NOTRACK
+-A OUTPUT -j NOTRACK
+COMMIT
+*mangle
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -m conntrack --ctstate UNTRACKED -j LOG --log-prefix untracked
+-A POSTROUTING -m conntrack --ctstate INVALID -j LOG --log-prefix invalid
+COMMIT
+`;
+    const { logged } = await play(rules, [
+      [0, 'eth1', 'icmp 192.168.1.11 > 203.0.113.77 8/0 id 7 n 1 len 8 ttl 1'],
+      [1, 'eth1', 'icmp 192.168.1.11 > 192.168.1.1 8/0 id 8 n 1 len 8'],
+    ]);
+    expect(logged).toEqual(['invalid', 'untracked']);
+  });
 });
