@@ -2,8 +2,9 @@ import type { Passage } from '../engine/passage.js';
 import { formatIpv4, formatIpv6 } from '../address/ip.js';
 import { addressText } from '../packet/addresses.js';
 import { bodyHash } from '../packet/body.js';
-import { i32 } from '../packet/bytes.js';
+import { i32, u16 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
+import { Ipv4 } from '../packet/ipv4.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts } from '../packet/rewrite.js';
 import { protocolName } from '../rules/protocols.js';
@@ -237,14 +238,16 @@ function portsOf(packet: Packet): number {
 
 function leavingOf(packet: Packet, device: Device): Leaving {
   const ends = [addressText(packet, 'source'), addressText(packet, 'destination')] as const;
-  return { frame: packet.frame, time: packet.time, ...toldOf(device, ends, portsOf(packet), packet) };
+  const { frame, time, length, protocol, version, data } = packet;
+  const id = version === 4 ? u16(data, Ipv4.id) : undefined;
+  return { frame, time, ...toldOf(device, ends, portsOf(packet), { length, protocol, id }) };
 }
 
 function toldOf(
   device: Device,
   [source, destination]: readonly [string, string],
   ports: number,
-  { length, protocol }: Pick<Packet, 'length' | 'protocol'>,
+  { length, protocol, id }: Pick<Packet, 'length' | 'protocol'> & { readonly id?: number },
 ): Pick<Leaving, 'text' | 'fields'> {
   const fields = new Map([
     ['OUT', device.name],
@@ -253,5 +256,6 @@ function toldOf(
   ]);
   if (ports !== NO_PORTS) fields.set('SPT', String(ports >>> 16)).set('DPT', String(ports & 0xffff));
   const text = [...fields].map(([name, value]) => `${name}=${value}`).join(' ');
-  return { text: `${text} LEN=${length} PROTO=${protocolName(protocol).toUpperCase()}`, fields };
+  const which = id === undefined ? '' : ` ID=${id}`;
+  return { text: `${text} LEN=${length}${which} PROTO=${protocolName(protocol).toUpperCase()}`, fields };
 }

@@ -74,7 +74,11 @@ async function findByTrial(options: FindingsOptions): Promise<Ranked[]> {
   const clues = findClues(world, base, walks);
   const found = await search(clues, base, trials, limits);
   const { tried, base: whole } = await confirmed(trials, found, base);
-  const untried = [...lossHypotheses(clues, whole), ...unknownReload(whole), ...tablesTooFew(clues, whole)];
+  const untried = [
+    ...lossHypotheses(clues, whole),
+    ...unknownReload(whole),
+    ...tablesTooFew(clues, whole, tried),
+  ];
   const likely = [...tried, ...untried].filter((t) => t.score.bits < costOfNoCause(whole));
   const ranked = rank(likely, whole);
   const [best] = ranked as [Ranked?];

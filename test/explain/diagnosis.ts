@@ -14,6 +14,7 @@ import { openCaptures } from '../../src/capture/open.js';
 import { remember } from '../../src/capture/remember.js';
 import type { Comparison } from '../../src/compare/result.js';
 import type { Finding, Suspect } from '../../src/explain/finding.js';
+import type { Limits } from '../../src/explain/findings.js';
 import { loadAfter, loadGiven } from '../../src/given.js';
 import { wordsOf } from '../../src/report/words.js';
 import { causes, compareWithHost, keepSets, readLogs } from '../../src/run.js';
@@ -41,6 +42,7 @@ export function recordingIn(dir: string): Recording {
 export async function compareOtherwise(
   { capture, host, log }: Recording,
   otherwise: Readonly<Record<string, string | null>> = {},
+  limits: Partial<Limits> = {},
 ): Promise<Compared> {
   const dir = mkdtempSync(join(tmpdir(), 'nfreplay-causes-'));
   try {
@@ -59,7 +61,7 @@ export async function compareOtherwise(
     const sets = keepSets(given.sets);
     const observed = await readLogs([{ file: join(dir, 'kernel.log') }], diagnostics);
     const held = await compareWithHost(frames, given, { observed, after });
-    const findings = await causes({ frames, ...held, sets, after });
+    const findings = await causes({ frames, ...held, sets, after, limits });
     const { comparison } = held;
     return { comparison, findings };
   } finally {

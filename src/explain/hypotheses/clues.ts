@@ -1,10 +1,11 @@
-import { type Difference, isOfLog } from '../../compare/result.js';
+import { type Difference, isBehind, isOfLog } from '../../compare/result.js';
 import { fields } from '../../klog/fields.js';
 import { parse } from '../../klog/parse.js';
 import { logPrefixes } from '../../rules/logPrefix.js';
 import type { Chain, Rule, Ruleset } from '../../rules/model.js';
 import { chainAddress } from '../describe.js';
 import type { Trial, World } from './hypothesis.js';
+import { createChoices } from './choice.js';
 import { framesBehind } from './counted.js';
 import { isOpen } from './score.js';
 import type { Visit, Walks } from './walks.js';
@@ -35,6 +36,8 @@ export interface Clues {
   readonly frameOf: (difference: Difference) => number;
   /** Fields of paired lines that differ. */
   readonly fields: readonly FieldClue[];
+  /** Bits to say which packets of a chain are meant where nothing tells it. */
+  readonly bitsOfChoice: (chain: Chain, frames: ReadonlySet<number>) => number;
   /** Rules, and places for one, in the whole ruleset: among so many is the cause. */
   readonly places: number;
 }
@@ -86,7 +89,9 @@ export interface FieldClue {
 export function findClues(world: World, base: Trial, walks: Walks): Clues {
   const wrong = base.comparison.differences.filter(isOpen);
   const frameOf = (d: Difference): number => {
-    const frame = d.frame || walks.frameOf(d.line, d.time);
+    const isUnforeseen = d.kind === 'egress' && d.field === null && d.simulated === null;
+    const told = isUnforeseen ? 0 : d.frame || walks.frameOf(d.line, d.time);
+    const frame = told || (isBehind(d) ? 0 : walks.cameAs(d.line, d.time)) || d.frame;
     // A packet that the host forwarded, and that was taken for its own: what happened to it as it came in is the cause.
     return walks.kin.get(frame) ?? frame;
   };
@@ -164,6 +169,7 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
           ]
         : [],
     ),
+    bitsOfChoice: createChoices(walks.visits),
     places,
   };
 }

@@ -1,4 +1,5 @@
 import { isOfLog } from '../../compare/result.js';
+import { bitsToChoose } from './choice.js';
 import type { Clues } from './clues.js';
 import type { Claim, Trial, Tried } from './hypothesis.js';
 import { costOf, isOpen, openCount, without } from './score.js';
@@ -38,11 +39,4 @@ export function lossHypotheses(clues: Clues, base: Trial): Tried[] {
       unseen,
     );
   return out;
-}
-
-/** log2 of the ways to choose k of n. */
-function bitsToChoose(k: number, n: number): number {
-  let bits = 0;
-  for (let i = 0; i < k; i++) bits += Math.log2((n - i) / (i + 1));
-  return Math.max(0, bits);
 }

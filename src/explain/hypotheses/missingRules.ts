@@ -38,7 +38,8 @@ export function additions(clues: Clues, gap: Gap): Addition[] {
 
 /** The addition with a match for just its frames: whether any rule at all with this target here would do. */
 export function forFrames(clues: Clues, { gap, target, frames, bits }: Addition): Hypothesis {
-  return hypothesis(clues, gap, bits + CONDITION.some, null, target, () =>
+  const which = Math.max(CONDITION.some, clues.bitsOfChoice(gap.chain, frames));
+  return hypothesis(clues, gap, bits + which, null, target, () =>
     edited(clues.world.ruleset, { kind: 'insertFor', ...gapOf(gap), text: target, frames }),
   );
 }

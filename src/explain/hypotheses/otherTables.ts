@@ -44,8 +44,22 @@ const LINE = 0.5;
 const OTHERWISE = 5;
 const MOST_NAMED = 4;
 
-/** Lines with several prefixes that no given rule has: other tables write them, and may do more. No replay can try it. */
-export function tablesTooFew(clues: Clues, base: Trial): Tried[] {
+/** Trials that lines of tables which were not given are taken out of. */
+const MOST_TRIALS = 4;
+
+/**
+ * Lines with prefixes that no given rule has: other tables write them, and may do more. No replay can try it; what
+ * else such tables do may be what some other hypothesis says of those given.
+ */
+export function tablesTooFew(clues: Clues, base: Trial, tried: readonly Tried[]): Tried[] {
+  const best = [...tried].sort((a, b) => a.score.bits - b.score.bits).slice(0, MOST_TRIALS);
+  return [
+    ...tablesBeside(clues, base, 0, 2),
+    ...best.flatMap(({ hypothesis, trial }) => tablesBeside(clues, trial, hypothesis.bits, 1)),
+  ];
+}
+
+function tablesBeside(clues: Clues, base: Trial, more: number, fewest: number): Tried[] {
   const { differences } = base.comparison;
   const prefixOf = (d: Difference): string | null => {
     if (d.kind === 'onlyHost') return parse(d.line)?.prefix ?? null;
@@ -56,10 +70,11 @@ export function tablesTooFew(clues: Clues, base: Trial): Tried[] {
     return prefix !== null && !clues.knownPrefixes.has(prefix);
   });
   const prefixes = [...new Set(foreign.map(prefixOf))];
-  if (prefixes.length < 2) return [];
+  if (prefixes.length < fewest) return [];
   const open = differences.filter(isOpen);
   const others = open.length - foreign.length;
-  const bits = KIND_BITS + NOT_GIVEN + PREFIX * prefixes.length + LINE * foreign.length + OTHERWISE * others;
+  const bits =
+    more + KIND_BITS + NOT_GIVEN + PREFIX * prefixes.length + LINE * foreign.length + OTHERWISE * others;
   const named = prefixes.slice(0, MOST_NAMED).map((p) => `"${p}"`);
   const which = `those that log with ${named.join(', ')}${prefixes.length > MOST_NAMED ? '…' : ''}`;
   const trial = without(base, new Set(open));

@@ -21,7 +21,7 @@ export interface LateChanges {
 
 export function createLateChanges(base: Trial): LateChanges {
   const from = firstTime(base);
-  const matched = base.comparison.summary.matched;
+  const { matched } = base.comparison.summary;
   const found: { hypothesis: Hypothesis; left: number }[] = [];
   return {
     note(hypothesis, trial) {

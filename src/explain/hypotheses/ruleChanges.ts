@@ -52,7 +52,10 @@ export function ruleChanges(clues: Clues, met: MetRule): RuleChange[] {
     out.push({ hypothesis: { claim, suspect, bits: where + bits, frames: touched, change }, isMatch });
   };
   // What never matched may as well not be there, or elsewhere, or do something else.
-  if (isHit) add({ kind: 'ruleExtra', facts: { rule: address } }, 0, { kind: 'remove', rule }, hits);
+  // One that matched other packets as well, to no effect, is less likely the one.
+  const isIdle = (clues.walks.hits.get(rule)?.size ?? 0) > hits.size;
+  if (isHit)
+    add({ kind: 'ruleExtra', facts: { rule: address } }, isIdle ? 1 : 0, { kind: 'remove', rule }, hits);
   for (const [distance, bits] of MOVES) {
     const to = at + distance;
     const other = rules[to] as Rule | undefined;
@@ -95,7 +98,10 @@ export function someCondition(clues: Clues, { what: rule, frames }: MetRule): Hy
       facts: { rule: ruleAddress(rule), field: 'the match', given: rule.text, host: null },
     },
     suspect: suspectRule(rule),
-    bits: KIND_BITS + Math.log2(clues.places) + ANY_CONDITION,
+    bits:
+      KIND_BITS +
+      Math.log2(clues.places) +
+      Math.max(ANY_CONDITION, clues.bitsOfChoice(rule.chain, clues.frames)),
     frames,
     change: () => {
       const ruleset = edited(clues.world.ruleset, {
@@ -134,6 +140,7 @@ function rewording(field: string, given: string, host: string | null, text: stri
 const ADDRESSES = new Set(['-s', '-d']);
 const DEVICES = new Set(['-i', '-o']);
 const PORTS = new Set(['--sport', '--dport']);
+const PORT_LISTS = new Set(['--sports', '--dports', '--ports']);
 const VERDICTS = ['ACCEPT', 'DROP', 'RETURN'];
 
 /** One word of the rule replaced, an option negated or left out. */
@@ -184,6 +191,8 @@ function* otherWords(clues: Clues, rule: Rule): Generator<Rewording> {
     } else if (PORTS.has(word)) {
       for (const near of nearPorts(value)) suggest(near, 1.5);
       for (const port of new Set(seen(word).slice(0, 8))) suggest(port, 3);
+    } else if (PORT_LISTS.has(word)) {
+      for (const list of otherLists(value, seen(word.replace(/s$/, '')))) suggest(list, 4);
     } else if (word === '-p') {
       for (const protocol of seen(word)) suggest(protocol, 3);
     } else if (/^\d+$/.test(value)) {
@@ -239,6 +248,30 @@ function nearPorts(text: string): string[] {
         })
       : [],
   );
+}
+
+/** A list of ports without one of its items, with a neighbour of one, with one more that was seen, or up to it. */
+function otherLists(value: string, ports: readonly string[]): string[] {
+  const items = value.split(',');
+  const put = (k: number, item: string): string => items.map((own, i) => (i === k ? item : own)).join(',');
+  const fresh = [...new Set(ports)].slice(0, 4);
+  return items
+    .slice(0, MOST_ITEMS)
+    .flatMap((item, k) => [
+      ...(items.length > 1 ? [items.filter((_, i) => i !== k).join(',')] : []),
+      ...nearPorts(item).map((near) => put(k, near)),
+      ...fresh.flatMap((port) => widened(item, Number(port)).map((wider) => put(k, wider))),
+      ...(k === 0 ? fresh.map((port) => `${value},${port}`) : []),
+    ]);
+}
+
+const MOST_ITEMS = 8;
+
+/** `10:12` as wide as to hold 15; nothing for a single port. */
+function widened(item: string, port: number): string[] {
+  const [, from, to] = /^(\d+):(\d+)$/.exec(item) ?? [];
+  if (from === undefined) return [];
+  return port > Number(to) ? [`${from}:${port}`] : port < Number(from) ? [`${port}:${to}`] : [];
 }
 
 const STATES = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID'];

@@ -1,6 +1,8 @@
 import { quoteWord } from '../../frontend/iptables/words.js';
+import { Hook } from '../../rules/hook.js';
 import { logPrefixes } from '../../rules/logPrefix.js';
 import type { Chain, Rule } from '../../rules/model.js';
+import { waysTo } from '../reach.js';
 import type { Clues, Gap, HostLine } from './clues.js';
 
 /** What a rule that the host may have beyond those given would do. */
@@ -41,7 +43,7 @@ export function* iptablesTargets(clues: Clues, { chain, at }: Gap): Generator<Ta
       yield { target: `-j REJECT --reject-with ${kind}`, bits: 3 };
   if (table.name === 'raw') yield { target: '-j CT --notrack', bits: 5 };
   for (const mark of marks(clues)) yield { target: `-j MARK --set-xmark ${mark}`, bits: 4 };
-  if (table.name === 'nat') yield* translations(clues);
+  if (table.name === 'nat') yield* translations(clues, chain);
   if (table.name === 'mangle') {
     for (const ttl of valuesOf(clues, 'TTL')) yield { target: `-j TTL --ttl-set ${ttl}`, bits: 5 };
     for (const tos of valuesOf(clues, 'TOS')) yield { target: `-j TOS --set-tos ${tos}/0xff`, bits: 5 };
@@ -138,11 +140,18 @@ export function marks({ fields }: Clues): Set<string> {
 }
 
 /** Destinations and sources that only the host's lines have. */
-function* translations(clues: Clues): Generator<Target> {
-  for (const to of valuesOf(clues, 'DST')) yield { target: `-j DNAT --to-destination ${to}`, bits: 5 };
-  for (const port of valuesOf(clues, 'DPT')) yield { target: `-j REDIRECT --to-ports ${port}`, bits: 6 };
-  if (valuesOf(clues, 'SRC').length > 0) yield { target: '-j MASQUERADE', bits: 4 };
-  for (const to of valuesOf(clues, 'SRC')) yield { target: `-j SNAT --to-source ${to}`, bits: 5 };
+function* translations(clues: Clues, chain: Chain): Generator<Target> {
+  const hooks = [...waysTo(chain).bases].map(({ base }) => base?.hook);
+  // Each is taken only in chains that these hooks alone lead to (.hooks in net/netfilter/xt_nat.c, xt_REDIRECT.c, xt_MASQUERADE.c).
+  const isOnly = (...of: readonly Hook[]): boolean => hooks.every((h) => h !== undefined && of.includes(h));
+  if (isOnly(Hook.prerouting, Hook.output)) {
+    for (const to of valuesOf(clues, 'DST')) yield { target: `-j DNAT --to-destination ${to}`, bits: 5 };
+    for (const port of valuesOf(clues, 'DPT')) yield { target: `-j REDIRECT --to-ports ${port}`, bits: 6 };
+  }
+  const sources = valuesOf(clues, 'SRC');
+  if (isOnly(Hook.postrouting) && sources.length > 0) yield { target: '-j MASQUERADE', bits: 4 };
+  if (isOnly(Hook.postrouting, Hook.input))
+    for (const to of sources) yield { target: `-j SNAT --to-source ${to}`, bits: 5 };
 }
 
 /** What the host has in a field where the simulation has something else. */

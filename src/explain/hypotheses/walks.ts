@@ -34,6 +34,8 @@ export interface Walks extends Observer {
   readonly kin: ReadonlyMap<number, number>;
   /** The frame of a packet that a line tells of, nearest in time (ns); 0 for none. */
   frameOf(line: string, time: number): number;
+  /** The frame by which a packet came in that a line tells of as it went on with other addresses; 0 for none. */
+  cameAs(line: string, time: number): number;
 }
 
 /** ns that a packet may take through the host. */
@@ -67,6 +69,13 @@ export function recordWalks(ruleset: Ruleset): Walks {
     if (how === 'received') received.set(key, { frame, time });
     else if (last && last.frame !== frame && time - last.time < KIN_TIME) kin.set(frame, last.frame);
   };
+  const arrivals = new Map<string, { frame: number; time: number }[]>();
+  const arrived = ({ packet }: Passage): void => {
+    const key = bareKey(formatLine(packet, PLAIN));
+    const list = arrivals.get(key);
+    if (list) list.push({ frame: packet.frame, time: packet.time });
+    else arrivals.set(key, [{ frame: packet.frame, time: packet.time }]);
+  };
   const note = ({ packet }: Passage): void => {
     const key = packetKey(formatLine(packet, PLAIN));
     if (key === '') return;
@@ -94,8 +103,13 @@ export function recordWalks(ruleset: Ruleset): Walks {
         }
       return best;
     },
+    cameAs(line, time) {
+      const last = arrivals.get(bareKey(line))?.findLast((a) => a.time <= time + KIN_TIME / 10);
+      return last && time - last.time < KIN_TIME ? last.frame : 0;
+    },
     packet(passage, how) {
       note(passage);
+      if (how === 'received') arrived(passage);
       relate(passage, how);
     },
     hook: (_hook, passage) => note(passage),
@@ -126,6 +140,14 @@ export function recordWalks(ruleset: Ruleset): Walks {
     route: () => undefined,
     end: () => undefined,
   };
+}
+
+/** What translation leaves of a packet, as a line tells it: length, IP identification, protocol. */
+function bareKey(line: string): string {
+  const protocol = / PROTO=(\S+)/.exec(line);
+  if (!protocol) return '';
+  const head = line.slice(0, protocol.index);
+  return `${/ LEN=(\d+)/.exec(head)?.[1]} ${/ ID=(\d+)/.exec(head)?.[1]} ${protocol[1]}`;
 }
 
 const STATES = new Map<number, string>([
