@@ -8,31 +8,28 @@ import { PacketType } from '../packet/numbers.js';
 import { CtState } from '../rules/connection.js';
 import type { CtTemplate, FlowTable, Manip, NatRange, RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
-import type { Rule, Ruleset } from '../rules/model.js';
-import { Verdict } from '../rules/verdict.js';
+import type { Rule } from '../rules/model.js';
 import { aimThrough } from './aim.js';
 import { copyOf } from './copies.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './defrag.js';
+import { tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from './endings.js';
 import { type FlowPath, FlowPaths } from './flowPath.js';
 import { Guard } from './lasting.js';
-import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { FlowTables } from './flowTables.js';
-import { LinkHooks } from './linkHooks.js';
+import { HookRunner } from './hookRunner.js';
 import { LocalStack } from './localStack.js';
 import { LogLines } from './logLines.js';
 import { Nat } from './nat.js';
-import { NatStage } from './natStage.js';
 import type { Observer } from './observer.js';
 import { Passage } from './passage.js';
-import { type BaseChainProgram, compile, type Program } from './program.js';
+import type { Program } from './program.js';
 import { isRefusedOnReceipt } from './receipt6.js';
 import { randomFrom } from './random.js';
 import { RuleContext } from './ruleContext.js';
 import { NamedTables } from './shared.js';
 import { priorityOfTos } from './tosPriority.js';
-import { walk } from './walk.js';
 import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 
 /** The simulated network stack of one host. `receive` and `send` are a packet's way through it, top to bottom. */
@@ -40,21 +37,16 @@ export class Kernel {
   readonly tracker: Tracker;
   readonly nat: Nat;
   private readonly flowTables: FlowTables;
-  program: Program;
   readonly host: KernelHost;
   readonly sinks: Sinks;
   readonly evidence: Evidence;
   private readonly context: RuleContext;
-  private hooks: readonly (readonly (readonly HookEntry[])[])[];
-  /** What is registered below IP. */
-  links: LinkHooks;
-  private readonly shared = new NamedTables();
+  readonly hooks: HookRunner;
   private readonly defragmenter = new Defragmenter();
   private readonly stack: LocalStack;
   private readonly observer: Observer | null;
   /** null: an observer wants to see every packet go through every hook. */
   private readonly paths: FlowPaths | null;
-  private readonly natStage: NatStage;
   readonly log: LogLines;
   /** A number in [0, 1) where nothing tells. */
   readonly draw: () => number;
@@ -92,18 +84,20 @@ export class Kernel {
       },
       options.share,
     );
-    this.natStage = new NatStage(this.nat, this.tracker, this.observer, {
-      runChain: (chain, hook, passage) => this.runChain(chain, hook, passage),
-      tracks: (version) => this.tracks(version),
-      reroute: (passage) => this.reroute(passage),
-      lost: (passage, reason) => this.lost(passage, reason),
-    });
     this.flowTables = new FlowTables(this.tracker);
-    const { shared } = this;
+    const shared = new NamedTables();
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);
-    this.program = compile(ruleset, { shared, now: 0 });
-    this.hooks = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
-    this.links = new LinkHooks(this.program);
+    this.hooks = new HookRunner(ruleset, {
+      context: this.context,
+      shared,
+      tracker: this.tracker,
+      nat: this.nat,
+      defragmenter: this.defragmenter,
+      observer: this.observer,
+      paths: this.paths,
+      rerouted: (packet) => host.routing.output(packet),
+      follow: (path, passage) => this.follow(path, passage),
+    });
     this.stack = new LocalStack(
       host,
       (passage, cause) => this.answer(passage, cause),
@@ -116,11 +110,9 @@ export class Kernel {
     return this.defragmenter.most;
   }
 
-  /** Another ruleset takes the place of the one that runs: counters and limits begin anew, connections stay. */
-  load(ruleset: Ruleset): void {
-    this.program = compile(ruleset, { shared: this.shared, now: 0 });
-    this.hooks = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
-    this.links = new LinkHooks(this.program);
+  /** What runs at its hooks. */
+  get program(): Program {
+    return this.hooks.program;
   }
 
   /** A packet came in through `packet.in`: `ip_rcv()`, `ipv6_rcv()`. */
@@ -132,7 +124,7 @@ export class Kernel {
     if (past) return this.followFlow(passage, past);
     const destination = packet.physIn ? addressOf(packet, 'destination') : null;
     if (!packet.physIn && isRefusedOnReceipt(packet)) return this.lost(passage, REFUSED);
-    if (!this.runHook(Hook.prerouting, passage)) return;
+    if (!this.hooks.run(Hook.prerouting, passage)) return;
     if (destination && !destination.equals(addressOf(passage.packet, 'destination'))) {
       if (this.bridged(passage)) return;
       // The bridge has looked up the route, whose device `ip6_rcv_core()` takes for the one that it came in by.
@@ -169,7 +161,7 @@ export class Kernel {
     const { packet } = passage;
     packet.physOut = port;
     packet.out = packet.in;
-    if (this.runHook(Hook.forward, passage)) this.leave(passage);
+    if (this.hooks.run(Hook.forward, passage)) this.leave(passage);
   }
 
   private routeInput(passage: Passage): void {
@@ -198,7 +190,7 @@ export class Kernel {
     // IPv6 puts fragments together behind INPUT: the fragment header is an extension like others (`ipv6_frag_rcv()`).
     const isFour = passage.packet.version === 4;
     if (isFour && !this.gather(passage)) return;
-    if (!this.runHook(Hook.input, passage)) return;
+    if (!this.hooks.run(Hook.input, passage)) return;
     if (!isFour && !this.gather(passage)) return;
     this.observer?.end(passage, { kind: 'delivered' });
     this.host.delivered?.(passage.packet);
@@ -209,7 +201,7 @@ export class Kernel {
   private gather(passage: Passage): boolean {
     const whole = this.defragmenter.add(passage.packet);
     if (whole) passage.packet = whole;
-    else this.held(passage, null, 'a fragment: it waits for the others');
+    else tellHeld(this.observer, passage, null, WAITS_FOR_FRAGMENTS);
     return whole !== null;
   }
 
@@ -228,7 +220,7 @@ export class Kernel {
     setTtl(packet, ttl - 1);
     if (packet.version === 4) packet.priority = priorityOfTos(tosOf(packet));
     this.observer?.change?.('ip.ttl', String(ttl), String(ttl - 1), null, passage);
-    if (!this.runHook(Hook.forward, passage)) return;
+    if (!this.hooks.run(Hook.forward, passage)) return;
     this.leave(passage);
   }
 
@@ -240,7 +232,7 @@ export class Kernel {
     if (!route) return this.lost(passage, 'no route');
     passage.route = route;
     packet.out = route.device;
-    if (!this.runHook(Hook.output, passage)) return;
+    if (!this.hooks.run(Hook.output, passage)) return;
     this.leave(passage);
   }
 
@@ -250,17 +242,23 @@ export class Kernel {
     hook: typeof Hook.output | typeof Hook.prerouting = Hook.output,
     addresses: readonly IpAddress[] = [],
   ): Packet | null {
-    const entries = this.hooks[left.version === 4 ? 0 : 1][hook];
-    return aimThrough(entries, hook, left, addresses, this.context, this.host.routing);
+    return aimThrough(
+      this.hooks.at(left.version, hook),
+      hook,
+      left,
+      addresses,
+      this.context,
+      this.host.routing,
+    );
   }
 
   /** `ip_output()` and what is behind it. */
   private leave(passage: Passage): void {
     const { packet } = passage;
     packet.out = passage.route?.device ?? packet.out;
-    if (!this.runHook(Hook.postrouting, passage)) return;
+    if (!this.hooks.run(Hook.postrouting, passage)) return;
     if (packet.out && !packet.physOut && !this.egress(passage, packet.out)) return;
-    if (this.links.isEmpty) this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage));
+    if (this.hooks.links.isEmpty) this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage));
     this.sinks.sent(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
     if (packet.out?.isLoopback) this.loop(passage);
@@ -308,8 +306,8 @@ export class Kernel {
 
   /** A frame comes in by a device, before anything else looks at it: `nf_ingress()`. False: it is gone. */
   ingress(passage: Passage, device: Device): boolean {
-    const chains = this.links.on(device, 'ingress', passage.packet.etherType === 0);
-    return chains.length === 0 || this.runLink(chains, Hook.prerouting, passage);
+    const chains = this.hooks.links.on(device, 'ingress', passage.packet.etherType === 0);
+    return chains.length === 0 || this.hooks.runLink(chains, Hook.prerouting, passage);
   }
 
   /**
@@ -317,14 +315,14 @@ export class Kernel {
    * @param framed the link header that it has already
    */
   egress(passage: Passage, device: Device, framed?: Uint8Array): boolean {
-    const chains = this.links.on(device, 'egress', false);
+    const chains = this.hooks.links.on(device, 'egress', false);
     if (chains.length === 0) return true;
     const { packet } = passage;
     const { in: input, link } = packet;
     packet.in = null;
     packet.link = framed ?? this.headerOf(passage, device);
     packet.length += ETHERNET;
-    const passed = this.runLink(chains, Hook.postrouting, passage);
+    const passed = this.hooks.runLink(chains, Hook.postrouting, passage);
     packet.length -= ETHERNET;
     packet.in = input;
     packet.link = link;
@@ -341,22 +339,11 @@ export class Kernel {
     const { packet } = passage;
     packet.out = passage.route?.device ?? null;
     this.asAside(() => {
-      if (!this.runHook(Hook.output, passage)) return;
+      if (!this.hooks.run(Hook.output, passage)) return;
       // `ip_output()` takes what it is at for where it came from, which is where it goes.
       packet.in = packet.out;
       this.leave(passage);
     });
-  }
-
-  /** Runs chains below IP. False: the frame is gone. */
-  runLink(chains: readonly BaseChainProgram[], hook: Hook, passage: Passage): boolean {
-    const { context } = this;
-    for (const chain of chains) {
-      context.passage = passage;
-      context.hook = hook;
-      if (this.runChain(chain, hook, passage) !== Verdict.accept) return false;
-    }
-    return true;
   }
 
   /** What leaves through lo comes back in, with the connection it has: `loopback_xmit()`. */
@@ -436,95 +423,8 @@ export class Kernel {
     this.stack.reject(passage, packet, kind, hook);
   }
 
-  /** Runs what is registered at a hook, in order of priority: `nf_hook_slow()`. False: the packet is gone. */
-  private runHook(hook: Hook, passage: Passage): boolean {
-    this.observer?.hook(hook, passage);
-    const { context } = this;
-    const entries = this.hooks[passage.packet.version === 4 ? 0 : 1][hook];
-    for (const entry of entries) {
-      context.passage = passage;
-      context.hook = hook;
-      const verdict = this.runEntry(entry, hook, passage);
-      if (verdict === Verdict.accept) continue;
-      return false;
-    }
-    return true;
-  }
-
-  private runEntry(entry: HookEntry, hook: Hook, passage: Passage): Verdict {
-    switch (entry.kind) {
-      case StageKind.defrag: {
-        const whole =
-          passage.state === CtState.untracked ? passage.packet : this.defragmenter.add(passage.packet, true);
-        if (!whole) {
-          this.held(passage, null, 'a fragment: it waits for the others');
-          return Verdict.stolen;
-        }
-        passage.packet = whole;
-        return Verdict.accept;
-      }
-      case StageKind.conntrack: {
-        const verdict = this.tracker.track(passage, hook);
-        const path = hook === Hook.prerouting ? this.paths?.of(passage, this.program) : null;
-        if (!path) return verdict;
-        this.follow(path, passage);
-        return Verdict.stolen;
-      }
-      case StageKind.confirm: {
-        const verdict = this.tracker.confirm(passage);
-        if (verdict === Verdict.drop) this.lost(passage, 'another connection has taken its tuple');
-        return verdict;
-      }
-      case StageKind.nat:
-        return this.natStage.run(entry.chains, hook, passage);
-      case StageKind.chain:
-        return this.runChain(entry.chain, hook, passage);
-    }
-  }
-
-  private runChain(chain: BaseChainProgram, hook: Hook, passage: Passage): Verdict {
-    const { context } = this;
-    context.table = chain.chain.table.name;
-    context.family = chain.chain.table.family;
-    const { packet } = passage;
-    const watched = hook === Hook.output && chain.base.type === 'route';
-    const mark = packet.mark;
-    const tos = watched ? tosOf(packet) : 0;
-    const paths = this.paths?.isNoting(passage) ? this.paths : null;
-    const result = walk(chain, passage, context, this.observer, paths);
-    if (result.verdict === Verdict.drop)
-      this.observer?.end(passage, {
-        kind: 'dropped',
-        rule: result.rule,
-        chain: chain.chain,
-        reason: result.rule ? 'rule' : 'policy',
-      });
-    else if (result.verdict !== Verdict.accept) this.held(passage, result.rule, 'taken by a rule');
-    // `ipt_mangle_out()`: what routing looks at has changed, so it is asked again.
-    if (watched && result.verdict === Verdict.accept && (packet.mark !== mark || tosOf(packet) !== tos))
-      return this.reroute(passage);
-    return result.verdict;
-  }
-
-  /** `ip_route_me_harder()`. */
-  private reroute(passage: Passage): Verdict {
-    const route = this.host.routing.output(passage.packet);
-    if (!route) {
-      this.lost(passage, 'no route after OUTPUT changed it');
-      return Verdict.drop;
-    }
-    // The rest of this hook still sees the old way out (`nf_hook_state`); `leave` takes the new one.
-    passage.route = route;
-    return Verdict.accept;
-  }
-
-  private tracks(version: 4 | 6): boolean {
-    const entries = this.hooks[version === 4 ? 0 : 1][Hook.prerouting];
-    return entries.some((entry) => entry.kind === StageKind.conntrack);
-  }
-
   setupNat(passage: Passage, manip: Manip, range: NatRange, rule: Rule): void {
-    this.natStage.setup(passage, manip, range, rule);
+    this.hooks.nat.setup(passage, manip, range, rule);
   }
 
   /** -j CT: `xt_ct_target()` (net/netfilter/xt_CT.c); a packet that has a connection already keeps it. */
@@ -534,12 +434,8 @@ export class Kernel {
     else passage.template = template;
   }
 
-  private held(passage: Passage, rule: Rule | null, reason: string): void {
-    this.observer?.end(passage, { kind: 'held', rule, reason });
-  }
-
   private lost(passage: Passage, reason: string): void {
-    this.observer?.end(passage, { kind: 'dropped', rule: null, chain: null, reason });
+    tellLost(this.observer, passage, reason);
   }
 }
 

@@ -39,11 +39,11 @@ export class LinkLevel {
       else if (device.isBridge && sender && this.callsIptables(packet))
         packet.physIn = this.bridges.heard(device, sender);
       if (!this.kernel.ingress(passage, device)) return false;
-      const { links } = this.kernel;
+      const { links } = this.kernel.hooks;
       if (device.master?.isBridge) return this.atPort(passage, device, device.master);
       if (!isArpForHost(packet)) return true;
       if (sender && this.isOurs(packet)) this.neighbourhood.meet(sender);
-      return this.kernel.runLink(links.at('arp', Hook.input), Hook.input, passage);
+      return this.kernel.hooks.runLink(links.at('arp', Hook.input), Hook.input, passage);
     });
   }
 
@@ -63,7 +63,7 @@ export class LinkLevel {
   /** A packet has left the host's IP, which may be into a bridge. */
   sent(passage: Passage): void {
     const { packet } = passage;
-    if (!packet.out?.isBridge || packet.physOut || this.kernel.links.isEmpty) return;
+    if (!packet.out?.isBridge || packet.physOut || this.kernel.hooks.links.isEmpty) return;
     const { in: input, out, link } = packet;
     packet.in = null;
     packet.link = this.kernel.headerOf(passage, out);
@@ -83,7 +83,7 @@ export class LinkLevel {
     // The header is there, and nobody is told where (`arp_create()` sets no MAC header).
     packet.link = NO_LINK;
     packet.length += ETHERNET;
-    this.kernel.runLink(this.kernel.links.at('arp', Hook.output), Hook.output, passage);
+    this.kernel.hooks.runLink(this.kernel.hooks.links.at('arp', Hook.output), Hook.output, passage);
     packet.length -= ETHERNET;
     packet.link = link;
   }
@@ -93,36 +93,36 @@ export class LinkLevel {
     const { kernel } = this;
     passage.packet.out = port;
     for (const hook of [Hook.output, Hook.postrouting] as const)
-      if (!kernel.runLink(kernel.links.at('bridge', hook), hook, passage)) return;
+      if (!kernel.hooks.runLink(kernel.hooks.links.at('bridge', hook), hook, passage)) return;
     kernel.egress(passage, port, passage.packet.link);
   }
 
   /** `br_handle_frame()`: on to other ports, to the host, or both. False: a rule has ended it before the host. */
   private atPort(passage: Passage, port: Device, bridge: Device): boolean {
     const { kernel } = this;
-    const { links } = kernel;
+    const { links } = kernel.hooks;
     const { packet } = passage;
     packet.physIn = this.callsIptables(packet) ? port : null;
     packet.out = null;
-    if (!kernel.runLink(links.at('bridge', Hook.prerouting), Hook.prerouting, passage)) return false;
+    if (!kernel.hooks.runLink(links.at('bridge', Hook.prerouting), Hook.prerouting, passage)) return false;
     const toHost = this.isForHost(packet, bridge);
     const ports = toHost === 'only' ? [] : this.portsFor(packet, bridge, port);
     for (const out of ports) {
       const copy = passage.packet;
       copy.in = port;
       copy.out = out;
-      if (!kernel.runLink(links.at('bridge', Hook.forward), Hook.forward, passage)) {
+      if (!kernel.hooks.runLink(links.at('bridge', Hook.forward), Hook.forward, passage)) {
         passage.bridgeDrops = true;
         continue;
       }
       copy.in = null;
-      if (kernel.runLink(links.at('bridge', Hook.postrouting), Hook.postrouting, passage))
+      if (kernel.hooks.runLink(links.at('bridge', Hook.postrouting), Hook.postrouting, passage))
         kernel.egress(passage, out, copy.link);
     }
     packet.in = port;
     packet.out = null;
     if (toHost === 'not') return true;
-    return kernel.runLink(links.at('bridge', Hook.input), Hook.input, passage);
+    return kernel.hooks.runLink(links.at('bridge', Hook.input), Hook.input, passage);
   }
 
   private isOurs(packet: Packet): boolean {

@@ -150,7 +150,7 @@ export class Replay {
       if (device) this.sight.add(device);
     }
     const fallback = options.device ? host.deviceFor(options.device) : null;
-    this.arrivals = new Arrivals(host, fallback, this.sight, () => !this.kernel.links.isEmpty);
+    this.arrivals = new Arrivals(host, fallback, this.sight, () => !this.kernel.hooks.links.isEmpty);
     this.foreign = share && new ForeignFrames(share, host, this.arrivals, AHEAD);
     const { sinks } = options;
     const neighbourhood = new Neighbourhood(host);
@@ -252,7 +252,7 @@ export class Replay {
     this.lastFrame = packet.frame;
     this.clock.now = packet.time;
     if (this.later && packet.time >= this.later.at) {
-      this.kernel.load(this.later.ruleset);
+      this.kernel.hooks.load(this.later.ruleset);
       this.later = null;
     }
     if (packet.etherType !== 0) return this.otherFrame(arrival);
@@ -263,7 +263,7 @@ export class Replay {
     }
     if (isKnown) return this.copy();
     const passage = new Passage(packet);
-    if (!this.kernel.links.isEmpty && !message && !this.enters(passage, arrival)) return;
+    if (!this.kernel.hooks.links.isEmpty && !message && !this.enters(passage, arrival)) return;
     const filtersBridge = packet.version === 4 ? this.callIptables : this.callIp6tables;
     if (this.isPort(device) && device.master) {
       // br_netfilter runs the IP hooks where the frame enters the bridge, before the bridge itself gets it.

@@ -1,0 +1,20 @@
+import type { Rule } from '../rules/model.js';
+import type { Observer } from './observer.js';
+import type { Passage } from './passage.js';
+
+export const WAITS_FOR_FRAGMENTS = 'a fragment: it waits for the others';
+
+/** A packet is taken out of the hooks, by a rule or by the kernel itself. */
+export function tellHeld(
+  observer: Observer | null,
+  passage: Passage,
+  rule: Rule | null,
+  reason: string,
+): void {
+  observer?.end(passage, { kind: 'held', rule, reason });
+}
+
+/** The kernel itself drops a packet. */
+export function tellLost(observer: Observer | null, passage: Passage, reason: string): void {
+  observer?.end(passage, { kind: 'dropped', rule: null, chain: null, reason });
+}
