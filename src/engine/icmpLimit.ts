@@ -3,6 +3,8 @@ import { jiffies, jiffiesOfMilliseconds } from '../rules/jiffies.js';
 
 /** The bucket holds this many intervals (`XRLIM_BURST_FACTOR`, net/ipv4/inet_peer.c). */
 const BURST = 6;
+/** ns: a peer of whom nothing is known was last heard of a minute ago (`inet_getpeer()`). */
+const FULL = 60e9;
 /** Destinations remembered before those whose bucket is full again are forgotten. */
 const MANY = 4096;
 
@@ -18,24 +20,37 @@ export class PeerLimit {
 
   /** @param interval ns between errors to one destination; 0: no limit */
   allows(destination: IpAddress, interval: number, now: number): boolean {
-    if (interval <= 0) return true;
-    const key = destination.toString();
+    return interval <= 0 || this.take(destination, interval, BURST * interval, now);
+  }
+
+  /**
+   * What a packet without a way on costs its sender, before any limit of ICMP and from the same tokens: `ip_error()`
+   * (net/ipv4/route.c).
+   * @param cost ns
+   * @param burst ns that may be saved up
+   */
+  allowsUnrouted(sender: IpAddress, cost: number, burst: number, now: number): boolean {
+    return this.take(sender, cost, burst, now);
+  }
+
+  private take(peer: IpAddress, cost: number, burst: number, now: number): boolean {
+    const key = peer.toString();
     let bucket = this.buckets.get(key);
     if (!bucket) {
-      if (this.buckets.size >= this.most) this.forget(interval, now);
-      this.buckets.set(key, (bucket = { tokens: BURST * interval, last: now }));
+      if (this.buckets.size >= this.most) this.forget(now);
+      this.buckets.set(key, (bucket = { tokens: FULL, last: now }));
     }
-    bucket.tokens = Math.min(BURST * interval, bucket.tokens + now - bucket.last);
+    bucket.tokens = Math.min(burst, bucket.tokens + now - bucket.last);
     bucket.last = now;
-    if (bucket.tokens < interval) return false;
-    bucket.tokens -= interval;
+    if (bucket.tokens < cost) return false;
+    bucket.tokens -= cost;
     return true;
   }
 
   /** A full bucket is as good as none. */
-  private forget(interval: number, now: number): void {
+  private forget(now: number): void {
     for (const [key, { tokens, last }] of this.buckets)
-      if (tokens + now - last >= BURST * interval) this.buckets.delete(key);
+      if (tokens + now - last >= FULL) this.buckets.delete(key);
     this.most = Math.max(MANY, this.buckets.size * 2);
   }
 }

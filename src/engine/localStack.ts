@@ -13,6 +13,7 @@ import { IcmpType, Icmpv6Type } from '../packet/transport.js';
 import { CtState, Direction } from '../rules/connection.js';
 import type { RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
+import { HZ } from '../rules/jiffies.js';
 import { HostLimit, PeerLimit } from './icmpLimit.js';
 import { isMalformedUdp } from './conntrack/protocols.js';
 import { setClosing } from './conntrack/tcp.js';
@@ -179,7 +180,13 @@ export class LocalStack {
 
   /** A route that refuses: destination unreachable. */
   unreachable(passage: Passage, code: number): void {
-    const v4 = passage.packet.version === 4;
+    const { packet } = passage;
+    const v4 = packet.version === 4;
+    if (v4) {
+      const cost = this.host.sysctl('net.ipv4.route.error_cost', HZ) * (1e9 / HZ);
+      const burst = this.host.sysctl('net.ipv4.route.error_burst', 5 * HZ) * (1e9 / HZ);
+      if (!this.peerLimit.allowsUnrouted(addressOf(packet, 'source'), cost, burst, packet.time)) return;
+    }
     this.error(passage, v4 ? IcmpType.destinationUnreachable : Icmpv6Type.destinationUnreachable, code);
   }
 

@@ -34,6 +34,17 @@ describe('how many ICMP messages the host sends', () => {
     expect(left).toHaveLength(6 + 3);
   });
 
+  it('takes what has no route out of the tokens of its sender twice: two of ten are told at once', async () => {
+    // As Linux 6.18 did: five tokens for the routes, of which the message takes another one each.
+    const lost = Array.from({ length: 10 }, (_, n): Sent => [
+      n * 1e-3,
+      'eth0',
+      `udp 198.51.100.9:4000 > 172.31.0.1:9999 len 8 ipid ${n}`,
+    ]);
+    const { left } = await play(NOTHING, lost, { sysctls: limits(1000, 10000, 10000), routes: [] });
+    expect(left).toHaveLength(2);
+  });
+
   it('sends as many as net.ipv4.icmp_msgs_burst to all peers at once, and more 20 ms later', async () => {
     const sysctls = limits(0, 1000, 50);
     const { left, doubts } = await play(
