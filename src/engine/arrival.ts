@@ -2,7 +2,7 @@ import type { IpAddress } from '../address/ip.js';
 import { addressOf } from '../packet/addresses.js';
 import { verifyIpv4Header } from '../packet/checksum.js';
 import type { Device } from '../packet/device.js';
-import { decodeLink, LinkLayer } from '../packet/link.js';
+import { decodeLink, LinkLayer, ETHERNET_HEADER } from '../packet/link.js';
 import { EtherType, LinkKind, PacketType } from '../packet/numbers.js';
 import { decodePacket, otherPacket, type Packet } from '../packet/packet.js';
 import { Hook } from '../rules/hook.js';
@@ -96,7 +96,7 @@ export class Arrivals {
       if (isIp && packet.version === 4 && verifyIpv4Header(packet) === 'bad')
         return 'bad IPv4 header checksum';
       packet.packetType = this.packetTypeOf(link, below);
-      this.addLinkHeader(packet, at + link.network - ETHERNET, link, device);
+      this.addLinkHeader(packet, at + link.network - ETHERNET_HEADER, link, device);
     }
     return {
       packet,
@@ -155,7 +155,7 @@ export class Arrivals {
    */
   private addLinkHeader(packet: Packet, at: number, link: LinkLayer, device: Device): void {
     const { bytes, sourceAt, destinationAt } = link;
-    if (device.kind === LinkKind.ppp || link.sourceLength !== 6 || link.network < ETHERNET) return;
+    if (device.kind === LinkKind.ppp || link.sourceLength !== 6 || link.network < ETHERNET_HEADER) return;
     const { chunk } = this.arena;
     if (link.destinationLength === 6) {
       for (let i = 0; i < 6; i++) chunk[at + i] = bytes[destinationAt + i];
@@ -168,12 +168,10 @@ export class Arrivals {
     for (let i = 0; i < 6; i++) chunk[at + 6 + i] = bytes[sourceAt + i];
     chunk[at + 12] = link.etherType >> 8;
     chunk[at + 13] = link.etherType & 255;
-    packet.setLink(chunk, at, ETHERNET);
+    packet.setLink(chunk, at, ETHERNET_HEADER);
   }
 }
 
-/** Bytes of an Ethernet header. */
-const ETHERNET = 14;
 /** The smallest EtherType (ETH_P_802_3_MIN): below it stands what a socket calls other things. */
 const ETHERTYPE_MIN = 0x600;
 const EVERYBODY = new Uint8Array(6).fill(0xff);

@@ -141,8 +141,6 @@ function take(
   }
 }
 
-const TRANSLATING = new Set(['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP']);
-
 /** What a NAT target asks for, without doing it. */
 function translationOf(
   definition: TargetDefinition,
@@ -151,7 +149,7 @@ function translationOf(
   packet: Packet,
   context: RuleContext,
 ): Effect | null {
-  if (!TRANSLATING.has(definition.name)) return null;
+  if (!definition.translates) return null;
   let asked: Effect | null = null;
   const probe = Object.create(context) as RuleContext;
   probe.setupNat = (_packet, manip, range) => {

@@ -31,17 +31,7 @@ const TRACKING_MATCHES = new Set([
   'helper',
   'cluster',
 ]);
-const TRACKING_TARGETS = new Set([
-  'CT',
-  'CONNMARK',
-  'CONNSECMARK',
-  'SYNPROXY',
-  'DNAT',
-  'SNAT',
-  'MASQUERADE',
-  'REDIRECT',
-  'NETMAP',
-]);
+const TRACKING_TARGETS = new Set(['CT', 'CONNMARK', 'CONNSECMARK', 'SYNPROXY']);
 
 const HOOKS = [Hook.prerouting, Hook.input, Hook.forward, Hook.output, Hook.postrouting] as const;
 
@@ -83,7 +73,9 @@ function needsTracking(chain: CompiledChain): boolean {
     rule.steps.some((step) => {
       if (step.kind === StepKind.statement) return statementNeedsTracking(step.statement.statement);
       if (step.kind === StepKind.match) return TRACKING_MATCHES.has(step.definition.name);
-      if (step.kind !== StepKind.target || !TRACKING_TARGETS.has(step.definition.name)) return false;
+      if (step.kind !== StepKind.target) return false;
+      if (step.definition.translates) return true;
+      if (!TRACKING_TARGETS.has(step.definition.name)) return false;
       // What only says not to track needs no tracking (`xt_ct_tg_check()`).
       return (step.data as { readonly notrack?: boolean } | null)?.notrack !== true;
     }),

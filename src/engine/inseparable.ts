@@ -12,7 +12,7 @@ const OF_THE_HOST: ReadonlySet<string> = new Set(['socket', 'statistic', 'osf', 
 /** Targets that change nothing but the packet and its connection. */
 const OF_A_PACKET: ReadonlySet<string> = new Set([
   ...['ACCEPT', 'DROP', 'RETURN', 'REJECT', 'LOG', 'NFLOG', 'ULOG', 'AUDIT', 'TRACE'],
-  ...['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP', 'CT', 'NOTRACK', 'MARK', 'CONNMARK'],
+  ...['CT', 'NOTRACK', 'MARK', 'CONNMARK'],
   ...['TOS', 'DSCP', 'ECN', 'TTL', 'HL', 'TCPMSS', 'TCPOPTSTRIP', 'CHECKSUM', 'CLASSIFY'],
 ]);
 const BELOW_IP: ReadonlySet<string> = new Set(['netdev', 'bridge', 'arp']);
@@ -49,7 +49,9 @@ function commonIn(step: Step, sets: IpSets, nft: NftTable | undefined): string |
       return alone ? null : `-m ${name}`;
     }
     case 'target':
-      return OF_A_PACKET.has(step.definition.name) ? null : `-j ${step.definition.name}`;
+      return step.definition.translates || OF_A_PACKET.has(step.definition.name)
+        ? null
+        : `-j ${step.definition.name}`;
     case 'statement':
       if (!STATEMENTS_OF_A_PACKET.has(step.statement.kind)) return `"${step.text}"`;
       return expressionInCommon(step.statement, nft);

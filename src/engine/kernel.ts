@@ -1,4 +1,5 @@
 import type { IpAddress } from '../address/ip.js';
+import { ETHERNET_HEADER } from '../packet/link.js';
 import type { Device } from '../packet/device.js';
 import type { Route } from '../host/routeModel.js';
 import type { Packet } from '../packet/packet.js';
@@ -321,9 +322,9 @@ export class Kernel {
     const { in: input, link } = packet;
     packet.in = null;
     packet.link = framed ?? this.headerOf(passage, device);
-    packet.length += ETHERNET;
+    packet.length += ETHERNET_HEADER;
     const passed = this.hooks.runLink(chains, Hook.postrouting, passage);
-    packet.length -= ETHERNET;
+    packet.length -= ETHERNET_HEADER;
     packet.in = input;
     packet.link = link;
     return passed;
@@ -439,8 +440,6 @@ export class Kernel {
   }
 }
 
-/** Bytes of an Ethernet header. */
-const ETHERNET = 14;
 const REFUSED = 'IPv6 takes no packet with such addresses from outside';
 
 const LOOPBACK_LINK_4 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00]);

@@ -1,3 +1,5 @@
+import { Arp, ETHERNET_IPV4 } from '../packet/arp.js';
+import { ETHERNET_HEADER } from '../packet/link.js';
 import { u16 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
 import { EtherType, PacketType } from '../packet/numbers.js';
@@ -82,9 +84,9 @@ export class LinkLevel {
     const { link } = packet;
     // The header is there, and nobody is told where (`arp_create()` sets no MAC header).
     packet.link = NO_LINK;
-    packet.length += ETHERNET;
+    packet.length += ETHERNET_HEADER;
     this.kernel.hooks.runLink(this.kernel.hooks.links.at('arp', Hook.output), Hook.output, passage);
-    packet.length -= ETHERNET;
+    packet.length -= ETHERNET_HEADER;
     packet.link = link;
   }
 
@@ -167,10 +169,6 @@ function withLength(packet: Packet, length: number, run: () => boolean): boolean
 }
 
 const NO_LINK = new Uint8Array(0);
-/** Bytes of an Ethernet header. */
-const ETHERNET = 14;
-/** An ARP packet of Ethernet and IPv4, and its lengths of addresses (RFC 826). */
-const Arp = { length: 28, lengths: 4, ethernetIpv4: 0x0604 } as const;
 
 function isToMany({ packetType }: Packet): boolean {
   return packetType === PacketType.broadcast || packetType === PacketType.multicast;
@@ -184,5 +182,5 @@ function asksAll({ etherType, link }: Packet): boolean {
 /** `arp_rcv()` (net/ipv4/arp.c). */
 function isArpForHost({ etherType, packetType, data }: Packet): boolean {
   if (etherType !== EtherType.arp || packetType === PacketType.otherHost) return false;
-  return data.length >= Arp.length && u16(data, Arp.lengths) === Arp.ethernetIpv4;
+  return data.length >= Arp.end && u16(data, Arp.lengths) === ETHERNET_IPV4;
 }

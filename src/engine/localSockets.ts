@@ -4,7 +4,7 @@ import { addressOf, addressText } from '../packet/addresses.js';
 import { u8 } from '../packet/bytes.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
-import { hasPorts } from '../packet/rewrite.js';
+import { hasPorts, isIcmpError } from '../packet/rewrite.js';
 import { Tcp, TcpFlag } from '../packet/transport.js';
 import type { LocalSocket } from '../rules/context.js';
 import type { Share } from './share.js';
@@ -70,7 +70,8 @@ export class LocalSockets {
     const isTcp = protocol === Protocol.tcp;
     if (!packet.in) return this.ofSender(packet);
     // An ICMP error belongs to the socket of the packet that it is about.
-    if (protocol === Protocol.icmp || protocol === Protocol.icmpv6) return isError(packet) ? undefined : null;
+    if (protocol === Protocol.icmp || protocol === Protocol.icmpv6)
+      return isIcmpError(packet) ? undefined : null;
     if ((!isTcp && protocol !== Protocol.udp) || !packet.hasTransport) return null;
     const tuple = tupleText(packet);
     const transparent = this.diverted.has(tuple);
@@ -134,10 +135,4 @@ function tupleText(packet: Packet): string {
 
 function flagsOf(packet: Packet): number {
   return u8(packet.data, packet.transport + Tcp.flags) & (SYN | ACK | RST);
-}
-
-/** RFC 792, RFC 4443: errors have types of their own. */
-function isError({ version, data, transport }: Packet): boolean {
-  const type = u8(data, transport);
-  return version === 4 ? [3, 4, 5, 11, 12].includes(type) : type < 128;
 }

@@ -1,6 +1,8 @@
 import { IpAddress } from '../address/ip.js';
 import type { MacAddress } from '../address/mac.js';
 import type { Host } from '../host/host.js';
+import { Arp, ArpOperation } from '../packet/arp.js';
+import { ETHERNET_HEADER } from '../packet/link.js';
 import { addressOf } from '../packet/addresses.js';
 import { i32, u16 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
@@ -9,9 +11,6 @@ import type { Packet } from '../packet/packet.js';
 
 /** Addresses remembered at most. */
 const MOST = 65_536;
-/** Bytes of an Ethernet header, and of an ARP packet of Ethernet and IPv4 (RFC 826). */
-const ETHERNET = 14;
-const ARP = { operation: 6, request: 1, senderIp: 14, targetIp: 24, length: 28 } as const;
 
 /** Which link address an IP address has: by the snapshot, and by the frames that were seen. */
 export class Neighbourhood {
@@ -29,7 +28,7 @@ export class Neighbourhood {
   /** A frame came in with its link header. */
   learn(packet: Packet): void {
     const { link } = packet;
-    const sender = link.length >= ETHERNET ? senderOf(packet) : null;
+    const sender = link.length >= ETHERNET_HEADER ? senderOf(packet) : null;
     if (sender && this.macs.size < MOST) this.macs.set(sender.toString(), link.slice(6, 12));
   }
 
@@ -41,7 +40,7 @@ export class Neighbourhood {
   /** The header was made up, since the capture does not keep it: what the frame was really addressed to, where that is known. */
   correct(packet: Packet): void {
     const { link } = packet;
-    const target = link.length >= ETHERNET ? targetOf(packet) : null;
+    const target = link.length >= ETHERNET_HEADER ? targetOf(packet) : null;
     const mac = target && this.macs.get(target.toString());
     if (!mac) return;
     const corrected = link.slice();
@@ -51,7 +50,7 @@ export class Neighbourhood {
 
   /** The link header of what leaves through a device. */
   header(packet: Packet, device: Device, nextHop: IpAddress | null): Uint8Array {
-    const header = new Uint8Array(ETHERNET);
+    const header = new Uint8Array(ETHERNET_HEADER);
     const target = nextHop ?? targetOf(packet);
     const name = target?.toString() ?? '';
     const mac = isRequest(packet) && !this.met.has(name) ? EVERYBODY : this.macs.get(name);
@@ -67,19 +66,21 @@ export class Neighbourhood {
 const EVERYBODY = new Uint8Array(6).fill(0xff);
 
 function isRequest({ etherType, data }: Packet): boolean {
-  return etherType === EtherType.arp && data.length >= ARP.length && u16(data, ARP.operation) === ARP.request;
+  return (
+    etherType === EtherType.arp && data.length >= Arp.end && u16(data, Arp.operation) === ArpOperation.request
+  );
 }
 
 /** Whom a frame is for: the address in its packet, of ARP the one that is asked or told; null: it names none. */
 export function targetOf(packet: Packet): IpAddress | null {
-  return packet.etherType === 0 ? addressOf(packet, 'destination') : arpAddress(packet, ARP.targetIp);
+  return packet.etherType === 0 ? addressOf(packet, 'destination') : arpAddress(packet, Arp.targetIp);
 }
 
 /** Whom a frame is from, as `targetOf`. */
 export function senderOf(packet: Packet): IpAddress | null {
-  return packet.etherType === 0 ? addressOf(packet, 'source') : arpAddress(packet, ARP.senderIp);
+  return packet.etherType === 0 ? addressOf(packet, 'source') : arpAddress(packet, Arp.senderIp);
 }
 
 function arpAddress({ etherType, data }: Packet, at: number): IpAddress | null {
-  return etherType === EtherType.arp && data.length >= ARP.length ? new IpAddress(4, i32(data, at)) : null;
+  return etherType === EtherType.arp && data.length >= Arp.end ? new IpAddress(4, i32(data, at)) : null;
 }

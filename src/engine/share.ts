@@ -3,7 +3,7 @@ import { Ipv4, Ipv4Fragment } from '../packet/ipv4.js';
 import { Ipv6 } from '../packet/ipv6.js';
 import { Protocol } from '../packet/numbers.js';
 import { decodePacket, Packet } from '../packet/packet.js';
-import { Icmp, IcmpType } from '../packet/transport.js';
+import { Icmp, quotesPacket } from '../packet/transport.js';
 import type { Tuple } from '../rules/connection.js';
 import type { Translated } from './translated.js';
 
@@ -79,7 +79,7 @@ export class Share {
   keyOfTuple(t: Tuple): number {
     return t.version === 4
       ? this.key4(t.s0, t.d0)
-      : this.key6(
+      : this.keyOf(
           mix(t.s0, t.s1, t.s2, t.s3),
           this.isTranslated6(t, 's'),
           mix(t.d0, t.d1, t.d2, t.d3),
@@ -105,7 +105,7 @@ export class Share {
     if (bytes[at + Ipv4.protocol] === Protocol.icmp) {
       const transport = at + (bytes[at] & 15) * 4;
       const fragment = u16(bytes, at + Ipv4.fragment) & (Ipv4Fragment.offset | Ipv4Fragment.moreFragments);
-      if ((fragment & Ipv4Fragment.offset) === 0 && ICMP_ERRORS.has(u8(bytes, transport))) {
+      if ((fragment & Ipv4Fragment.offset) === 0 && quotesPacket(u8(bytes, transport))) {
         if (fragment !== 0)
           this.refuse('a fragmented ICMP error does not tell its connection by each fragment');
         const quoted = transport + Icmp.headerLength;
@@ -133,7 +133,7 @@ export class Share {
     const s = Ipv6.source;
     const d = Ipv6.destination;
     return this.shareOfKey(
-      this.key6(
+      this.keyOf(
         mix(word(s), word(s + 4), word(s + 8), word(s + 12)),
         this.translated.has6(word(s), word(s + 4), word(s + 8), word(s + 12)),
         mix(word(d), word(d + 4), word(d + 8), word(d + 12)),
@@ -151,10 +151,6 @@ export class Share {
     );
   }
 
-  private key6(source: number, fromChanges: boolean, destination: number, toChanges: boolean): number {
-    return this.keyOf(source, fromChanges, destination, toChanges);
-  }
-
   private keyOf(source: number, fromChanges: boolean, destination: number, toChanges: boolean): number {
     if (fromChanges) return toChanges ? 0 : destination;
     return toChanges ? source : source ^ destination;
@@ -164,15 +160,6 @@ export class Share {
     return (Math.imul(key ^ (key >>> 15), 0x2c1b3c6d) >>> 8) % this.count;
   }
 }
-
-/** RFC 792: the types that quote the packet they are about. */
-const ICMP_ERRORS: ReadonlySet<number> = new Set([
-  IcmpType.destinationUnreachable,
-  IcmpType.sourceQuench,
-  IcmpType.redirect,
-  IcmpType.timeExceeded,
-  IcmpType.parameterProblem,
-]);
 
 function mix(a: number, b: number, c: number, d: number): number {
   const high = Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0x9e3779b1);

@@ -56,7 +56,7 @@ export class Translated {
     if (step.kind === 'match' && step.definition.name === 'ip') {
       const { source, destination } = step.data as IpMatch;
       for (const one of [source, destination]) if (one && !one.negated) this.addNetwork(one.value);
-    } else if (step.kind === 'target' && TARGETS.has(step.definition.name)) {
+    } else if (step.kind === 'target' && step.definition.translates) {
       const { minAddress: min, maxAddress: max } = step.data as Partial<NatRange>;
       if (!min || !max) return;
       if (min.equals(max)) this.addNetwork(whole(min));
@@ -78,12 +78,10 @@ export class Translated {
   }
 }
 
-const TARGETS: ReadonlySet<string> = new Set(['SNAT', 'DNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP']);
-
 /** The step may give a packet another address. */
 function translates(step: Step): boolean {
   return step.kind === 'target'
-    ? TARGETS.has(step.definition.name)
+    ? step.definition.translates !== undefined
     : step.kind === 'statement' && step.statement.kind === 'nat';
 }
 

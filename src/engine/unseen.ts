@@ -5,7 +5,7 @@ import { EtherType, LinkKind, PacketType, Protocol } from '../packet/numbers.js'
 import type { Packet } from '../packet/packet.js';
 import { hasPorts, rewrite, setTtl, ttlOf } from '../packet/rewrite.js';
 import { Direction, Tuple } from '../rules/connection.js';
-import { AddressType } from '../rules/context.js';
+import { AddressType, Manip } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
 import type { Host } from '../host/host.js';
 import type { Route } from '../host/routeModel.js';
@@ -65,7 +65,7 @@ export class UnseenArrivals {
     private readonly sight: Sight,
     private readonly share: Share | null = null,
   ) {
-    this.translatesDestinations = translates(kernel.program, DESTINATIONS);
+    this.translatesDestinations = translates(kernel.program, Manip.destination);
   }
 
   originOf(packet: Packet, device: Device): Origin {
@@ -232,20 +232,18 @@ export function undo(packet: Packet, tuple: Tuple): void {
   });
 }
 
-const TRANSLATING: ReadonlySet<string> = new Set(['SNAT', 'MASQUERADE', 'NETMAP', 'DNAT', 'REDIRECT']);
 /** Matches of iptables and statements of nft whose answer hangs on the packets before. */
 const COUNTING: ReadonlySet<string> = new Set([
   ...['limit', 'hashlimit', 'connlimit', 'connbytes', 'quota', 'recent', 'statistic', 'setUpdate'],
 ]);
-const DESTINATIONS: ReadonlySet<string> = new Set(['NETMAP', 'DNAT', 'REDIRECT']);
 
-/** Whether any rule gives packets another address by one of these targets. */
-function translates({ chains }: Program, targets = TRANSLATING): boolean {
+/** Whether any rule gives packets another address, at this end of theirs or, without it, at any. */
+function translates({ chains }: Program, manip?: Manip): boolean {
   return chains.some((chain) =>
     chain.rules.some((rule) =>
       rule.steps.some((step) =>
-        'definition' in step
-          ? targets.has(step.definition.name)
+        step.kind === StepKind.target
+          ? step.definition.translates?.some((one) => manip === undefined || one === manip) === true
           : step.kind === StepKind.statement && step.statement.statement.kind === 'nat',
       ),
     ),

@@ -1,24 +1,10 @@
 import { formatIpv4 } from '../address/ip.js';
 import { formatMac } from '../address/mac.js';
+import { Arp, ETHERNET_IPV4 } from '../packet/arp.js';
 import { i32, u16 } from '../packet/bytes.js';
 import { type Bytes, type Draft, newDraft, presence } from './draft.js';
 
-/** RFC 826: hardware and protocol type, lengths of their addresses, operation; then the addresses, of Ethernet and IPv4. */
-const Arp = {
-  hardware: 0,
-  protocol: 2,
-  lengths: 4,
-  operation: 6,
-  header: 8,
-  senderMac: 8,
-  senderIp: 14,
-  targetMac: 18,
-  targetIp: 24,
-  end: 28,
-} as const;
 const ETHERNET = 1;
-/** Six bytes of a MAC, four of an address. */
-const LENGTHS = 0x0604;
 
 /** `dump_arp_packet()`: no space follows its last word. */
 export function describeArp(packet: Bytes): Draft {
@@ -36,7 +22,7 @@ export function describeArp(packet: Bytes): Draft {
     ['PTYPE', `0x${u16(data, Arp.protocol).toString(16).padStart(4, '0')}`],
     ['OPCODE', `${u16(data, Arp.operation)}`],
   );
-  if (u16(data, Arp.hardware) !== ETHERNET || u16(data, Arp.lengths) !== LENGTHS) return draft;
+  if (u16(data, Arp.hardware) !== ETHERNET || u16(data, Arp.lengths) !== ETHERNET_IPV4) return draft;
   const addresses = presence(packet, Arp.header, Arp.end - Arp.header);
   if (addresses === 'cut') draft.cutShort = true;
   if (addresses === 'short') tokens.push(['INCOMPLETE', `[${packet.length - Arp.header} bytes]`]);

@@ -1,5 +1,7 @@
 import { emit } from '../klog/emit.js';
 import type { LogRecord, PacketLog, Token } from '../klog/record.js';
+import { Ipv4Fragment } from '../packet/ipv4.js';
+import { Protocol } from '../packet/numbers.js';
 import type { ObservedTime } from './entry.js';
 import type { Message } from './line.js';
 import { type ClockOptions, readWallStamp } from './stamps.js';
@@ -141,10 +143,10 @@ function headerWords(fields: Fields): Token[] {
   const tos = numberOf(fields, 'ip.tos') ?? 0;
   const fragment = numberOf(fields, 'ip.fragoff') ?? 0;
   const flags: Token[] = [];
-  if (fragment & 0x8000) flags.push(['CE', null]);
-  if (fragment & 0x4000) flags.push(['DF', null]);
-  if (fragment & 0x2000) flags.push(['MF', null]);
-  if (fragment & 0x1fff) flags.push(['FRAG', String(fragment & 0x1fff)]);
+  if (fragment & Ipv4Fragment.reserved) flags.push(['CE', null]);
+  if (fragment & Ipv4Fragment.dontFragment) flags.push(['DF', null]);
+  if (fragment & Ipv4Fragment.moreFragments) flags.push(['MF', null]);
+  if (fragment & Ipv4Fragment.offset) flags.push(['FRAG', String(fragment & Ipv4Fragment.offset)]);
   return [
     ...words(fields, [['LEN', 'ip.totlen']]),
     ['TOS', hex(tos & 0x1e)],
@@ -162,13 +164,13 @@ function hex(byte: number): string {
 }
 
 const PROTOCOLS: ReadonlyMap<number, string> = new Map([
-  [1, 'ICMP'],
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [50, 'ESP'],
-  [51, 'AH'],
-  [58, 'ICMPv6'],
-  [136, 'UDPLITE'],
+  [Protocol.icmp, 'ICMP'],
+  [Protocol.tcp, 'TCP'],
+  [Protocol.udp, 'UDP'],
+  [Protocol.esp, 'ESP'],
+  [Protocol.ah, 'AH'],
+  [Protocol.icmpv6, 'ICMPv6'],
+  [Protocol.udplite, 'UDPLITE'],
 ]);
 
 const FLAGS = ['URG', 'ACK', 'PSH', 'RST', 'SYN', 'FIN'] as const;
@@ -182,7 +184,7 @@ function transportWords(fields: Fields): Token[] {
     ['SPT', fields.has('src_port') ? 'src_port' : `${of}.sport`],
     ['DPT', fields.has('dest_port') ? 'dest_port' : `${of}.dport`],
   ];
-  if (protocol === 6)
+  if (protocol === Protocol.tcp)
     return [
       proto,
       ...words(fields, [
@@ -198,10 +200,10 @@ function transportWords(fields: Fields): Token[] {
       // ulogd has the pointer only where the flag is set; the kernel prints 0.
       ...(fields.has('tcp.window') ? [['URGP', String(numberOf(fields, 'tcp.urgp') ?? 0)] as const] : []),
     ];
-  if (protocol === 17 || protocol === 136)
+  if (protocol === Protocol.udp || protocol === Protocol.udplite)
     return [proto, ...words(fields, [...ports('udp'), ['LEN', 'udp.len']])];
-  if (protocol === 1 || protocol === 58) {
-    const of = protocol === 1 ? 'icmp' : 'icmpv6';
+  if (protocol === Protocol.icmp || protocol === Protocol.icmpv6) {
+    const of = protocol === Protocol.icmp ? 'icmp' : 'icmpv6';
     return [
       proto,
       ...words(fields, [

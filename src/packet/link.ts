@@ -4,6 +4,9 @@ import { decodeNflog, type NflogLayer } from './nflog.js';
 import { EtherType, LinkKind, PacketType } from './numbers.js';
 import type { Problem } from './packet.js';
 
+/** Bytes of an Ethernet header. */
+export const ETHERNET_HEADER = 14;
+
 const NO_BYTES = new Uint8Array(0);
 const NO_TAGS: readonly number[] = [];
 

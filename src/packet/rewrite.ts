@@ -17,7 +17,7 @@ import { Ipv4 } from './ipv4.js';
 import { Ipv6, Ipv6FragmentHeader } from './ipv6.js';
 import { Protocol } from './numbers.js';
 import type { Packet } from './packet.js';
-import { Icmp, IcmpType, Icmpv6Type, Tcp, Udp } from './transport.js';
+import { Icmp, Icmpv6Type, Tcp, Udp, quotesPacket } from './transport.js';
 
 /** One IP header and what it carries, by offsets into a packet's bytes: the packet itself, or one that an ICMP error quotes. */
 export interface Site {
@@ -232,14 +232,7 @@ export function isIcmpError(packet: Packet): boolean {
   const type = packet.data[packet.transport];
   if (packet.version === 6)
     return packet.protocol === Protocol.icmpv6 && type >= Icmpv6Type.destinationUnreachable && type < 128;
-  return (
-    packet.protocol === Protocol.icmp &&
-    (type === IcmpType.destinationUnreachable ||
-      type === IcmpType.sourceQuench ||
-      type === IcmpType.redirect ||
-      type === IcmpType.timeExceeded ||
-      type === IcmpType.parameterProblem)
-  );
+  return packet.protocol === Protocol.icmp && quotesPacket(type);
 }
 
 /** The packet that an ICMP error quotes; null where it is none, or too little of it is there. */

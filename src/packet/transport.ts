@@ -84,3 +84,16 @@ export const Sctp = {
   checksum: 8,
   headerLength: 12,
 } as const;
+
+const ICMP_ERRORS: ReadonlySet<number> = new Set([
+  IcmpType.destinationUnreachable,
+  IcmpType.sourceQuench,
+  IcmpType.redirect,
+  IcmpType.timeExceeded,
+  IcmpType.parameterProblem,
+]);
+
+/** Whether messages of this ICMP type quote the packet they are about (RFC 792; `icmp_is_err()`). */
+export function quotesPacket(type: number): boolean {
+  return ICMP_ERRORS.has(type);
+}

@@ -1,5 +1,5 @@
 import type { Packet } from '../packet/packet.js';
-import type { Context } from './context.js';
+import type { Context, Manip } from './context.js';
 import type { Hook } from './hook.js';
 import type { OptionList, OptionSpec } from './options.js';
 import type { Outcome, Verdict } from './verdict.js';
@@ -126,6 +126,8 @@ export interface TargetDefinition<D = any, S = any> {
   readonly unforeseen?: true;
   /** Always ends the walk of the chain, whatever the packet (ACCEPT, DROP, REJECT…). */
   readonly terminal: boolean;
+  /** The ends of a packet that it may have NAT give other addresses or ports; undefined: it has nothing to do with NAT. */
+  readonly translates?: readonly Manip[];
   start(data: D, context: Pick<Context, 'shared' | 'now'>): S;
   run(data: D, packet: Packet, context: Context, state: S): Verdict;
 }

@@ -1,7 +1,7 @@
 import { u16, u8 } from '../../packet/bytes.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
-import { Icmpv6Type, IcmpType, Udp } from '../../packet/transport.js';
+import { Icmpv6Type, IcmpType, Udp, quotesPacket } from '../../packet/transport.js';
 import { CtStatus, type Direction } from '../../rules/connection.js';
 import { CtEvent, type ConnectionEntry } from './entry.js';
 import { trackSctp } from './sctp.js';
@@ -95,15 +95,6 @@ export function isMalformedUdp(packet: Packet): boolean {
 /** The highest ICMP type that is known (NR_ICMP_TYPES); one above it is INVALID. */
 const HIGHEST_ICMP_TYPE = 18;
 
-/** ICMP types that quote the packet they are about (RFC 792; `icmp_is_err()`). */
-const ICMP_ERRORS: readonly number[] = [
-  IcmpType.destinationUnreachable,
-  IcmpType.sourceQuench,
-  IcmpType.redirect,
-  IcmpType.timeExceeded,
-  IcmpType.parameterProblem,
-];
-
 /** MLD and neighbour discovery: never tracked (`noct_valid_new` of nf_conntrack_proto_icmpv6.c). */
 const ICMPV6_UNTRACKED: readonly number[] = [130, 131, 132, 133, 134, 135, 136, 143];
 
@@ -112,7 +103,7 @@ export function icmpKind(packet: Packet): 'query' | 'error' | 'untracked' | 'inv
   const type = u8(packet.data, packet.transport);
   if (packet.protocol === Protocol.icmp) {
     if (type > HIGHEST_ICMP_TYPE) return 'invalid';
-    return ICMP_ERRORS.includes(type) ? 'error' : 'query';
+    return quotesPacket(type) ? 'error' : 'query';
   }
   if (ICMPV6_UNTRACKED.includes(type)) return 'untracked';
   return type < 128 ? 'error' : 'query';

@@ -1,6 +1,7 @@
+import { isConstant } from '../../rules/nft/constant.js';
 import type { Expression, Mangle } from '../../rules/nft/model.js';
 import type { RuleContext } from './context.js';
-import { fieldsOf, isConstant } from './resolve.js';
+import { fieldsOf } from './resolve.js';
 
 /** What `meta KEY set` can write: `nft_meta_set_init()` (net/netfilter/nft_meta.c), with `secmark` as an object. */
 const META_KEYS = new Set(['mark', 'priority', 'nftrace', 'pkttype', 'secmark']);

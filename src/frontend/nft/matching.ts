@@ -1,9 +1,10 @@
+import { isConstant } from '../../rules/nft/constant.js';
 import { IpAddress, IpNetwork } from '../../address/ip.js';
 import type { Expression, IntegerValue, Match, MatchOperator } from '../../rules/nft/model.js';
 import type { DataType } from '../../rules/nft/types.js';
 import type { Token } from './lexer.js';
 import type { Raw } from './raw.js';
-import { combine, fieldsOf, isConstant, resolve, singleOf } from './resolve.js';
+import { combine, fieldsOf, resolve, singleOf } from './resolve.js';
 import { Refusal } from './stream.js';
 import { bitNames, isBitmask } from './symbols.js';
 

@@ -1,3 +1,4 @@
+import { isConstant } from '../../rules/nft/constant.js';
 import { IpAddress, IpNetwork } from '../../address/ip.js';
 import type {
   AddressValue,
@@ -17,25 +18,6 @@ import { Refusal } from './stream.js';
 import { isBitmask } from './symbols.js';
 
 const INTEGER: KeyField = { type: 'integer', bits: 32 };
-
-export function isConstant(expression: Expression): expression is Constant {
-  switch (expression.kind) {
-    case 'integer':
-    case 'address':
-    case 'bytes':
-    case 'string':
-    case 'boolean':
-    case 'verdict':
-    case 'prefix':
-    case 'range':
-    case 'wildcard':
-      return true;
-    case 'concat':
-      return expression.parts.every(isConstant);
-    default:
-      return false;
-  }
-}
 
 /** What an expression yields: one field, or one a part of a concatenation; none where only a set can say it. */
 export function fieldsOf(expression: Expression): readonly KeyField[] {

@@ -34,6 +34,7 @@ function interfaceNat(
     list: (range) => words(range.minPort !== null && `${listed} ${printPorts(range)}`, printFlags(range, '')),
     writes: [],
     terminal: true,
+    translates: [manip],
     start: () => undefined,
     run(range, packet, context: Context) {
       if (name === 'MASQUERADE' && sourceIsUnset(packet)) return Verdict.accept;

@@ -28,6 +28,7 @@ function translation(
     list: (range, _, version) => words(`to:${printAddresses(range, version)}`, printFlags(range, '')),
     writes: [],
     terminal: true,
+    translates: [manip],
     start: () => undefined,
     run: (range, packet: Packet, context: Context) =>
       context.setupNat(packet, manip, range) ? Verdict.accept : Verdict.drop,

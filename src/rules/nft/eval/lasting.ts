@@ -1,4 +1,5 @@
 import type { Field } from '../../definition.js';
+import { isConstant } from '../constant.js';
 import type {
   Ct,
   Expression,
@@ -49,16 +50,6 @@ function all(expressions: readonly Expression[], table: NftTable): readonly Fiel
 
 function fieldsOf(expression: Expression, table: NftTable): readonly Field[] | null {
   switch (expression.kind) {
-    case 'integer':
-    case 'address':
-    case 'bytes':
-    case 'string':
-    case 'boolean':
-    case 'verdict':
-    case 'prefix':
-    case 'range':
-    case 'wildcard':
-      return [];
     case 'concat':
       return all(expression.parts, table);
     case 'binary':
@@ -73,7 +64,7 @@ function fieldsOf(expression: Expression, table: NftTable): readonly Field[] | n
     case 'ct':
       return CONNTRACKS.get((expression satisfies Ct).key) ?? null;
     default:
-      return null;
+      return isConstant(expression) ? [] : null;
   }
 }
 
