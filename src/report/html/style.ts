@@ -48,6 +48,7 @@ tr.dead td{color:var(--soft)}tr.dead td:first-child::after{content:" never match
 .badge.only-simulated,.badge.only-on-the-host{background:var(--bad-back);color:var(--bad)}
 .badge.field-differs{background:var(--warn-back);color:var(--warn)}
 .timeline{display:block;width:100%;height:9rem}
+.ticks{display:block;width:100%;height:1rem;fill:var(--soft);font-size:.8125rem;font-variant-numeric:tabular-nums}
 .timeline .axis{stroke:var(--line);vector-effect:non-scaling-stroke}.timeline rect{vector-effect:non-scaling-stroke}
 .side{display:flex;justify-content:space-between;gap:1rem;margin:.25rem 0;color:var(--soft);font-size:.8125rem;font-variant-numeric:tabular-nums}
 .timeline a:hover rect,.timeline a:focus-visible rect{stroke:var(--ink);stroke-width:2}

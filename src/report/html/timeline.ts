@@ -1,3 +1,5 @@
+import { bin, max, range, rollup, sum } from 'd3-array';
+import { type ScaleLinear, scaleLinear } from 'd3-scale';
 import { span } from '../time.js';
 import { plural } from '../verdict.js';
 import type { LineStanding } from './data.js';
@@ -25,8 +27,14 @@ const SIDES: Readonly<Record<LineStanding, { readonly above: boolean; readonly b
 /** From the axis outwards. */
 const ORDER = Object.keys(SIDES) as readonly LineStanding[];
 
+/** About so many times stand below. */
+const TICKS = 5;
+
+/** The lines of one bar, by standing, and the seconds that it reaches over. */
 interface Bin {
-  readonly counts: Map<LineStanding, number>;
+  readonly from: number;
+  readonly to: number;
+  readonly counts: ReadonlyMap<LineStanding, number>;
 }
 
 /**
@@ -35,15 +43,12 @@ interface Bin {
  * @param end ns since capture start
  */
 export function timeline(lines: readonly StandingLine[], end: number): Markup {
-  const last = Math.max(1, end, lines.at(-1)?.time ?? 0);
   const first = Math.min(0, lines[0]?.time ?? 0);
-  const width = (last - first) / BINS;
-  const bins = Array.from({ length: BINS }, (): Bin => ({ counts: new Map() }));
-  for (const { time, standing } of lines) {
-    const { counts } = bins[Math.min(BINS - 1, Math.floor((time - first) / width))];
-    counts.set(standing, (counts.get(standing) ?? 0) + 1);
-  }
-  const highest = Math.max(1, ...bins.flatMap((bin) => [height(bin, 'above'), height(bin, 'below')]));
+  const last = Math.max(1, end, lines.at(-1)?.time ?? 0);
+  const across = scaleLinear([first / 1e9, last / 1e9], [0, WIDTH]);
+  const bins = binsOf(lines, across);
+  const highest = max(bins, (one) => Math.max(height(one, 'above'), height(one, 'below'))) ?? 1;
+  const up = scaleLinear([0, highest], [0, HALF - 2]);
   const wrong = lines.filter((line) => !isAlike(line.standing)).length;
   const isHeld = lines.some((line) => line.standing !== 'predicted' && line.standing !== 'doubtful');
   const sides = isHeld
@@ -64,47 +69,70 @@ export function timeline(lines: readonly StandingLine[], end: number): Markup {
     >
       <line class="axis" x1="0" x2="${WIDTH}" y1="${HALF}" y2="${HALF}" />
       ${isHeld ? markup`<line class="axis" x1="0" x2="${WIDTH}" y1="${HALF + AXIS}" y2="${HALF + AXIS}" />` : null}
-      ${bins.map((bin, i) => binMarkup(bin, i, highest, [first + i * width, first + (i + 1) * width]))}
+      ${bins.map((one) => binMarkup(one, across, up))}
     </svg>
-    <p class="side">
-      <span>${stamp(first)}</span>${isHeld ? markup`<span>logged by the host</span>` : null}<span>${stamp(last)}</span>
-    </p>`;
+    ${ticks(across)} ${isHeld ? markup`<p class="side"><span>logged by the host</span></p>` : null}`;
+}
+
+function binsOf(lines: readonly StandingLine[], across: ScaleLinear<number, number>): Bin[] {
+  const edges = range(1, BINS).map((i) => across.invert((i * WIDTH) / BINS));
+  const [first, last] = across.domain();
+  const grouped = bin<StandingLine, number>()
+    .domain([first, last])
+    .thresholds(edges)
+    .value(({ time }) => time / 1e9)(lines);
+  return grouped
+    .filter((group) => group.length > 0)
+    .map((group) => ({
+      from: group.x0 ?? first,
+      to: group.x1 ?? last,
+      counts: rollup(
+        group,
+        (alike) => alike.length,
+        ({ standing }) => standing,
+      ),
+    }));
+}
+
+/** Times along the axis. They are placed in percent: the picture is stretched, and words are not. */
+function ticks(across: ScaleLinear<number, number>): Markup {
+  const format = across.tickFormat(TICKS);
+  const marks = across.ticks(TICKS).map((seconds) => {
+    const at = (100 * across(seconds)) / WIDTH;
+    const anchor = at < 2 ? 'start' : at > 98 ? 'end' : 'middle';
+    return markup`<text x="${round(at)}%" y="12" text-anchor="${anchor}">${format(seconds)} s</text>`;
+  });
+  return markup`<svg class="ticks" role="presentation">${marks}</svg>`;
 }
 
 function height({ counts }: Bin, side: 'above' | 'below'): number {
-  let sum = 0;
-  for (const [standing, n] of counts) if (SIDES[standing][side]) sum += n;
-  return sum;
+  return sum(counts, ([standing, count]) => (SIDES[standing][side] ? count : 0));
 }
 
 function binMarkup(
-  bin: Bin,
-  index: number,
-  highest: number,
-  [from, to]: readonly [number, number],
-): Markup | null {
-  if (bin.counts.size === 0) return null;
-  const step = WIDTH / BINS;
+  { from, to, counts }: Bin,
+  across: ScaleLinear<number, number>,
+  up: ScaleLinear<number, number>,
+): Markup {
   const bars = (['above', 'below'] as const).flatMap((side) => {
     let y = side === 'above' ? HALF : HALF + AXIS;
-    return ORDER.filter((standing) => SIDES[standing][side] && bin.counts.has(standing)).map((standing) => {
-      const n = bin.counts.get(standing) ?? 0;
-      const tall = Math.max(2, (n / highest) * (HALF - 2));
+    return ORDER.filter((standing) => SIDES[standing][side] && counts.has(standing)).map((standing) => {
+      const tall = Math.max(2, up(counts.get(standing) ?? 0));
       const top = side === 'above' ? y - tall : y;
       y += side === 'above' ? -tall : tall;
       return markup`<rect
         class="${classOf(standing)}"
-        x="${round(index * step)}"
+        x="${round(across(from))}"
         y="${round(top)}"
-        width="${round(step - 1)}"
+        width="${round(WIDTH / BINS - 1)}"
         height="${round(tall)}"
       />`;
     });
   });
-  const title = `${stamp(from)} to ${stamp(to)}: ${[...bin.counts].map(([s, n]) => `${n} ${s}`).join(', ')}`;
-  const isWrong = [...bin.counts.keys()].some((standing) => !isAlike(standing));
+  const title = `${stamp(from)} to ${stamp(to)}: ${[...counts].map(([s, n]) => `${n} ${s}`).join(', ')}`;
+  const isWrong = [...counts.keys()].some((standing) => !isAlike(standing));
   return markup`<a
-    href="#time=${Math.floor(from / 1000)}-${Math.ceil(to / 1000)}"
+    href="#time=${Math.floor(from * 1e6)}-${Math.ceil(to * 1e6)}"
     tabindex="${isWrong ? 0 : -1}"
     aria-label="${title}"
     ><title>${title}</title>${bars}</a
@@ -116,8 +144,8 @@ function classOf(standing: LineStanding): string {
   return standing.replaceAll(' ', '-');
 }
 
-function stamp(ns: number): string {
-  return `${(ns / 1e9).toFixed(3)} s`;
+function stamp(seconds: number): string {
+  return `${seconds.toFixed(3)} s`;
 }
 
 function round(n: number): number {
