@@ -179,6 +179,26 @@ describe('CSV', () => {
     );
   });
 
+  it('reads no further ahead than its reader takes', async () => {
+    const total = 100_000;
+    let made = 0;
+    function* rows(): Generator<Cell[]> {
+      for (; made < total; made++) yield ['198.51.100.9'];
+    }
+    const out = new PassThrough();
+    const written = writeCsv(out, [column], rows());
+    let before = -1;
+    while (made === 0 || made !== before) {
+      before = made;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    // Some batches of 500 stand in the buffers of streams.
+    expect(made).toBeLessThan(20_000);
+    const text = await readAll(out);
+    await written;
+    expect(text.split('\r\n')).toHaveLength(total + 2);
+  });
+
   it('files are there when they are whole, and not before', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'nfreplay-report-'));
     try {
