@@ -3,19 +3,35 @@ import type { Direction, Tuple } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
 import type { Segment, TcpSide, TcpState } from './tcpState.js';
 
-/** Where in a row each word stands; a tuple's own places follow. */
-const Word = { tuples: 0, older: 20, newer: 21, tcpSides: 22, tcp: 32 } as const;
-const WORDS = 38;
-/** Words of a tuple, and of one side of a TCP connection. */
-const TUPLE = 10;
+/**
+ * Where in a row each word stands. What every packet of a connection needs comes first, and fills two lines of the CPU's
+ * cache; a row is three of them.
+ */
+const Word = {
+  ends: 0,
+  steady: 8,
+  expires: 10,
+  tcpSides: 12,
+  tcp: 22,
+  born: 28,
+  older: 30,
+  newer: 31,
+  more: 32,
+} as const;
+const WORDS = 48;
+/** The same as numbers of 64 bits. */
+const TIMES = WORDS / 2;
+const Time = { expires: Word.expires / 2, born: Word.born / 2 } as const;
+/** Words of a tuple: its own, and what more the addresses of IPv6 have; words of one side of a TCP connection. */
+const ENDS = 4;
+const MORE = 6;
 const SIDE = 5;
 /** Places in a tuple. */
-const Place = { source: 0, destination: 4, ports: 8, kind: 9 } as const;
+const Place = { source: 0, destination: 1, ports: 2, kind: 3 } as const;
 /** Places in what is known of a TCP connection beside its two sides. */
 const TcpPlace = { state: 0, sequence: 1, ack: 2, end: 3, window: 4, flags: 5 } as const;
 /** The row has the state of a TCP connection. */
 const HAS_TCP = 1 << 16;
-const TIMES = 2;
 
 /** No row. */
 export const NOWHERE = -1;
@@ -27,7 +43,7 @@ export const NOWHERE = -1;
  */
 export class ConnectionRows {
   private words = new Int32Array(0);
-  private times = new Float64Array(0);
+  private times = new Float64Array(this.words.buffer);
   private readonly owners: (ConnectionEntry | null)[] = [];
   /** The first row that is free again; `newer` has the next one. */
   private free = NOWHERE;
@@ -42,7 +58,8 @@ export class ConnectionRows {
       this.free = this.newer(row);
       this.owners[row] = entry;
     }
-    this.words[row * WORDS + Word.tcp] = 0;
+    const at = row * WORDS;
+    this.words[at + Word.tcp] = this.words[at + Word.steady] = this.words[at + Word.steady + 1] = 0;
     return row;
   }
 
@@ -57,9 +74,7 @@ export class ConnectionRows {
     const words = new Int32Array(rows * WORDS);
     words.set(this.words);
     this.words = words;
-    const times = new Float64Array(rows * TIMES);
-    times.set(this.times);
-    this.times = times;
+    this.times = new Float64Array(words.buffer);
   }
 
   owner(row: number): ConnectionEntry {
@@ -86,80 +101,98 @@ export class ConnectionRows {
   touch(row: number): number {
     const { words } = this;
     const at = row * WORDS;
-    return (
-      words[at] ^
-      words[at + 16] ^
-      words[at + 32] ^
-      words[at + WORDS - 1] ^
-      (this.times[row * TIMES] === 0 ? 1 : 0)
-    );
+    return words[at] ^ words[at + 12] ^ words[at + Word.born];
   }
 
   /** ns since capture start. */
   expires(row: number): number {
-    return this.times[row * TIMES];
+    return this.times[row * TIMES + Time.expires];
   }
 
   setExpires(row: number, time: number): void {
-    this.times[row * TIMES] = time;
+    this.times[row * TIMES + Time.expires] = time;
   }
 
   /** ns since capture start. */
   born(row: number): number {
-    return this.times[row * TIMES + 1];
+    return this.times[row * TIMES + Time.born];
   }
 
   setBorn(row: number, time: number): void {
-    this.times[row * TIMES + 1] = time;
+    this.times[row * TIMES + Time.born] = time;
   }
 
   setTuple(row: number, direction: Direction, t: Tuple): void {
     const { words } = this;
-    const at = row * WORDS + Word.tuples + TUPLE * direction;
-    words[at] = t.s0;
-    words[at + 1] = t.s1;
-    words[at + 2] = t.s2;
-    words[at + 3] = t.s3;
-    words[at + 4] = t.d0;
-    words[at + 5] = t.d1;
-    words[at + 6] = t.d2;
-    words[at + 7] = t.d3;
+    const at = row * WORDS + Word.ends + ENDS * direction;
+    words[at + Place.source] = t.s0;
+    words[at + Place.destination] = t.d0;
     words[at + Place.ports] = portsOf(t);
     words[at + Place.kind] = kindOf(t);
+    if (t.version === 4) return;
+    const more = row * WORDS + Word.more + MORE * direction;
+    words[more] = t.s1;
+    words[more + 1] = t.s2;
+    words[more + 2] = t.s3;
+    words[more + 3] = t.d1;
+    words[more + 4] = t.d2;
+    words[more + 5] = t.d3;
   }
 
   readTuple(row: number, direction: Direction, out: Tuple): void {
     const { words } = this;
-    const at = row * WORDS + Word.tuples + TUPLE * direction;
-    out.s0 = words[at];
-    out.s1 = words[at + 1];
-    out.s2 = words[at + 2];
-    out.s3 = words[at + 3];
-    out.d0 = words[at + 4];
-    out.d1 = words[at + 5];
-    out.d2 = words[at + 6];
-    out.d3 = words[at + 7];
+    const at = row * WORDS + Word.ends + ENDS * direction;
+    out.s0 = words[at + Place.source];
+    out.d0 = words[at + Place.destination];
     out.sourcePort = words[at + Place.ports] >>> 16;
     out.destinationPort = words[at + Place.ports] & 0xffff;
     out.version = (words[at + Place.kind] >> 8) as IpVersion;
     out.protocol = words[at + Place.kind] & 0xff;
+    if (out.version === 4) {
+      out.s1 = out.s2 = out.s3 = out.d1 = out.d2 = out.d3 = 0;
+      return;
+    }
+    const more = row * WORDS + Word.more + MORE * direction;
+    out.s1 = words[more];
+    out.s2 = words[more + 1];
+    out.s3 = words[more + 2];
+    out.d1 = words[more + 3];
+    out.d2 = words[more + 4];
+    out.d3 = words[more + 5];
   }
 
   hasTuple(row: number, direction: Direction, t: Tuple): boolean {
     const { words } = this;
-    const at = row * WORDS + Word.tuples + TUPLE * direction;
+    const at = row * WORDS + Word.ends + ENDS * direction;
     return (
-      words[at] === t.s0 &&
-      words[at + 4] === t.d0 &&
+      words[at + Place.source] === t.s0 &&
+      words[at + Place.destination] === t.d0 &&
       words[at + Place.ports] === portsOf(t) &&
       words[at + Place.kind] === kindOf(t) &&
-      words[at + 1] === t.s1 &&
-      words[at + 2] === t.s2 &&
-      words[at + 3] === t.s3 &&
-      words[at + 5] === t.d1 &&
-      words[at + 6] === t.d2 &&
-      words[at + 7] === t.d3
+      (t.version === 4 || this.hasMore(row, direction, t))
     );
+  }
+
+  private hasMore(row: number, direction: Direction, t: Tuple): boolean {
+    const { words } = this;
+    const more = row * WORDS + Word.more + MORE * direction;
+    return (
+      words[more] === t.s1 &&
+      words[more + 1] === t.s2 &&
+      words[more + 2] === t.s3 &&
+      words[more + 3] === t.d1 &&
+      words[more + 4] === t.d2 &&
+      words[more + 5] === t.d3
+    );
+  }
+
+  /** What the engine keeps of the way that a direction's packets go (steady/); 0: nothing. */
+  steady(row: number, direction: Direction): number {
+    return this.words[row * WORDS + Word.steady + direction];
+  }
+
+  setSteady(row: number, direction: Direction, value: number): void {
+    this.words[row * WORDS + Word.steady + direction] = value;
   }
 
   hasTcp(row: number): boolean {

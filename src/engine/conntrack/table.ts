@@ -34,9 +34,11 @@ const FEW = 16_384;
  */
 export class ConnectionTable {
   readonly rows = new ConnectionRows();
-  /** By slot: the tuple's hash with the direction as its lowest bit, and whose tuple it is: its row, from 1 on. */
-  private hashes = new Int32Array(SLOTS);
-  private owners = new Int32Array(SLOTS);
+  /**
+   * By slot two words, so that a look-up waits for memory once: the tuple's hash with the direction as its lowest bit, and
+   * whose tuple it is: its row, from 1 on.
+   */
+  private slots = new Int32Array(2 * SLOTS);
   /** 32 less the bits of a slot's number. */
   private shift = 22;
   private count = 0;
@@ -70,14 +72,14 @@ export class ConnectionTable {
    * @returns what is good until the next call
    */
   find(tuple: Tuple, zone: Zone, now: number): Found | null {
-    const { hashes, owners, rows } = this;
-    const mask = hashes.length - 1;
+    const { slots, rows } = this;
+    const mask = slots.length / 2 - 1;
     const hash = hashTuple(tuple);
     for (let at = this.slotOf(hash); ; at = (at + 1) & mask) {
-      const row = owners[at] - 1;
+      const row = slots[2 * at + 1] - 1;
       if (row < 0) return null;
-      if ((hashes[at] ^ hash) & ~1) continue;
-      const direction = (hashes[at] & 1) as Direction;
+      if ((slots[2 * at] ^ hash) & ~1) continue;
+      const direction = (slots[2 * at] & 1) as Direction;
       if (!rows.hasTuple(row, direction, tuple)) continue;
       const entry = rows.owner(row);
       if (zoneIn(entry, direction) !== zoneIn(zone, direction)) continue;
@@ -98,7 +100,7 @@ export class ConnectionTable {
 
   /** Whose tuple stands in a slot, by its row, not looking whether it is the one asked for; NOWHERE: nobody's. */
   rowAt(slot: number): number {
-    return this.owners[slot] - 1;
+    return this.slots[2 * slot + 1] - 1;
   }
 
   insert(entry: ConnectionEntry, now: number): void {
@@ -106,7 +108,7 @@ export class ConnectionTable {
       this.collect(now);
       this.collectAt = Math.max(FEW, 2 * this.count);
     }
-    if (4 * (this.count + 1) > this.hashes.length) this.grow();
+    if (8 * (this.count + 1) > this.slots.length) this.grow();
     const { rows } = this;
     const row = rows.take(entry);
     entry.status |= CtStatus.confirmed;
@@ -133,18 +135,17 @@ export class ConnectionTable {
   }
 
   private place(row: number, direction: Direction): void {
-    const mask = this.hashes.length - 1;
+    const { slots } = this;
+    const mask = slots.length / 2 - 1;
     const hash = this.hashOf(row, direction);
     let at = this.slotOf(hash);
-    while (this.owners[at] !== 0) at = (at + 1) & mask;
-    this.owners[at] = row + 1;
-    this.hashes[at] = hash;
+    while (slots[2 * at + 1] !== 0) at = (at + 1) & mask;
+    slots[2 * at] = hash;
+    slots[2 * at + 1] = row + 1;
   }
 
   private grow(): void {
-    const slots = 2 * this.hashes.length;
-    this.hashes = new Int32Array(slots);
-    this.owners = new Int32Array(slots);
+    this.slots = new Int32Array(2 * this.slots.length);
     this.shift--;
     for (let row = this.first; row !== NOWHERE; row = this.rows.newer(row)) this.placeBoth(row);
   }
@@ -172,20 +173,20 @@ export class ConnectionTable {
   }
 
   private remove(row: number, direction: Direction): void {
-    const { hashes, owners } = this;
-    const mask = hashes.length - 1;
+    const { slots } = this;
+    const mask = slots.length / 2 - 1;
     const hash = this.hashOf(row, direction);
     let hole = this.slotOf(hash);
-    while (owners[hole] !== row + 1 || hashes[hole] !== hash) hole = (hole + 1) & mask;
+    while (slots[2 * hole + 1] !== row + 1 || slots[2 * hole] !== hash) hole = (hole + 1) & mask;
     // What stands behind the hole, and could stand in it, moves there: no search stops too early then.
-    for (let at = (hole + 1) & mask; owners[at] !== 0; at = (at + 1) & mask) {
-      const home = this.slotOf(hashes[at]);
+    for (let at = (hole + 1) & mask; slots[2 * at + 1] !== 0; at = (at + 1) & mask) {
+      const home = this.slotOf(slots[2 * at]);
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
-      hashes[hole] = hashes[at];
-      owners[hole] = owners[at];
+      slots[2 * hole] = slots[2 * at];
+      slots[2 * hole + 1] = slots[2 * at + 1];
       hole = at;
     }
-    owners[hole] = 0;
+    slots[2 * hole + 1] = 0;
   }
 
   /** Removes what has expired, so that memory follows the live connections: `gc_worker()`. */
