@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { CaptureError, CaptureErrorKind, FrameDirection } from './frame.js';
+import { OrderedReader } from './ordered.js';
 import { PcapReader, takePcapHeader } from './pcap.js';
 import { PcapngReader } from './pcapng.js';
 import type { Complaints, FrameReader } from './reader.js';
@@ -142,7 +143,8 @@ export class CaptureFile {
     const window = new ByteWindow(source, capacity);
     if (!(await window.have(4))) return this.tooShort(window);
     const format = sniff(window.bytes.subarray(window.start, window.end));
-    if (format === 'pcapng') return new PcapngReader(window, this.complaints);
+    if (format === 'pcapng')
+      return new OrderedReader(new PcapngReader(window, this.complaints), this.complaints);
     if (format === 'pcap') {
       const header = await takePcapHeader(window, this.complaints);
       if (!header) return null;

@@ -51,6 +51,10 @@ export class PcapngReader implements FrameReader {
     return this.described.map(({ name }) => name).filter((name) => name !== '');
   }
 
+  get hasSeveral(): boolean {
+    return this.described.length > 1;
+  }
+
   next(): boolean {
     while (!this.damaged) {
       const { window } = this;

@@ -31,7 +31,8 @@ describe('pcapng that is written', () => {
       comment: fc.string({ unit: 'binary', maxLength: 20 }).filter((text) => !text.endsWith('\0')),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(packet, { minLength: 1, maxLength: 8 }), async (packets) => {
+      fc.asyncProperty(fc.array(packet, { minLength: 1, maxLength: 8 }), async (unordered) => {
+        const packets = unordered.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
         const bytes = written(
           [
             ['eth0', 1],
