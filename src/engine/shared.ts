@@ -10,4 +10,8 @@ export class NamedTables implements SharedTables {
     if (table === undefined) this.tables.set(key, (table = make()));
     return table;
   }
+
+  find<T>(kind: string, name: string): T | undefined {
+    return this.tables.get(`${kind}\0${name}`) as T | undefined;
+  }
 }

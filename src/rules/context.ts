@@ -83,6 +83,7 @@ export interface LogOptions {
 /** The named tables that several rules share, by what makes them (`recent`, `hashlimit`, `rateest`, `quota`…). */
 export interface SharedTables {
   get<T>(kind: string, name: string, make: () => T): T;
+  find<T>(kind: string, name: string): T | undefined;
 }
 
 /** An ipset looked into or changed by rules; defined with the sets. */

@@ -162,6 +162,38 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    // The first packets bring the average to some 400 a second, of 1200 bytes; when the timer ticks does not matter then.
+    name: 'rates that RATEEST measures',
+    family: 4,
+    setups: [
+      `${MANGLE} PREROUTING -j RATEEST --rateest-name all --rateest-interval 250ms --rateest-ewmalog 500ms`,
+      `${MANGLE} PREROUTING -p udp --dport 9 -j RATEEST --rateest-name few --rateest-interval 250ms --rateest-ewmalog 500ms`,
+      ...counting(
+        MANGLE,
+        'FORWARD',
+        [
+          ...['--rateest all --rateest-gt --rateest-pps 50', '--rateest all --rateest-lt --rateest-pps 5000'],
+          ...['--rateest all ! --rateest-gt --rateest-pps 50', '--rateest all --rateest-eq --rateest-pps 0'],
+          ...[
+            '--rateest all --rateest-gt --rateest-bps 100kbit',
+            '--rateest all --rateest-gt --rateest-bps 1gbit',
+          ],
+          ...['--rateest1 all --rateest-gt --rateest2 few --rateest-pps'],
+          ...['--rateest1 all --rateest-lt --rateest2 few --rateest-bps'],
+          ...['--rateest-delta --rateest all --rateest-pps1 20 --rateest-gt --rateest-pps2 0'],
+          ...['--rateest-delta --rateest all --rateest-pps1 50000 --rateest-gt --rateest-pps2 1000'],
+        ].map((ask) => `-p udp --dport 9 -m rateest ${ask}`),
+      ),
+    ],
+    packets: [
+      ...Array.from({ length: 500 }, (): Row['packets'][number] => [
+        'eth0',
+        `udp ${WAN}:5 > ${LAN}:8 len 1172`,
+      ]),
+      ...Array.from({ length: 5 }, (): Row['packets'][number] => ['eth0', `udp ${WAN}:5 > ${LAN}:9 len 8`]),
+    ],
+  },
+  {
     name: 'IPComp by its index and reserved bits',
     family: 4,
     setups: counting('iptables-legacy -A', 'FORWARD', [

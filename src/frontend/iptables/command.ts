@@ -188,7 +188,8 @@ function extensionOption(scan: Scan, owner: Loaded, spec: OptionSpec, word: Word
     else wrong(`${spec.name} requires two args.`);
   }
   for (const arg of args) owner.raw.push(arg.text);
-  if (negated && !spec.negatable) wrong(`${extension}: option "${longName(spec)}" cannot be inverted.\n`);
+  if (negated && !spec.negatable)
+    wrong(spec.refuses?.inverted ?? `${extension}: option "${longName(spec)}" cannot be inverted.\n`);
   if (!REPEATABLE.has(extension) && owner.given.some((g) => g.name === spec.name))
     wrong(usedTwice(extension, spec));
   owner.given.push({ name: spec.name, negated, args, position: word.position });
@@ -201,6 +202,7 @@ function longName(spec: OptionSpec): string {
 
 /** `tcp_parse()` (extensions/libxt_tcp.c) has words of its own. */
 function usedTwice(extension: string, spec: OptionSpec): string {
+  if (spec.refuses?.twice) return spec.refuses.twice;
   if (extension !== 'tcp') return `${extension}: option "${longName(spec)}" can only be used once.\n`;
   if (spec.name === '--syn' || spec.name === '--tcp-flags')
     return "Only one of `--syn' or `--tcp-flags'  allowed";

@@ -89,25 +89,3 @@ export const nfacct = define(
   undefined,
   Outcome.hit,
 );
-
-/** Rates that -j RATEEST measures with the kernel's timers. */
-export const rateest = define(
-  'rateest',
-  'an estimator that is not modelled',
-  [
-    { name: '--rateest', args: 1 },
-    { name: '--rateest1', args: 1 },
-    { name: '--rateest2', args: 1 },
-    { name: '--rateest-delta', args: 0 },
-    { name: '--rateest-lt', args: 0, negatable: true },
-    { name: '--rateest-gt', args: 0, negatable: true },
-    { name: '--rateest-eq', args: 0, negatable: true },
-    { name: '--rateest-bps', args: 'optional' },
-    { name: '--rateest-pps', args: 'optional' },
-    { name: '--rateest-bps1', args: 'optional' },
-    { name: '--rateest-bps2', args: 'optional' },
-    { name: '--rateest-pps1', args: 'optional' },
-    { name: '--rateest-pps2', args: 'optional' },
-  ],
-  (data) => `rateest match ${value(data, '--rateest')}`,
-);

@@ -15,6 +15,7 @@ function sharedTables(): SharedTables {
       if (!tables.has(key)) tables.set(key, make());
       return tables.get(key) as T;
     },
+    find: <T>(kind: string, name: string) => tables.get(`${kind} ${name}`) as T | undefined,
   };
 }
 

@@ -75,7 +75,7 @@ describe('whatever the words and the bytes', () => {
               egress: () => null,
             };
             const parts = {
-              shared: { get: <T>(_: string, __: string, make: () => T): T => make() },
+              shared: { get: <T>(_: string, __: string, make: () => T): T => make(), find: () => undefined },
               sets: setView(new Map(), { now: 0 }),
               tupleOf: () => null,
               findConnection: () => null,

@@ -1,6 +1,6 @@
 import type { MatchDefinition } from '../../../src/rules/definition.js';
 import { findMatch } from '../../../src/rules/matches/index.js';
-import { type GivenOption, OptionList, type Word } from '../../../src/rules/options.js';
+import { type GivenOption, OptionList, type OptionSpec, type Word } from '../../../src/rules/options.js';
 import { parseProtocol, protocolName } from '../../../src/rules/protocols.js';
 
 /** A match as a rule has it. */
@@ -37,11 +37,12 @@ export function readRule(text: string, version: 4 | 6, reader: 'shell' | 'restor
     if (!definition) throw new Error(`no match ${name} for IPv${version}`);
     open.push({ definition, given: [] });
   };
-  const specOf = (name: string): [(typeof open)[number], GivenOption['name'], number] | undefined => {
+  const specOf = (
+    name: string,
+  ): [(typeof open)[number], GivenOption['name'], OptionSpec['args']] | undefined => {
     for (const loaded of [...open].reverse())
       for (const spec of loaded.definition.options)
-        if (spec.name === name || spec.aliases?.includes(name))
-          return [loaded, spec.name, spec.args === 'optional' ? 0 : spec.args];
+        if (spec.name === name || spec.aliases?.includes(name)) return [loaded, spec.name, spec.args];
     return undefined;
   };
   for (let i = 0; i < list.length; i++) {
@@ -63,7 +64,8 @@ export function readRule(text: string, version: 4 | 6, reader: 'shell' | 'restor
       }
       const found = specOf(name);
       if (!found) throw new Error(`no option ${name}`);
-      const [loaded, option, args] = found;
+      const [loaded, option, taken] = found;
+      const args = taken === 'optional' ? Number(/^[^-!]/.test(list[i + 1]?.text ?? '')) : taken;
       loaded.given.push({ name: option, negated, args: list.slice(i + 1, i + 1 + args), position: NOWHERE });
       i += args;
     }

@@ -243,19 +243,30 @@ describe('the others', () => {
 describe('the rate estimator', () => {
   const second = 1e9;
 
-  it('comes to the rate that there is', () => {
+  it('comes to the rate that there is, whatever the phase of its timer', () => {
     const estimator = new RateEstimator(0, 2, 0);
     for (let i = 0; i < 1000; i++) estimator.count(500, (i * second) / 10);
-    expect(estimator.rates(100 * second).packetsPerSecond).toBeGreaterThan(8);
-    expect(estimator.rates(100 * second).packetsPerSecond).toBeLessThan(12);
-    expect(estimator.rates(100 * second).bytesPerSecond).toBeGreaterThan(4000);
+    for (const { bytes, packets } of estimator.rates(100 * second)) {
+      expect(packets).toBeGreaterThan(8);
+      expect(packets).toBeLessThan(12);
+      expect(bytes).toBeGreaterThan(4000);
+    }
   });
 
   it('goes back to nothing, and does not walk through years of it', () => {
     const estimator = new RateEstimator(0, 2, 0);
     for (let i = 0; i < 100; i++) estimator.count(500, (i * second) / 10);
-    expect(estimator.rates(1e6 * second).packetsPerSecond).toBe(0);
-    expect(estimator.rates(3e8 * second).bytesPerSecond).toBeLessThanOrEqual(1);
+    for (const { packets } of estimator.rates(1e6 * second)) expect(packets).toBe(0);
+    for (const { bytes } of estimator.rates(3e8 * second)) expect(bytes).toBeLessThanOrEqual(1);
+  });
+
+  it('knows what it does not know: when its timer ticked', () => {
+    const estimator = new RateEstimator(0, 1, 0);
+    estimator.count(500, 0);
+    const rates = new Set(estimator.rates(second / 8).map(({ packets }) => packets));
+    expect(rates).toEqual(new Set([0, 2]));
+    estimator.keep((place) => estimator.rates(second / 8)[place].packets === 2);
+    expect(estimator.rates(second / 8).every(({ packets }) => packets === 2)).toBe(true);
   });
 });
 
