@@ -1,12 +1,12 @@
 import type { Family } from '../../rules/model.js';
 import type { Expression, IntegerValue, Match, Payload, Reject, Statement } from '../../rules/nft/model.js';
+import { Protocol } from '../../packet/numbers.js';
 import { messageTypes } from '../../rules/nft/eval/payload.js';
 import { isProtocol, joinAdjacent, joinBounds } from './adjacent.js';
 import { headersIn, protocolOf, TCP_OPTION } from './context.js';
 import { headerProtocol } from './headers.js';
 import { etherType, inWholeBytes } from './partialBytes.js';
 
-const TCP = 6;
 const IPV4 = 2;
 const IPV6 = 10;
 /** What `protocolOf` says of the packets that have these headers. */
@@ -56,6 +56,11 @@ function withoutDependencies(statements: readonly Statement[], family: Family): 
     }
     if (isMessageType(statement)) message = { index, value: statement.right.value };
     else if (statement.kind !== 'match') message = null;
+    const version = messageVersion(statement);
+    if (network && version !== null && version === network.value) {
+      dropped.add(network.index);
+      network = null;
+    }
     for (const header of statementHeaders(statement)) {
       const protocol = headerProtocol(header);
       // Whatever protocol was compared: `exthdr_dependency_kill()`, src/exthdr.c, looks at its layer only.
@@ -70,7 +75,12 @@ function withoutDependencies(statements: readonly Statement[], family: Family): 
       }
     }
     if (statement.kind === 'reject') {
-      if (transport && statement.with === 'tcp reset' && transport.value === TCP && family !== 'inet')
+      if (
+        transport &&
+        statement.with === 'tcp reset' &&
+        transport.value === Protocol.tcp &&
+        family !== 'inet'
+      )
         dropped.add(transport.index);
       if (network && rejectVersion(statement) === network.value) dropped.add(network.index);
     }
@@ -85,13 +95,22 @@ function withoutDependencies(statements: readonly Statement[], family: Family): 
   return dropped.size === 0 ? statements : statements.filter((_, i) => !dropped.has(i));
 }
 
+/** The version of IP whose messages `meta l4proto icmp` names (`ct_meta_common_postprocess()`, src/netlink_delinearize.c). */
+function messageVersion(statement: Statement): number | null {
+  if (statement.kind !== 'match' || statement.left.kind !== 'meta' || statement.left.key !== 'l4proto')
+    return null;
+  const said = protocolOf(statement)?.value;
+  return said === Protocol.icmp ? IPV4 : said === Protocol.icmpv6 ? IPV6 : null;
+}
+
 /** Which matches nft takes for dependencies of what follows, by family. */
 function isDependency(statement: Statement, family: Family): boolean {
   if (statement.kind !== 'match') return false;
   const { left } = statement;
   if (left.kind === 'meta')
     return left.key === 'l4proto' || left.key === 'nfproto' || (left.key === 'protocol' && family !== 'inet');
-  if (left.kind === 'ct') return left.key === 'l3proto' && (family === 'ip' || family === 'ip6');
+  if (left.kind === 'ct')
+    return left.key === 'l3proto' && (family === 'ip' || family === 'ip6' || family === 'inet');
   if (left.kind !== 'payload') return false;
   if (left.protocol === 'ip') return family === 'ip';
   if (left.protocol === 'ip6') return family === 'ip6';
@@ -182,7 +201,7 @@ function withDependencies(statements: readonly Statement[], family: Family): rea
       family !== 'ip' &&
       family !== 'ip6'
     )
-      result.unshift(isProtocol(TCP));
+      result.unshift(isProtocol(Protocol.tcp));
     result.push(statement);
   }
   return result;

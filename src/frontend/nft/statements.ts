@@ -207,7 +207,7 @@ function readSelective(stream: TokenStream, context: RuleContext): Statement {
       !stream.isWord('ct') &&
       stream.peek().kind !== 'newline'
     )
-      return { kind: 'objref', object: 'secmark', name: stream.expectName('a name') };
+      return { kind: 'objref', object: 'secmark', name: readObjectName(stream, context) };
     if (stream.isSign('{')) stream.fail('a value');
     const labels = left.kind === 'ct' && left.key === 'label';
     const raw = labels ? readRawConcat(stream, context) : readRaw(stream, context);

@@ -63,6 +63,16 @@ describe('what nft list ruleset printed', () => {
     expect(diagnostics.list).toEqual([]);
   });
 
+  it('reads labels of SELinux that a map gives by port, which this kernel has no module for', () => {
+    const rules = ['tcp dport map @m', 'udp dport map { 53 : "a" }', '"a"', 'ct secmark'];
+    const chain = rules.map((rule) => `\t\tmeta secmark set ${rule}\n`).join('');
+    const map = '\tmap m {\n\t\ttype inet_service : secmark\n\t\telements = { 22 : "a" }\n\t}\n\n';
+    const text = `table inet t {\n\tsecmark a {\n\t\t"u:r:t:s0"\n\t}\n\n${map}\tchain c {\n${chain}\t}\n}\n`;
+    const diagnostics = new Diagnostics();
+    expect(printNft(parseNft(text, 'written', diagnostics))).toBe(text);
+    expect(diagnostics.list).toEqual([]);
+  });
+
   it.each(RULESETS.filter((name) => /^nft-/.test(name)))('%s is the same model from JSON', (name) => {
     const text = readFileSync(join(DIR, name), 'utf8');
     const json = readFileSync(join(DIR, name.replace('.nft', '.json')), 'utf8');
