@@ -127,14 +127,6 @@ export function formatIpv6(a: number, b: number, c: number, d: number): string {
   return best < 0 ? hex(0, 8) : `${hex(0, best)}::${hex(best + bestLength, 8)}`;
 }
 
-/** All eight groups with four digits each, as the kernel's `%pI6` prints them in LOG lines. */
-export function formatIpv6Full(a: number, b: number, c: number, d: number): string {
-  return [a, b, c, d]
-    .flatMap((w) => [w >>> 16, w & 0xffff])
-    .map((g) => g.toString(16).padStart(4, '0'))
-    .join(':');
-}
-
 /** How many one bits a word begins with, where zeros alone follow. */
 function leadingOnes(word: number): number | undefined {
   const ones = Math.clz32(~word);

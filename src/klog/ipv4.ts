@@ -1,11 +1,11 @@
-import { formatIpv4 } from '../address/ip.js';
 import { i32, u16, u32, u8 } from '../packet/bytes.js';
 import { Ipv4, Ipv4Fragment } from '../packet/ipv4.js';
 import { Protocol } from '../packet/numbers.js';
 import { Icmp, IcmpType } from '../packet/transport.js';
-import { type Bytes, type Draft, embed, endBare, newDraft, presence, pushOptions, reach } from './draft.js';
+import { type Bytes, type Draft, incomplete, presence, reach } from './draft.js';
 import type { LineOptions } from './options.js';
 import { describeTcp, describeUdp } from './transport.js';
+import { Word } from './words.js';
 
 /** IPTOS_TOS_MASK and IPTOS_PREC_MASK of linux/ip.h: the lowest bit of the byte is shown nowhere. */
 const TOS = 0x1e;
@@ -32,51 +32,42 @@ const LEAST: ReadonlyMap<number, number> = new Map([
   [IcmpType.addressMaskReply, 12],
 ]);
 
-const hex = (value: number): string => `0x${value.toString(16).toUpperCase().padStart(2, '0')}`;
-
 /** `dump_ipv4_packet()`. @param at of the header; one that is not the first is inside an ICMP error */
-export function describeIpv4(packet: Bytes, options: LineOptions, at: number): Draft {
-  const draft = newDraft();
-  const { tokens } = draft;
+export function describeIpv4(packet: Bytes, options: LineOptions, at: number, draft: Draft): void {
   const { data } = packet;
   const found = presence(packet, at, Ipv4.minimumLength);
   if (found === 'cut') draft.cutShort = true;
-  if (found === 'short') endBare(draft, 'TRUNCATED');
-  if (found !== 'whole') return draft;
+  if (found === 'short') draft.endBare(Word.truncated);
+  if (found !== 'whole') return;
 
-  tokens.push(
-    ['SRC', formatIpv4(i32(data, at + Ipv4.source))],
-    ['DST', formatIpv4(i32(data, at + Ipv4.destination))],
-  );
+  draft.ipv4(Word.src, i32(data, at + Ipv4.source));
+  draft.ipv4(Word.dst, i32(data, at + Ipv4.destination));
   const tos = u8(data, at + Ipv4.tos);
   // Only BIG TCP packets, longer than the field can say, are counted: `iph_totlen()` (linux/ip.h).
   const length = at === 0 && packet.length > 0xffff ? packet.length : u16(data, at + Ipv4.totalLength);
-  tokens.push(
-    ['LEN', `${length}`],
-    ['TOS', hex(tos & TOS)],
-    ['PREC', hex(tos & PRECEDENCE)],
-    ['TTL', `${u8(data, at + Ipv4.ttl)}`],
-    ['ID', `${u16(data, at + Ipv4.id)}`],
-  );
+  draft.number(Word.len, length);
+  draft.hexByte(Word.tos, tos & TOS);
+  draft.hexByte(Word.prec, tos & PRECEDENCE);
+  draft.number(Word.ttl, u8(data, at + Ipv4.ttl));
+  draft.number(Word.id, u16(data, at + Ipv4.id));
   const fragment = u16(data, at + Ipv4.fragment);
   const offset = fragment & Ipv4Fragment.offset;
-  if (fragment & Ipv4Fragment.reserved) tokens.push(['CE', null]);
-  if (fragment & Ipv4Fragment.dontFragment) tokens.push(['DF', null]);
-  if (fragment & Ipv4Fragment.moreFragments) tokens.push(['MF', null]);
+  if (fragment & Ipv4Fragment.reserved) draft.flag(Word.ce);
+  if (fragment & Ipv4Fragment.dontFragment) draft.flag(Word.df);
+  if (fragment & Ipv4Fragment.moreFragments) draft.flag(Word.mf);
   // In units of 8 bytes, unlike FRAG: of IPv6.
-  if (offset) tokens.push(['FRAG', `${offset}`]);
+  if (offset) draft.number(Word.frag, offset);
 
   const headerLength = (u8(data, at) & 15) * 4;
   const optionBytes = headerLength - Ipv4.minimumLength;
   if (options.ipOptions && optionBytes > 0) {
     const whole = presence(packet, at + Ipv4.minimumLength, optionBytes);
     if (whole === 'cut') draft.cutShort = true;
-    if (whole === 'short') endBare(draft, 'TRUNCATED');
-    if (whole !== 'whole') return draft;
-    pushOptions(packet, at + Ipv4.minimumLength, optionBytes, draft);
+    if (whole === 'short') draft.endBare(Word.truncated);
+    if (whole !== 'whole') return;
+    draft.options(data, at + Ipv4.minimumLength, at + headerLength);
   }
   describePayload(packet, options, at, at + headerLength, offset !== 0, draft);
-  return draft;
 }
 
 function describePayload(
@@ -88,35 +79,30 @@ function describePayload(
   draft: Draft,
 ): void {
   const { data } = packet;
-  const { tokens } = draft;
   const protocol = u8(data, at + Ipv4.protocol);
   switch (protocol) {
     case Protocol.tcp:
       return describeTcp(packet, payload, fragment, options, draft);
     case Protocol.udp:
-      return describeUdp(packet, payload, fragment, 'UDP', draft);
+      return describeUdp(packet, payload, fragment, Word.udp, draft);
     case Protocol.udplite:
-      return describeUdp(packet, payload, fragment, 'UDPLITE', draft);
+      return describeUdp(packet, payload, fragment, Word.udplite, draft);
     case Protocol.icmp:
       return describeIcmp(packet, options, at, payload, fragment, draft);
     case Protocol.ah:
       // A later fragment has no PROTO= here, unlike all others.
       if (fragment) return;
-      tokens.push(['PROTO', 'AH']);
-      if (reach(packet, payload, AH_LENGTH, draft)) tokens.push(['SPI', spi(data, payload + AH_SPI)]);
+      draft.flag(Word.protoAh);
+      if (reach(packet, payload, AH_LENGTH, draft)) draft.hex(Word.spi, u32(data, payload + AH_SPI));
       return;
     case Protocol.esp:
-      tokens.push(['PROTO', 'ESP']);
+      draft.flag(Word.protoEsp);
       if (fragment) return;
-      if (reach(packet, payload, ESP_LENGTH, draft)) tokens.push(['SPI', spi(data, payload)]);
+      if (reach(packet, payload, ESP_LENGTH, draft)) draft.hex(Word.spi, u32(data, payload));
       return;
     default:
-      tokens.push(['PROTO', `${protocol}`]);
+      draft.number(Word.proto, protocol);
   }
-}
-
-function spi(data: Uint8Array, at: number): string {
-  return `0x${u32(data, at).toString(16)}`;
 }
 
 function describeIcmp(
@@ -128,28 +114,25 @@ function describeIcmp(
   draft: Draft,
 ): void {
   const { data } = packet;
-  const { tokens } = draft;
-  tokens.push(['PROTO', 'ICMP']);
+  draft.flag(Word.icmp);
   if (fragment) return;
   if (!reach(packet, icmp, Icmp.headerLength, draft)) return;
   const type = u8(data, icmp + Icmp.type);
   const code = u8(data, icmp + Icmp.code);
-  tokens.push(['TYPE', `${type}`], ['CODE', `${code}`]);
-  const bytes = packet.length - icmp;
-  if (bytes < (LEAST.get(type) ?? 0)) {
-    tokens.push(['INCOMPLETE', `[${bytes} bytes]`]);
-    return;
-  }
+  draft.number(Word.type, type);
+  draft.number(Word.code, code);
+  if (packet.length - icmp < (LEAST.get(type) ?? 0)) return incomplete(packet, icmp, draft);
   switch (type) {
     case IcmpType.echo:
     case IcmpType.echoReply:
-      tokens.push(['ID', `${u16(data, icmp + Icmp.id)}`], ['SEQ', `${u16(data, icmp + Icmp.sequence)}`]);
+      draft.number(Word.id, u16(data, icmp + Icmp.id));
+      draft.number(Word.seq, u16(data, icmp + Icmp.sequence));
       return;
     case IcmpType.parameterProblem:
-      tokens.push(['PARAMETER', `${u8(data, icmp + Icmp.gateway)}`]);
+      draft.number(Word.parameter, u8(data, icmp + Icmp.gateway));
       return;
     case IcmpType.redirect:
-      tokens.push(['GATEWAY', formatIpv4(i32(data, icmp + Icmp.gateway))]);
+      draft.ipv4(Word.gateway, i32(data, icmp + Icmp.gateway));
       break;
     case IcmpType.destinationUnreachable:
     case IcmpType.sourceQuench:
@@ -159,7 +142,11 @@ function describeIcmp(
       return;
   }
   // Only one level deep.
-  if (at === 0) embed(draft, describeIpv4(packet, options, icmp + Icmp.headerLength));
+  if (at === 0) {
+    draft.open();
+    describeIpv4(packet, options, icmp + Icmp.headerLength, draft);
+    draft.close();
+  }
   if (type === IcmpType.destinationUnreachable && code === FRAGMENTATION_NEEDED)
-    tokens.push(['MTU', `${u16(data, icmp + Icmp.mtu)}`]);
+    draft.number(Word.mtu, u16(data, icmp + Icmp.mtu));
 }

@@ -22,8 +22,6 @@ export interface LogRecord {
   readonly rest?: string;
   /** The last word has no space behind it: ARP and cut headers end so, and many log writers strip it. */
   readonly bare?: true;
-  /** The capture lacks bytes that the kernel printed here, so words are missing; only `describe` sets it. */
-  readonly cutShort?: true;
 }
 
 export type MacLog =
