@@ -2,7 +2,7 @@ import type { PredictedLine } from '../engine/events.js';
 import { alignLines } from './align.js';
 import type { LogStretch } from './clock.js';
 import { placeLines, slackOf } from './compare.js';
-import { type LossEvent, type ObservedItem, type ObservedLine, predictedItem } from './lines.js';
+import { type LossEvent, type ObservedItem, type ObservedLine, PredictedItem } from './lines.js';
 import { createLossFinder, createLossPlacer } from './losses.js';
 import { mergeFiles } from './merge.js';
 import { createPairReader, isOutsideOf, type Tally, type WritingRule } from './pairs.js';
@@ -61,7 +61,7 @@ export function holdLog(input: HeldLogInput): (prediction: Prediction) => Compar
       isOutside: isOutsideOf(end),
       unseen,
     });
-    const ours = predicted.map(predictedItem);
+    const ours = predicted.map((line, order) => new PredictedItem(line, order));
     const pairOf = alignLines(ours, items, { knownPrefix: (prefix) => rulesOf(prefix).length > 0 });
     const taken = new Uint8Array(items.length);
     for (const at of pairOf) if (at >= 0) taken[at] = 1;

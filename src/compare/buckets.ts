@@ -1,4 +1,4 @@
-import { hash } from './identity.js';
+import type { KeptText } from '../source/keptText.js';
 import { mayMeet, type ObservedItem, type PredictedItem } from './lines.js';
 
 /** Places of lines of both sides that share a key. */
@@ -26,11 +26,10 @@ export function pairIdentical(
 ): Bucket[] {
   const size = 1 << (33 - Math.clz32(predicted.length));
   const table = new Int32Array(size).fill(-1);
-  const hashes = new Int32Array(predicted.length);
-  const slotOf = (text: string, h: number): number => {
-    let slot = h & (size - 1);
+  const slotOf = (text: KeptText): number => {
+    let slot = text.hash & (size - 1);
     for (let first = table[slot]; first >= 0; first = table[slot]) {
-      if (hashes[first] === h && predicted[first].text === text) break;
+      if (predicted[first].kept.equals(text)) break;
       slot = (slot + 1) & (size - 1);
     }
     return slot;
@@ -38,15 +37,12 @@ export function pairIdentical(
   const ours = createChains(predicted.length, predicted.length);
   const theirs = createChains(predicted.length, observed.length);
   for (let i = 0; i < predicted.length; i++) {
-    const { text } = predicted[i];
-    hashes[i] = hash(text);
-    const slot = slotOf(text, hashes[i]);
+    const slot = slotOf(predicted[i].kept);
     if (table[slot] < 0) table[slot] = i;
     ours.append(table[slot], i);
   }
   for (let j = 0; j < observed.length; j++) {
-    const { text } = observed[j];
-    const first = table[slotOf(text, hash(text))];
+    const first = table[slotOf(observed[j].kept)];
     if (first >= 0) theirs.append(first, j);
   }
   const buckets: Bucket[] = [];

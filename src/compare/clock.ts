@@ -1,3 +1,4 @@
+import { KeptText } from '../source/keptText.js';
 import { packetKey } from './identity.js';
 import type { LogTime, ObservedLine } from './lines.js';
 import { createSketch, type Sketch } from './sketch.js';
@@ -85,13 +86,13 @@ const FEW = 3;
  * @returns those of one file after the other, in the order in which `createStretcher` numbers them
  */
 export function estimateClocks(
-  predicted: Iterable<{ readonly text: string; readonly time: number }>,
+  predicted: Iterable<Voter & { readonly time: number }>,
   observed: readonly Iterable<ObservedLine>[],
 ): LogStretch[] {
-  const byLine = fitsBy((text) => text.trimEnd(), predicted, observed);
+  const byLine = fitsBy(lineHash, predicted, observed);
   if (byLine.every(({ clock, fit }) => clock === null || (fit !== null && fit.agreeing >= FEW)))
     return byLine;
-  const byPacket = fitsBy(packetKey, predicted, observed);
+  const byPacket = fitsBy(packetHash, predicted, observed);
   return byLine.map((stretch, i) => {
     const { fit } = stretch;
     const other = byPacket[i].fit;
@@ -100,25 +101,38 @@ export function estimateClocks(
   });
 }
 
-/** What the lines that share a key vote for. @param keyOf '' for lines without a vote */
+/** A line that may have its like on the other side. */
+type Voter = Pick<ObservedLine, 'text' | 'kept'>;
+
+function lineHash(line: Voter): number {
+  return (line.kept ?? KeptText.of(line.text)).hash;
+}
+
+/** null: it tells of no packet. */
+function packetHash({ text }: Voter): number | null {
+  const key = packetKey(text);
+  return key === '' ? null : KeptText.of(key).hash;
+}
+
+/** What the lines that share a hash vote for. @param hashOf null for lines without a vote */
 function fitsBy(
-  keyOf: (text: string) => string,
-  predicted: Iterable<{ readonly text: string; readonly time: number }>,
+  hashOf: (line: Voter) => number | null,
+  predicted: Iterable<Voter & { readonly time: number }>,
   observed: readonly Iterable<ObservedLine>[],
 ): LogStretch[] {
   const ours = createSketch();
-  for (const { text, time } of predicted) {
-    const key = keyOf(text);
-    if (key !== '') ours.add(key, time);
+  for (const line of predicted) {
+    const hash = hashOf(line);
+    if (hash !== null) ours.add(hash, line.time);
   }
-  const stretches = observed.flatMap((lines) => stretchesOf(lines, keyOf));
+  const stretches = observed.flatMap((lines) => stretchesOf(lines, hashOf));
   return stretches.map(({ votes: theirs, ...about }) => ({
     ...about,
     fit: about.clock === null ? null : fitClock(votes(ours, theirs), about.resolution),
   }));
 }
 
-function stretchesOf(lines: Iterable<ObservedLine>, keyOf: (text: string) => string): Stretch[] {
+function stretchesOf(lines: Iterable<ObservedLine>, hashOf: (line: Voter) => number | null): Stretch[] {
   const stretches: Stretch[] = [];
   const stretchOf = createStretcher();
   for (const line of lines) {
@@ -139,8 +153,8 @@ function stretchesOf(lines: Iterable<ObservedLine>, keyOf: (text: string) => str
     stretch.to = time.ns;
     stretch.clock = time.clock;
     stretch.resolution = Math.max(stretch.resolution, time.resolution);
-    const key = keyOf(line.text);
-    if (key !== '') stretch.votes.add(key, time.ns + time.resolution / 2);
+    const hash = hashOf(line);
+    if (hash !== null) stretch.votes.add(hash, time.ns + time.resolution / 2);
   }
   return stretches;
 }

@@ -3,7 +3,7 @@ import { parse } from '../klog/parse.js';
 import { ruleAddress, type Rule } from '../rules/model.js';
 import type { Pair } from './align.js';
 import { createStretcher, estimateClocks, toCapture, type LogStretch } from './clock.js';
-import { type LossEvent, type ObservedItem, type ObservedLine, predictedItem } from './lines.js';
+import { type LossEvent, ObservedItem, type ObservedLine, PredictedItem } from './lines.js';
 import { createLossFinder, createLossPlacer } from './losses.js';
 import { mergeFiles } from './merge.js';
 import { createPairReader, isOutsideOf, type Named, type Tally, type WritingRule } from './pairs.js';
@@ -87,24 +87,41 @@ export function compareLines(input: CompareInput): Comparison {
 }
 
 /** What is asked of all lines first: the clocks, and which rule writes which prefix. */
-function survey(input: CompareInput): { stretches: LogStretch[]; named: Named } {
-  const named = new Map<string, Set<Rule>>();
-  const heads = new Map<string, string>();
-  for (const line of input.predicted) {
-    const head = line.text.slice(0, line.text.lastIndexOf('IN=', line.text.indexOf('OUT=')));
-    let prefix = heads.get(head);
-    if (prefix === undefined) {
-      prefix = parse(line.text)?.prefix ?? head;
-      heads.set(head, prefix);
-    }
-    const rules = named.get(prefix) ?? new Set();
-    named.set(prefix, rules);
-    if (line.rule) rules.add(line.rule);
+function survey({ predicted, observed, end }: CompareInput): { stretches: LogStretch[]; named: Named } {
+  const named = createNaming();
+  const stretches = estimateClocks(noted(predicted, named), observed);
+  return { stretches: believingWall(stretches, end), named: named.addresses() };
+}
+
+function* noted(lines: Iterable<PredictedLine>, named: Naming): Generator<PredictedLine> {
+  for (const line of lines) {
+    named.note(line);
+    yield line;
   }
-  const addresses = new Map([...named].map(([prefix, rules]) => [prefix, [...rules].map(ruleAddress)]));
+}
+
+/** Notes which rules write a prefix, as it is read in their lines. */
+interface Naming {
+  note(line: PredictedLine): void;
+  addresses(): Named;
+}
+
+function createNaming(): Naming {
+  const seen = new Map<string, Set<Rule | null>>();
+  const named = new Map<string, Set<Rule>>();
   return {
-    stretches: believingWall(estimateClocks(input.predicted, input.observed), input.end),
-    named: addresses,
+    note(line) {
+      const { rule, prefix } = line;
+      let rules = seen.get(prefix);
+      if (!rules) seen.set(prefix, (rules = new Set()));
+      if (rules.has(rule)) return;
+      rules.add(rule);
+      const read = parse(line.text)?.prefix ?? prefix;
+      const known = named.get(read) ?? new Set();
+      named.set(read, known);
+      if (rule) known.add(rule);
+    },
+    addresses: () => new Map([...named].map(([prefix, rules]) => [prefix, [...rules].map(ruleAddress)])),
   };
 }
 
@@ -159,15 +176,13 @@ function lateOf(line: ObservedLine): number {
 }
 
 function place(line: ObservedLine, { fit }: LogStretch, order: number): ObservedItem {
-  const text = line.text.trimEnd();
   const { time } = line;
-  if (fit === null || time === null)
-    return { text, time: 0, tolerance: Infinity, order, fields: null, precision: Infinity, line };
+  if (fit === null || time === null) return new ObservedItem(line, 0, Infinity, order, Infinity);
   const { ns, resolution } = time;
   const precision = resolution / 2 + fit.uncertainty;
   const tolerance = precision + lateOf(line);
   const at = toCapture(fit, ns + resolution / 2);
-  return { text, time: at, tolerance, order, fields: null, precision, line };
+  return new ObservedItem(line, at, tolerance, order, precision);
 }
 
 /** Takes lines of the side that is behind, so that the window stays small. */
@@ -186,7 +201,7 @@ function feed(
       if (next.done) {
         aligner.done('predicted');
         open--;
-      } else aligner.predicted(predictedItem(next.value, order++));
+      } else aligner.predicted(new PredictedItem(next.value, order++));
     } else {
       const next = theirs.next();
       if (next.done) {

@@ -1,4 +1,5 @@
 import type { ObservedEntry } from '../observed/entry.js';
+import type { KeptText } from '../source/keptText.js';
 import type { LogTime, LossEvent, ObservedLine } from './lines.js';
 
 /** ns in which journald counts what it suppresses, unless told otherwise: RateLimitIntervalSec of journald.conf(5). */
@@ -34,12 +35,42 @@ function linesOf(entries: Iterable<ObservedEntry>, epoch: bigint): Iterable<Obse
         next(): IteratorResult<ObservedLine, undefined> {
           const { done, value } = from.next() as IteratorResult<ObservedEntry, undefined>;
           if (done) return { done, value: undefined };
-          const { text, file, line, boot, by } = value;
-          return { done: false, value: { text, time: timeOf(value, epoch), file, line, boot, by } };
+          return { done: false, value: new EntryLine(value, timeOf(value, epoch)) };
         },
       };
     },
   };
+}
+
+class EntryLine implements ObservedLine {
+  constructor(
+    private readonly entry: ObservedEntry,
+    readonly time: LogTime | null,
+  ) {}
+
+  get text(): string {
+    return this.entry.text;
+  }
+
+  get kept(): KeptText | undefined {
+    return this.entry.kept;
+  }
+
+  get file(): string {
+    return this.entry.file;
+  }
+
+  get line(): number {
+    return this.entry.line;
+  }
+
+  get boot(): number {
+    return this.entry.boot;
+  }
+
+  get by(): 'ulogd' | undefined {
+    return this.entry.by;
+  }
 }
 
 /** null for the kernel's rate limits, which do not touch LOG lines: xt_LOG and nft log write without them. */

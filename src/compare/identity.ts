@@ -35,28 +35,6 @@ export function packetBody(text: string): string {
     .replace(/ SEQ=\d+ ACK=\d+/g, '');
 }
 
-/**
- * FNV-1a over four UTF-16 units at a time, 31 bits (a small integer for V8); enough for voting, where a rare collision is one
- * vote astray.
- */
-export function hash(text: string): number {
-  let h = 0x811c9dc5;
-  let i = 0;
-  for (const end = text.length - 3; i < end; i += 4) {
-    const four =
-      text.charCodeAt(i) ^
-      (text.charCodeAt(i + 1) << 8) ^
-      (text.charCodeAt(i + 2) << 16) ^
-      (text.charCodeAt(i + 3) << 24);
-    h = Math.imul(h ^ four, 0x01000193);
-    // What stands high is mixed in below, or the multiplication would lose it.
-    h ^= h >>> 15;
-  }
-  for (; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h ^= h >>> 16;
-  return Math.imul(h, 0x85ebca6b) >>> 2;
-}
-
 /** Keys under which a near pair still meets when one field (or one NAT'ed end) differs. */
 export function nearKeys(fields: ReadonlyMap<string, string>): string[] {
   const get = (...names: string[]): string => names.map((n) => fields.get(n) ?? '').join(' ');

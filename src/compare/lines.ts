@@ -2,6 +2,7 @@ import type { PredictedLine } from '../engine/events.js';
 import { fields } from '../klog/fields.js';
 import { parse } from '../klog/parse.js';
 import type { LogRecord } from '../klog/record.js';
+import { KeptText } from '../source/keptText.js';
 
 /** When the host's log says that a line was written. */
 export interface LogTime {
@@ -17,6 +18,8 @@ export interface LogTime {
 export interface ObservedLine {
   /** As the kernel wrote it, without level and stamp. */
   readonly text: string;
+  /** The same, of lines that were kept: to be compared without reading it. */
+  readonly kept?: KeptText;
   /** null where the log keeps no time: its lines are placed by their order alone. */
   readonly time: LogTime | null;
   readonly file: string;
@@ -42,31 +45,48 @@ export interface LossEvent {
 }
 
 /** What pairing needs to know of a line of either side; all times are ns since capture start. */
-export interface Item {
-  /** Without the trailing space, which some logs do not keep. */
-  readonly text: string;
-  readonly time: number;
-  /** ns by which the time may differ from the other side's and still be the same event. */
-  readonly tolerance: number;
-  /** Place among the lines of its side. */
-  readonly order: number;
+abstract class Item<Line extends { readonly text: string; readonly kept?: KeptText }> {
+  /** To be compared by. */
+  readonly kept: KeptText;
   /** Read from the text when first asked for, see `fieldsOf`. */
-  fields: ReadonlyMap<string, string> | null;
+  fields: ReadonlyMap<string, string> | null = null;
+
+  /**
+   * @param tolerance ns by which the time may differ from the other side's and still be the same event
+   * @param order place among the lines of its side
+   */
+  constructor(
+    readonly line: Line,
+    readonly time: number,
+    readonly tolerance: number,
+    public order: number,
+  ) {
+    this.kept = line.kept ?? KeptText.of(line.text);
+  }
+
+  /** Without the trailing space, which some logs do not keep. */
+  get text(): string {
+    return this.line.text.trimEnd();
+  }
 }
 
-export interface PredictedItem extends Item {
-  readonly line: PredictedLine;
+export class PredictedItem extends Item<PredictedLine> {
+  constructor(line: PredictedLine, order: number) {
+    super(line, line.time, 0, order);
+  }
 }
 
-export interface ObservedItem extends Item {
-  /** ns by which the clock that gave the time may be wrong. */
-  readonly precision: number;
-  readonly line: ObservedLine;
-}
-
-export function predictedItem(line: PredictedLine, order: number): PredictedItem {
-  const text = line.text.trimEnd();
-  return { line, text, time: line.time, tolerance: 0, order, fields: null };
+export class ObservedItem extends Item<ObservedLine> {
+  /** @param precision ns by which the clock that gave the time may be wrong */
+  constructor(
+    line: ObservedLine,
+    time: number,
+    tolerance: number,
+    order: number,
+    readonly precision: number,
+  ) {
+    super(line, time, tolerance, order);
+  }
 }
 
 /** Their times allow that both are the same event. */
@@ -77,7 +97,7 @@ export function mayMeet(p: PredictedItem, o: ObservedItem): boolean {
 const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 
 /** The fields of src/klog/fields.ts, and `REST` for what the reader did not understand; empty for no LOG line. */
-export function fieldsOf(item: Item): ReadonlyMap<string, string> {
+export function fieldsOf(item: PredictedItem | ObservedItem): ReadonlyMap<string, string> {
   if (item.fields) return item.fields;
   const record = parse(item.text);
   item.fields = record ? withRest(record) : NO_FIELDS;

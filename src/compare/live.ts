@@ -3,7 +3,7 @@ import { parse } from '../klog/parse.js';
 import type { ObservedEntry } from '../observed/entry.js';
 import { ruleAddress } from '../rules/model.js';
 import type { LogStretch } from './clock.js';
-import { type ObservedLine, predictedItem } from './lines.js';
+import { ObservedItem, type ObservedLine, PredictedItem } from './lines.js';
 import { createLossFinder, explainByLoss, type LossWindow } from './losses.js';
 import { createPairReader, type Tally, type WritingRule } from './pairs.js';
 import type { Comparison, Difference, DifferenceKind } from './result.js';
@@ -93,7 +93,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
       const known = named.get(prefix) ?? [];
       named.set(prefix, known);
       if (address && !known.includes(address)) known.push(address);
-      aligner.predicted(predictedItem(line, order++));
+      aligner.predicted(new PredictedItem(line, order++));
     },
     observed(entry, arrival) {
       const { text, file, line, boot, loss, trace, by } = entry;
@@ -112,16 +112,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
       const time = clock.place(entry, arrival);
       latest = Math.max(latest, time);
       const observed: ObservedLine = { text, time: null, file, line, boot };
-      const trimmed = text.trimEnd();
-      aligner.observed({
-        line: observed,
-        text: trimmed,
-        time,
-        tolerance,
-        precision: 0,
-        order: order++,
-        fields: null,
-      });
+      aligner.observed(new ObservedItem(observed, time, tolerance, order++, 0));
     },
     lost: (time, reason) => addLoss(time, Infinity, reason),
     settle,

@@ -39,7 +39,10 @@ export function mergeFiles(files: readonly Iterable<ObservedItem>[]): {
       const head = earliest(heads);
       const { item, items } = head;
       if (came.hasElsewhere(item)) dropped++;
-      else yield { ...item, order: order++ };
+      else {
+        item.order = order++;
+        yield item;
+      }
       const { done, value } = items.next() as IteratorResult<ObservedItem, undefined>;
       if (done) heads.splice(heads.indexOf(head), 1);
       else {

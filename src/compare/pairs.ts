@@ -80,7 +80,7 @@ export function createPairReader(options: PairReaderOptions): PairReader {
   const readBoth = (p: PredictedItem, o: ObservedItem, moved: Difference | undefined): void => {
     tally.predicted++;
     tally.observed++;
-    const fields = p.text === o.text ? [] : differingFields(p, o);
+    const fields = p.kept.equals(o.kept) ? [] : differingFields(p, o);
     if (fields.length === 0 && !moved) {
       tally.matched++;
       return;

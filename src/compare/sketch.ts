@@ -1,5 +1,3 @@
-import { hash } from './identity.js';
-
 /** Times of a key kept at most: identical lines say little about the clock. */
 const PER_KEY = 16;
 
@@ -8,7 +6,8 @@ const PER_KEY = 16;
  * in so many zero bits), so what one side keeps the other keeps too, and memory does not grow with the input.
  */
 export interface Sketch {
-  add(key: string, time: number): void;
+  /** @param hash of the key; its lowest bits must be as good as any */
+  add(hash: number, time: number): void;
   /** Hash of the key to its times, in order of arrival. */
   readonly times: ReadonlyMap<number, readonly number[]>;
   /** How many were added. */
@@ -25,16 +24,15 @@ export function createSketch(capacity = 32768): Sketch {
     get total() {
       return total;
     },
-    add(key, time) {
+    add(hash, time) {
       total++;
-      const h = hash(key);
-      if ((h & mask) !== 0) return;
-      const known = times.get(h);
+      if ((hash & mask) !== 0) return;
+      const known = times.get(hash);
       if (known) {
         if (known.length < PER_KEY) known.push(time);
         return;
       }
-      times.set(h, [time]);
+      times.set(hash, [time]);
       if (times.size <= capacity) return;
       mask = mask * 2 + 1;
       for (const other of times.keys()) if ((other & mask) !== 0) times.delete(other);

@@ -40,7 +40,7 @@ export function createAligner(context: AlignContext, emit: (pairs: readonly Pair
 
   const extendAlike = (): void => {
     for (; alike < ours.length && alike < theirs.length; alike++)
-      if (ours[alike].text !== theirs[alike].text || !mayMeet(ours[alike], theirs[alike])) return;
+      if (!ours[alike].kept.equals(theirs[alike].kept) || !mayMeet(ours[alike], theirs[alike])) return;
   };
 
   /** How many of the lines that are alike need not be looked at to align the others. */

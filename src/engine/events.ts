@@ -1,4 +1,5 @@
 import type { Rule } from '../rules/model.js';
+import type { KeptText } from '../source/keptText.js';
 
 /** A LOG (or legacy TRACE) line that the simulated kernel writes. */
 export interface PredictedLine {
@@ -10,8 +11,12 @@ export interface PredictedLine {
   readonly rule: Rule | null;
   /** syslog severity, 0 to 7. */
   readonly level: number;
+  /** What the rule has the line begin with. */
+  readonly prefix: string;
   /** The whole line, trailing space included, without a time stamp. */
   readonly text: string;
+  /** The same, of lines that were kept: to be compared without reading it. */
+  readonly kept?: KeptText;
   /** Why this line cannot be relied on: an `unknown` was met, or a choice was made without evidence. */
   readonly doubt: string | null;
   /** The packet was made by the host and was not seen leaving. */

@@ -24,7 +24,7 @@ export class LogLines {
     framed = false,
   ): void {
     const text = formatLine(packet, options, hook, framed);
-    this.sinks.line(predicted(passage, packet, rule, options.level, text));
+    this.sinks.line(predicted(passage, packet, rule, options, text));
   }
 
   /** What a listener of the group is sent, in the words of LOG. */
@@ -41,7 +41,7 @@ export class LogLines {
     if (size !== null && size < data.length) packet.data = data.subarray(0, size);
     const text = formatLine(packet, { prefix }, hook);
     packet.data = data;
-    this.sinks.grouped(predicted(passage, packet, rule, GROUP_LEVEL, text), group);
+    this.sinks.grouped(predicted(passage, packet, rule, { level: GROUP_LEVEL, prefix }, text), group);
   }
 }
 
@@ -56,8 +56,8 @@ function predicted(
   { doubt, uncaptured, guessed }: Passage,
   { time, frame }: Packet,
   rule: Rule | null,
-  level: number,
+  { level, prefix }: Pick<LogOptions, 'level' | 'prefix'>,
   text: string,
 ): PredictedLine {
-  return { time, frame, rule, level, text, doubt, uncaptured, guessed };
+  return { time, frame, rule, level, prefix, text, doubt, uncaptured, guessed };
 }

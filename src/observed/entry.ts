@@ -1,4 +1,5 @@
 import type { LogRecord } from '../klog/record.js';
+import type { KeptText } from '../source/keptText.js';
 import type { TraceStep } from './trace.js';
 
 /** When a line says it was written, by each clock that it shows. Both may be absent (bare messages). */
@@ -25,6 +26,8 @@ export interface ObservedEntry {
   readonly time: ObservedTime;
   /** The message without stamp, host and tag. */
   readonly text: string;
+  /** The same, of entries that were kept: to be compared without reading it. */
+  readonly kept?: KeptText;
   /** Read from the text when it is asked for; null for losses and steps of a trace. */
   readonly record: LogRecord | null;
   readonly loss?: Loss;

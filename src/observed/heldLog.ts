@@ -1,5 +1,6 @@
 import { parse } from '../klog/parse.js';
 import type { LogRecord } from '../klog/record.js';
+import type { KeptText } from '../source/keptText.js';
 import { type Kept, Tape, type TapeReader, type TapeWriter } from '../source/tape.js';
 import type { ObservedEntry, ObservedTime, WallTime } from './entry.js';
 
@@ -68,7 +69,7 @@ const LEVEL = 64;
 
 function writeEntry({ time, text, line, boot, by, host, level }: ObservedEntry, to: TapeWriter): void {
   const { kernel, wall } = time;
-  to.byte(
+  to.int(
     (kernel ? KERNEL : 0) |
       (wall ? WALL : 0) |
       (wall?.zoneAssumed ? ZONE : 0) |
@@ -78,7 +79,7 @@ function writeEntry({ time, text, line, boot, by, host, level }: ObservedEntry, 
       (level !== undefined ? LEVEL : 0),
   );
   to.number(line);
-  to.number(boot);
+  to.int(boot);
   if (kernel) {
     to.number(kernel.ns);
     to.number(kernel.resolution);
@@ -87,19 +88,19 @@ function writeEntry({ time, text, line, boot, by, host, level }: ObservedEntry, 
     to.big(wall.ns);
     to.number(wall.resolution);
   }
-  if (host !== undefined) to.text(host);
-  if (level !== undefined) to.byte(level);
+  if (host !== undefined) to.string(host);
+  if (level !== undefined) to.int(level);
   to.text(text);
 }
 
 function readEntry(from: TapeReader, file: string): ObservedEntry {
-  const flags = from.byte();
+  const flags = from.int();
   const line = from.number();
-  const boot = from.number();
+  const boot = from.int();
   const kernel = flags & KERNEL ? { ns: from.number(), resolution: from.number() } : undefined;
   const wall = flags & WALL ? readWall(from, flags) : undefined;
-  const host = flags & HOST ? from.text() : undefined;
-  const level = flags & LEVEL ? from.byte() : undefined;
+  const host = flags & HOST ? from.string() : undefined;
+  const level = flags & LEVEL ? from.int() : undefined;
   return new HeldEntry(
     kernel && !wall ? { kernel } : { ...(kernel && { kernel }), ...(wall && { wall }) },
     from.text(),
@@ -124,7 +125,7 @@ function readWall(from: TapeReader, flags: number): WallTime {
 class HeldEntry implements ObservedEntry {
   constructor(
     readonly time: ObservedTime,
-    readonly text: string,
+    readonly kept: KeptText,
     readonly file: string,
     readonly line: number,
     readonly boot: number,
@@ -132,6 +133,10 @@ class HeldEntry implements ObservedEntry {
     readonly host: string | undefined,
     readonly level: number | undefined,
   ) {}
+
+  get text(): string {
+    return this.kept.toString();
+  }
 
   get record(): LogRecord | null {
     return parse(this.text);

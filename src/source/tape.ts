@@ -1,6 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Chunk, createChunk, hashOf, KeptText, trimmedSize, UNIT } from './keptText.js';
 
 /** Items that were kept, to be gone through in their order any number of times. */
 export interface Kept<T> extends Iterable<T> {
@@ -13,20 +14,29 @@ export interface Codec<T> {
   read(from: TapeReader): T;
 }
 
-/** Items that are kept as they are; what comes after them is written down. */
-const MOST_AT_HAND = 8192;
 /** Bytes that are written to the file at once. */
 const CHUNK = 1 << 20;
+/** Bytes of what is begun with. */
+const FIRST = 1 << 14;
+/** Chunks that are kept in memory; what comes behind them is written to the file. */
+const MOST_AT_HAND = 4;
+
+/** So many words of `chunk` are written. */
+interface Written {
+  readonly chunk: Chunk;
+  readonly length: number;
+}
 
 /**
- * Keeps any number of items in little memory: the first few as they are, the others on a file that has no name and is gone
+ * Keeps any number of items in little memory: the first few megabytes, the others on a file that has no name and is gone
  * when the program ends. An item that cannot be written (a full disk) makes `push` throw.
  */
 export class Tape<T> implements Kept<T> {
   private readonly codec: Codec<T>;
-  private readonly atHand: T[] = [];
   private readonly writer = new TapeWriter();
-  private readonly chunks: { readonly at: number; readonly length: number }[] = [];
+  private readonly atHand: Written[] = [];
+  /** Those that are on the file, behind those at hand; bytes. */
+  private readonly away: { readonly at: number; readonly length: number }[] = [];
   private file: number | null = null;
   private written = 0;
   private count = 0;
@@ -40,25 +50,20 @@ export class Tape<T> implements Kept<T> {
   }
 
   push(item: T): void {
-    if (this.count++ < MOST_AT_HAND) {
-      this.atHand.push(item);
-      return;
-    }
+    this.count++;
     this.codec.write(item, this.writer);
-    if (this.writer.length >= CHUNK) this.flush();
+    if (this.writer.length << 2 >= CHUNK) this.flush();
   }
 
   /** What is pushed while this goes on may come or not. */
   [Symbol.iterator](): Iterator<T> {
     let next = 0;
-    let chunk = 0;
     let reader: TapeReader | null = null;
     return {
       next: (): IteratorResult<T, undefined> => {
-        if (next < this.atHand.length) return { done: false, value: this.atHand[next++] };
-        while (!reader || reader.at >= reader.length) {
-          if (chunk > this.chunks.length) return { done: true, value: undefined };
-          reader = this.chunk(chunk++);
+        while (!reader || reader.isAtEnd) {
+          if (next > this.atHand.length + this.away.length) return { done: true, value: undefined };
+          reader = this.read(next++);
         }
         return { done: false, value: this.codec.read(reader) };
       },
@@ -71,27 +76,41 @@ export class Tape<T> implements Kept<T> {
     this.file = null;
   }
 
-  /** One that was written to the file; behind them, what still waits for it. */
-  private chunk(number: number): TapeReader {
-    if (number === this.chunks.length) return new TapeReader(this.writer.bytes, this.writer.length);
-    const { at, length } = this.chunks[number];
-    const bytes = Buffer.allocUnsafe(length);
+  private read(number: number): TapeReader {
+    if (number < this.atHand.length) return new TapeReader(this.atHand[number]);
+    const place = number - this.atHand.length;
+    if (place < this.away.length) return new TapeReader(this.back(this.away[place]));
+    // What is still written to will hold other items later.
+    const { chunk, length } = this.writer;
+    const copy = createChunk(length << 2);
+    copy.words.set(chunk.words.subarray(0, length));
+    return new TapeReader({ chunk: copy, length });
+  }
+
+  private back({ at, length }: { readonly at: number; readonly length: number }): Written {
+    const chunk = createChunk(length);
     for (let done = 0; done < length;) {
-      const count = readSync(this.file!, bytes, done, length - done, at + done);
+      const count = readSync(this.file!, chunk.bytes, done, length - done, at + done);
       if (count === 0) throw new Error('the file of kept lines was cut off');
       done += count;
     }
-    return new TapeReader(bytes, length);
+    return { chunk, length: length >> 2 };
   }
 
   private flush(): void {
+    const { writer } = this;
+    if (this.atHand.length < MOST_AT_HAND) {
+      this.atHand.push({ chunk: writer.chunk, length: writer.length });
+      writer.begin(createChunk(CHUNK + FIRST));
+      return;
+    }
     this.file ??= anonymousFile();
-    const { bytes, length } = this.writer;
+    const length = writer.length << 2;
     for (let done = 0; done < length;)
-      done += writeSync(this.file, bytes, done, length - done, this.written + done);
-    this.chunks.push({ at: this.written, length });
+      done += writeSync(this.file, writer.chunk.bytes, done, length - done, this.written + done);
+    this.away.push({ at: this.written, length });
     this.written += length;
-    this.writer.length = 0;
+    writer.begin(writer.chunk);
   }
 }
 
@@ -105,75 +124,132 @@ function anonymousFile(): number {
   }
 }
 
-/** Bytes of a number, and most of a UTF-16 unit in UTF-8. */
-const NUMBER = 8;
-const UNIT = 3;
+/** A number of 64 bits as two of 32, in the machine's order. */
+const double = new Float64Array(1);
+const big = new BigInt64Array(double.buffer);
+const halves = new Int32Array(double.buffer);
 
 export class TapeWriter {
-  bytes = Buffer.allocUnsafe(CHUNK + (CHUNK >> 2));
+  chunk = createChunk(FIRST);
+  /** Words. */
   length = 0;
 
-  byte(value: number): void {
+  begin(chunk: Chunk): void {
+    this.chunk = chunk;
+    this.length = 0;
+  }
+
+  /** A signed integer of 32 bits. */
+  int(value: number): void {
     this.room(1);
-    this.bytes[this.length++] = value;
+    this.chunk.words[this.length++] = value;
   }
 
   number(value: number): void {
-    this.room(NUMBER);
-    this.length = this.bytes.writeDoubleLE(value, this.length);
+    double[0] = value;
+    this.halves();
   }
 
   /** A signed integer of 64 bits. */
   big(value: bigint): void {
-    this.room(NUMBER);
-    this.length = this.bytes.writeBigInt64LE(value, this.length);
+    big[0] = value;
+    this.halves();
   }
 
   /** Well-formed text; what is not Unicode becomes U+FFFD. */
-  text(value: string): void {
-    this.room(NUMBER + value.length * UNIT);
-    const at = this.length + 5;
-    const count = this.bytes.write(value, at, 'utf8');
-    this.bytes.writeUInt32LE(count, this.length);
-    // As many bytes as units: all of it is ASCII.
-    this.bytes[at - 1] = count === value.length ? 1 : 0;
-    this.length = at + count;
+  string(value: string): void {
+    this.room(1 + wordsOf(value.length * UNIT));
+    const size = this.chunk.bytes.write(value, (this.length + 1) << 2, 'utf8');
+    this.chunk.words[this.length] = size;
+    this.length += 1 + wordsOf(size);
   }
 
-  private room(size: number): void {
-    if (this.length + size <= this.bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.length + size, 2 * this.bytes.length));
-    this.bytes.copy(larger, 0, 0, this.length);
-    this.bytes = larger;
+  /** A text that is only compared before it is read, if ever. */
+  text(value: string): void {
+    this.room(HEADER + wordsOf(value.length * UNIT));
+    const { chunk, length } = this;
+    const at = (length + HEADER) << 2;
+    const size = chunk.bytes.write(value, at, 'utf8');
+    const trimmed = trimmedSize(value, chunk.bytes, at, size);
+    chunk.words[length] = size;
+    chunk.words[length + 1] = (trimmed << 1) | (size === value.length ? 1 : 0);
+    chunk.words[length + 2] = hashOf(chunk, at, trimmed);
+    this.length = length + HEADER + wordsOf(size);
+  }
+
+  private halves(): void {
+    this.room(2);
+    const { words } = this.chunk;
+    words[this.length] = halves[0];
+    words[this.length + 1] = halves[1];
+    this.length += 2;
+  }
+
+  private room(words: number): void {
+    const needed = this.length + words;
+    if (needed <= this.chunk.words.length) return;
+    const larger = createChunk(Math.max(needed << 2, Math.min(2 * this.chunk.bytes.length, CHUNK + FIRST)));
+    larger.words.set(this.chunk.words.subarray(0, this.length));
+    this.chunk = larger;
   }
 }
 
+function wordsOf(bytes: number): number {
+  return (bytes + 3) >> 2;
+}
+
+/** Words before a text: its size, that without the space at its end and whether it is ASCII, its hash. */
+const HEADER = 3;
+
 export class TapeReader {
-  at = 0;
+  private readonly chunk: Chunk;
+  private readonly length: number;
+  private at = 0;
 
-  constructor(
-    private readonly bytes: Buffer,
-    readonly length: number,
-  ) {}
+  constructor({ chunk, length }: Written) {
+    this.chunk = chunk;
+    this.length = length;
+  }
 
-  byte(): number {
-    return this.bytes[this.at++];
+  get isAtEnd(): boolean {
+    return this.at >= this.length;
+  }
+
+  int(): number {
+    return this.chunk.words[this.at++];
   }
 
   number(): number {
-    this.at += NUMBER;
-    return this.bytes.readDoubleLE(this.at - NUMBER);
+    this.halves();
+    return double[0];
   }
 
   big(): bigint {
-    this.at += NUMBER;
-    return this.bytes.readBigInt64LE(this.at - NUMBER);
+    this.halves();
+    return big[0];
   }
 
-  text(): string {
-    const count = this.bytes.readUInt32LE(this.at);
-    const from = this.at + 5;
-    this.at = from + count;
-    return this.bytes.toString(this.bytes[from - 1] === 1 ? 'latin1' : 'utf8', from, this.at);
+  string(): string {
+    const size = this.int();
+    const from = this.at << 2;
+    this.at += wordsOf(size);
+    return this.chunk.bytes.toString('utf8', from, from + size);
+  }
+
+  text(): KeptText {
+    const { words } = this.chunk;
+    const size = words[this.at];
+    const trimmed = words[this.at + 1];
+    const hash = words[this.at + 2];
+    const from = this.at + HEADER;
+    this.at = from + wordsOf(size);
+    return new KeptText(this.chunk, from << 2, size, trimmed >>> 1, hash, (trimmed & 1) === 1);
+  }
+
+  private halves(): void {
+    const { words } = this.chunk;
+    halves[0] = words[this.at];
+    halves[1] = words[this.at + 1];
+    this.at += 2;
   }
 }

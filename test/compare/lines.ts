@@ -35,6 +35,7 @@ export function predicted(text: string, time: number, more: Partial<PredictedLin
     frame: 1 + Math.floor(time / 1e6),
     rule: null,
     level: 4,
+    prefix: /^.*?(?=IN=)/.exec(text)?.[0] ?? '',
     text,
     doubt: null,
     uncaptured: false,

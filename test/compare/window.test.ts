@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { alignLines, type Pair } from '../../src/compare/align.js';
-import { type ObservedItem, type PredictedItem, predictedItem } from '../../src/compare/lines.js';
+import { ObservedItem, PredictedItem } from '../../src/compare/lines.js';
 import { createAligner } from '../../src/compare/window.js';
 import { predicted, udp } from './lines.js';
 
@@ -19,19 +19,19 @@ function sides(fates: ReadonlyMap<number, Fate>): { ours: PredictedItem[]; their
   for (let i = 0; i < COUNT; i++) {
     const packet = Math.floor(i / 3);
     const line = predicted(udp({ prefix: `L${i % 3}: `, id: packet }), packet * 1e7);
-    ours.push(predictedItem(line, i));
+    ours.push(new PredictedItem(line, i));
     const fate = fates.get(i) ?? 'kept';
     const text = fate === 'changed' ? line.text.replace(/TTL=\d+/, 'TTL=9') : line.text;
     for (let n = 0; n < (fate === 'lost' ? 0 : fate === 'twice' ? 2 : 1); n++)
-      theirs.push({
-        line: { text, time: null, file: 'log', line: theirs.length + 1 },
-        text: text.trimEnd(),
-        time: line.time + 5e4,
-        tolerance: SECOND,
-        precision: 1000,
-        order: theirs.length,
-        fields: null,
-      });
+      theirs.push(
+        new ObservedItem(
+          { text, time: null, file: 'log', line: theirs.length + 1 },
+          line.time + 5e4,
+          SECOND,
+          theirs.length,
+          1000,
+        ),
+      );
   }
   return { ours, theirs };
 }
