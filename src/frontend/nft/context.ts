@@ -3,7 +3,7 @@ import type { Expression, KeyField, Statement } from '../../rules/nft/model.js';
 import { headerOf, headerProtocol } from './headers.js';
 
 const NFPROTO = { ipv4: 2, ipv6: 10 };
-const ETHERTYPE = { ip: 0x800, arp: 0x806, ip6: 0x86dd };
+const ETHERTYPE = { ip: 0x800, arp: 0x806, vlan: 0x8100, ip6: 0x86dd };
 
 /**
  * Stands among headers for options of TCP: reading one demands no protocol (`expr_evaluate_exthdr()`, src/evaluate.c),
@@ -79,20 +79,33 @@ export function protocolOf(
 }
 
 const LAYER_3 = new Set(['ip', 'ip6']);
+/** What nft knows of Ethernet types; a tag is one only where the packet's own type was asked for. */
+const NETWORKS = new Map<number, Network>([
+  [NFPROTO.ipv4, 'ip'],
+  [NFPROTO.ipv6, 'ip6'],
+  [-ETHERTYPE.arp, 'arp'],
+  [-ETHERTYPE.vlan, 'vlan'],
+]);
+
+type Network = 'ip' | 'ip6' | 'arp' | 'vlan' | 'unknown';
 
 /** What is known about the packets that get to the statement being read. */
 export class RuleContext {
-  private network: 'ip' | 'ip6' | null;
+  private network: Network | null;
   /** IP protocol numbers that may be; null: any. */
   private transport: number | null = null;
+  /** Several transport protocols that the packets may have: a set was compared. */
+  private transports: readonly number[] = [];
   /** A set of transport protocols was compared before. */
   anyTransport = false;
   /** The only type of ICMP that the packets may have, where one was compared. */
   icmpType: number | null = null;
-  /** The packets are of an Ethernet type that is neither version of IP. */
-  private otherEthertype = false;
-  /** A field of IP was read where the packets may be of anything, so that they have no tag. */
-  private readsNetwork = false;
+  /** The packets are tagged: what comes behind the tag may be anything yet. */
+  private isTagged = false;
+  /** An Ethernet type other than a tag's was compared. */
+  private hasType = false;
+  /** A field of Ethernet was read. */
+  private readsLink = false;
 
   constructor(
     readonly family: Family,
@@ -101,24 +114,35 @@ export class RuleContext {
     /** nft listed the rule: it was not written by hand. */
     readonly listed = false,
   ) {
-    this.network = family === 'ip' || family === 'ip6' ? family : null;
+    this.network = family === 'ip' || family === 'ip6' || family === 'arp' ? family : null;
   }
 
   addressFamily(): 'ip' | 'ip6' | null {
-    return this.network;
+    return this.network === 'ip' || this.network === 'ip6' ? this.network : null;
   }
 
-  networkHeader(): 'ip' | 'ip6' | 'arp' | undefined {
-    return this.family === 'arp' ? 'arp' : (this.network ?? undefined);
+  networkHeader(): Network | undefined {
+    return this.network ?? undefined;
   }
 
+  /** The link layer's header, where nft knows it: on a bridge, or once a field of it was read. */
+  linkHeader(): 'ether' | undefined {
+    return this.family === 'bridge' || this.readsLink ? 'ether' : undefined;
+  }
+
+  /** Whether the packets are of something that is no version of IP. */
   isOtherEthertype(): boolean {
-    return this.otherEthertype;
+    return this.network !== null && !LAYER_3.has(this.network);
   }
 
   /** Whether the table is of the other version of IP. */
-  isOtherFamily(version: 'ip' | 'ip6'): boolean {
+  isOtherTable(version: 'ip' | 'ip6'): boolean {
     return (this.family === 'ip' || this.family === 'ip6') && this.family !== version;
+  }
+
+  /** Whether the packets are known to be of something else than this version of IP. */
+  isOtherFamily(version: 'ip' | 'ip6'): boolean {
+    return this.network !== null && this.network !== version && !this.listed;
   }
 
   /** Whether a rule has said which transport protocols its packets have. */
@@ -137,34 +161,47 @@ export class RuleContext {
   /** What stands against reading this header here, in nft's words; it is known from then on. */
   enter(header: string): string | undefined {
     const { family } = this;
+    if (header === 'ether' || header === 'vlan') this.readsLink = true;
     if (header === 'arp' && family !== 'arp' && family !== 'bridge' && family !== 'netdev')
       return `conflicting protocols specified: ${family} vs. arp`;
     if (family === 'arp' && LAYER_3.has(header)) return `conflicting protocols specified: arp vs. ${header}`;
-    if (header === 'vlan' && this.readsNetwork) return 'conflicting protocols specified: ether vs. vlan';
-    if (header === 'ip' || header === 'ip6') {
+    if (header === 'vlan' && this.isUntagged()) return 'conflicting protocols specified: ether vs. vlan';
+    if (header === 'vlan') this.isTagged = true;
+    if (header === 'ip' || header === 'ip6' || header === 'arp') {
       if (this.network !== null && this.network !== header)
         return `conflicting protocols specified: ${this.network} vs. ${header}`;
       this.network = header;
-      this.readsNetwork = family === 'bridge' || family === 'netdev';
       return undefined;
     }
     const protocol = headerProtocol(header);
     if (protocol === null) return undefined;
-    if (family === 'arp') return `conflicting protocols specified: arp vs. ${header}`;
-    // Of a protocol without a header of its own in nft nothing is known.
-    if (this.transport !== null && this.transport !== protocol && this.transportHeader() !== undefined)
-      return `conflicting protocols specified: ${this.transportHeader() ?? String(this.transport)} vs. ${header}`;
+    if (this.isOtherEthertype()) return `conflicting protocols specified: ${this.network} vs. ${header}`;
+    const other = this.otherTransport(protocol);
+    if (other !== undefined) return `conflicting protocols specified: ${other} vs. ${header}`;
     this.transport = protocol;
     return undefined;
+  }
+
+  private isUntagged(): boolean {
+    if (this.isTagged) return false;
+    const { family } = this;
+    const byFamily = family === 'ip' || family === 'ip6' || family === 'arp';
+    return this.hasType || (!byFamily && this.network !== null);
+  }
+
+  /** What the packets' transport protocol may be instead, in nft's words. */
+  private otherTransport(protocol: number): string | undefined {
+    const several = this.transports.find((one) => one !== protocol);
+    if (this.transports.length > 1 && several !== undefined) return headerOf(several) ?? 'unknown';
+    if (this.transport === null || this.transport === protocol) return undefined;
+    return this.transportHeader() ?? 'unknown';
   }
 
   /** Learns from a whole statement that has been read. */
   learn(statement: Statement): void {
     const said = protocolOf(statement);
-    if (said?.layer === 'transport') this.transport = said.value;
-    if (said?.layer === 'network' && said.value === -ETHERTYPE.arp) this.otherEthertype = true;
-    if (said?.layer === 'network' && this.network === null)
-      this.network = said.value === NFPROTO.ipv4 ? 'ip' : said.value === NFPROTO.ipv6 ? 'ip6' : null;
+    if (said?.layer === 'transport') this.learnTransport(statement, said.value);
+    if (said?.layer === 'network') this.learnNetwork(statement, said.value);
     if (statement.kind !== 'match') return;
     const { left, right } = statement;
     if (left.kind === 'ct' && left.key === 'protocol' && right.kind === 'integer')
@@ -172,7 +209,11 @@ export class RuleContext {
     const namesTransport =
       (left.kind === 'meta' && left.key === 'l4proto') ||
       (left.kind === 'payload' && left.type === 'inet_proto');
-    if (namesTransport && right.kind === 'set') this.anyTransport = true;
+    if (namesTransport && right.kind === 'set') {
+      this.anyTransport = true;
+      if (statement.operator === '==')
+        this.transports = right.elements.flatMap(({ key }) => (key.kind === 'integer' ? [key.value] : []));
+    }
     if (
       left.kind === 'payload' &&
       (left.protocol === 'icmp' || left.protocol === 'icmpv6') &&
@@ -181,5 +222,25 @@ export class RuleContext {
       right.kind === 'integer'
     )
       this.icmpType = right.value;
+  }
+
+  private learnTransport(statement: Statement, protocol: number): void {
+    // Of a protocol that nft has no header for it knows something only from `meta`.
+    const byMeta = statement.kind === 'match' && statement.left.kind === 'meta';
+    if (byMeta || headerOf(protocol) !== undefined) this.transport = protocol;
+  }
+
+  private learnNetwork(statement: Statement, said: number): void {
+    if (statement.kind !== 'match') return;
+    const { left } = statement;
+    if (left.kind === 'payload' && said === -ETHERTYPE.vlan) this.isTagged = true;
+    else if (left.kind === 'payload' && left.protocol === 'ether' && NETWORKS.has(said)) this.hasType = true;
+    if (this.network !== null) return;
+    const mixed = this.family === 'bridge' || this.family === 'netdev';
+    const ofPacket = left.kind === 'meta' && left.key === 'protocol';
+    // `meta_expr_pctx_update()`, src/meta.c of nftables.
+    if (ofPacket && !mixed) return;
+    if (said === -ETHERTYPE.vlan && !ofPacket) return;
+    this.network = NETWORKS.get(said) ?? (left.kind === 'meta' ? 'unknown' : null);
   }
 }

@@ -146,6 +146,13 @@ export function fieldAt(protocol: string, offset: number, bits: number): Payload
   return undefined;
 }
 
+/** The first field that begins there. */
+export function fieldFrom(protocol: string, offset: number): Payload | undefined {
+  for (const place of FIELDS.get(protocol)?.values() ?? [])
+    if (place.offset === offset) return payloadField(protocol, place.name);
+  return undefined;
+}
+
 export function rawPayload(base: PayloadBase, offset: number, bits: number): Payload {
   return { kind: 'payload', base, protocol: null, field: null, offset, bits, type: 'integer' };
 }

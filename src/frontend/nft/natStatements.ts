@@ -52,7 +52,7 @@ export function readNat(stream: TokenStream, nat: Nat['nat'], start: Token, cont
   let port: Expression | null = null;
   if (written !== null && context.isOtherFamily(written))
     stream.refuse(
-      `conflicting protocols specified: ${table} vs. ${written}. You must specify ip or ip6 family in nat statement`,
+      `conflicting protocols specified: ${context.networkHeader()} vs. ${written}. You must specify ip or ip6 family in nat statement`,
       start,
     );
   const bare = nat === 'snat' || nat === 'dnat';
@@ -148,7 +148,7 @@ export function readTproxy(stream: TokenStream, start: Token, context: RuleConte
   const family = takeFamily(stream);
   if (family !== null && context.isOtherFamily(family))
     stream.refuse(
-      `conflicting protocols specified: ${context.family} vs. ${family}. You must specify ip or ip6 family in tproxy statement`,
+      `conflicting protocols specified: ${context.networkHeader()} vs. ${family}. You must specify ip or ip6 family in tproxy statement`,
       start,
     );
   const network = context.addressFamily();

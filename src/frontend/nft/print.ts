@@ -210,7 +210,10 @@ function printChain(chain: NftChain, family: Family, values: NftValues): string 
 
 /** A rule's statements and comment, on one line. */
 export function printRule(rule: NftRule, family: Family, values: StatementValues = modelValues): string {
-  const text = rule.statements.map((s) => printStatement(s, family, values)).join(' ');
+  const listed = rule.statements.flatMap((s): readonly Statement[] =>
+    s.kind === 'match' && s.listedAs ? s.listedAs : [s],
+  );
+  const text = listed.map((s) => printStatement(s, family, values)).join(' ');
   return rule.comment === null ? text : `${text}${text === '' ? '' : ' '}comment "${rule.comment}"`;
 }
 

@@ -2,7 +2,7 @@ import type { Selector } from '../../rules/nft/model.js';
 import { messageTypes } from '../../rules/nft/eval/payload.js';
 import type { RuleContext } from './context.js';
 import { readExpression } from './expressions.js';
-import { EXTENSION_HEADERS } from './headers.js';
+import { EXTENSION_HEADERS, fieldAt } from './headers.js';
 import type { Token } from './lexer.js';
 import {
   conntrack,
@@ -67,7 +67,7 @@ function readSelectorAfter(stream: TokenStream, start: Token, context: RuleConte
       const found = key.kind === 'word' ? metaKey(key.text) : undefined;
       if (!found)
         return stream.refuse(`unexpected ${key.text.trim() || 'end of line'}, expecting a key of meta`, key);
-      if (found.key === 'nfproto' && context.family !== 'inet' && context.family !== 'netdev')
+      if (found.key === 'nfproto' && context.family !== 'inet' && !context.listed)
         stream.refuse('meta nfproto is only useful in the inet family', start);
       stream.next();
       return found;
@@ -116,7 +116,7 @@ function readSelectorAfter(stream: TokenStream, start: Token, context: RuleConte
       const key = stream.peek().text;
       const found = route(key, family, context) ?? extensionHeader('rt', key);
       if (!found) return stream.refuse(`${key.trim()} is no key of rt`);
-      if (found.kind === 'rt' && found.family !== null && context.isOtherFamily(found.family))
+      if (found.kind === 'rt' && found.family !== null && context.isOtherTable(found.family))
         stream.refuse(`${found.family} nexthop will not match`, start);
       stream.next();
       return found;
@@ -170,7 +170,9 @@ function readHeaderField(
   // nft reads and writes this field by different names.
   const own = header === 'icmpv6' && field === 'param-problem' ? 'parameter-problem' : field;
   if (own === 'parameter-problem' && own === field && !context.listed) stream.fail('a field');
-  const found = payloadField(known, own) ?? payloadField(header, own);
+  const asNamed = payloadField(header, own);
+  const found =
+    payloadField(known, own) ?? (asNamed && fieldAt(known, asNamed.offset, asNamed.bits)) ?? asNamed;
   if (!found) return stream.refuse(`${field} is no field of ${header}`, token);
   const types = messageTypes(found);
   if (types && context.icmpType !== null && !context.listed && !types.includes(context.icmpType))
@@ -227,7 +229,7 @@ function readConntrack(stream: TokenStream, context: RuleContext): Selector | un
   const found = conntrack(key, direction, family, context);
   if (!found) return stream.refuse(`${key} is no key of ct here`, start);
   if (found.family !== null && context.isOtherFamily(found.family))
-    stream.refuse(`conflicting protocols specified: ${context.family} vs. ${found.family}`, start);
+    stream.refuse(`conflicting protocols specified: ${context.networkHeader()} vs. ${found.family}`, start);
   const address = key === 'saddr' || key === 'daddr';
   if (address && family === null && (isSeveral(stream) || stream.isSign('@') || stream.isSign('.')))
     stream.refuse('specify either ip or ip6 for address matching', start);

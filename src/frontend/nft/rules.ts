@@ -3,6 +3,7 @@ import type { NftRule, Statement } from '../../rules/nft/model.js';
 import { canonical } from './canonical.js';
 import type { RuleContext } from './context.js';
 import { placeOf, positionOf, type Token } from './lexer.js';
+import { readRawComparison } from './rawFields.js';
 import { readStatement } from './statements.js';
 import { Refusal, reportRefusal, type TokenStream } from './stream.js';
 import { EXTENSION } from './vocabulary.js';
@@ -21,13 +22,14 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
     let ended: Token | null = null;
     while (!stream.atStop()) {
       if (comment !== null) stream.fail('newline or semicolon');
-      if (stream.isWord('comment') && isComment(stream)) {
+      if (stream.isWord('comment') && isComment(stream) && statements.length > 0) {
         stream.next();
         comment = readComment(stream);
         continue;
       }
       const at = stream.peek();
-      const statement = readStatement(stream, context);
+      const raw = context.listed ? undefined : readRawComparison(stream, context);
+      const statement = raw ?? readStatement(stream, context);
       if (ended) throw new Refusal('Statement after terminal statement has no effect', at);
       if (isTerminal(statement)) ended = at;
       context.learn(statement);

@@ -47,6 +47,8 @@ export interface Match {
   readonly left: Expression;
   readonly operator: MatchOperator;
   readonly right: Expression;
+  /** What nft lists in its place, where that does not say all that the kernel compares. */
+  readonly listedAs?: readonly Match[];
 }
 
 export interface Counter {

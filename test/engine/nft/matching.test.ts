@@ -45,6 +45,23 @@ const ECHO = 'eth0: icmp 198.51.100.9 > 198.51.100.2 8/0 id 7 n 1';
 const LATER = 'eth0: ip 198.51.100.9 > 198.51.100.2 proto 17 len 20 offset 1480';
 
 describe('a test is met', () => {
+  // What nft leaves out of its list, and what it lists otherwise, the kernel compares as it was written.
+  it('as it was written, however nft lists it', async () => {
+    const hits = [
+      'ip protocol tcp tcp option maxseg exists',
+      '@nh,8,8 0xb8',
+      '@nh,8,8 != 0xb9',
+      '@nh,48,8 0',
+    ];
+    const misses = [
+      'ip protocol udp tcp option maxseg exists',
+      'ip protocol icmp tcp option window missing',
+      '@nh,8,8 != 0xb8',
+      '@nh,64,128 1',
+    ];
+    expect(await met(SYN, [...hits, ...misses])).toEqual(hits);
+  });
+
   it.each<[packet: string, hits: string[], misses: string[]]>([
     [
       SYN,
