@@ -74,7 +74,6 @@ export async function runReplay(
       share: options.share,
       sinks: {
         ...sinks,
-        sent: (passage) => sinks.sent?.(passage),
         line: (line) => {
           if (keepsLines && logs.kernel) lines.push(inWordsOf(logs.kernel, line));
           sinks.line?.(line);

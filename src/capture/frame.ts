@@ -15,6 +15,13 @@ export interface Frame {
   readonly linkType: number;
   /** From the link header on; a view that stays valid until the next frame is read. */
   readonly bytes: Uint8Array;
+  /**
+   * The memory that holds the frame among others, where it begins there and how many bytes of it there are: who reads it
+   * so needs no view made of it. null: `bytes` is all there is.
+   */
+  readonly memory?: DataView | null;
+  readonly at?: number;
+  readonly captured?: number;
   /** Length on the wire, bytes. */
   readonly originalLength: number;
   /** The interface's name where the file or the user told it; '' where not (SLL2 has an index in its bytes). */

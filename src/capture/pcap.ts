@@ -89,7 +89,7 @@ export class PcapReader implements FrameReader {
     frame.nanoseconds = view.getUint32(start + PcapRecord.fraction, littleEndian) * format.unit;
     frame.originalLength = view.getUint32(start + PcapRecord.original, littleEndian);
     const data = start + PcapRecord.length;
-    frame.bytes = new Uint8Array(window.bytes.buffer, data, captured);
+    frame.place(view, data, captured);
     window.start = data + captured;
     return true;
   }

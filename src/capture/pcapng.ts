@@ -251,7 +251,7 @@ export class PcapngReader implements FrameReader {
     frame.interface = one.name;
     frame.direction = '';
     frame.comment = '';
-    frame.bytes = new Uint8Array(window.bytes.buffer, at, captured);
+    frame.place(window.view, at, captured);
     return true;
   }
 

@@ -5,7 +5,10 @@ export class CurrentFrame implements Frame {
   number = 0;
   time = 0;
   linkType = 0;
-  bytes: Uint8Array = new Uint8Array(0);
+  memory: DataView | null = null;
+  at = 0;
+  captured = 0;
+  private view: Uint8Array | null = null;
   originalLength = 0;
   interface = '';
   direction: FrameDirection = '';
@@ -15,7 +18,30 @@ export class CurrentFrame implements Frame {
   seconds = 0;
   /** The rest of the time; below 1e9 in a file that is right. */
   nanoseconds = 0;
+
+  /** Its bytes stand in memory that holds others too. */
+  place(memory: DataView, at: number, captured: number): void {
+    this.memory = memory;
+    this.at = at;
+    this.captured = captured;
+    this.view = null;
+  }
+
+  get bytes(): Uint8Array {
+    if (this.view) return this.view;
+    const { memory, at, captured } = this;
+    return (this.view = memory ? new Uint8Array(memory.buffer, memory.byteOffset + at, captured) : NO_BYTES);
+  }
+
+  set bytes(bytes: Uint8Array) {
+    this.memory = null;
+    this.at = 0;
+    this.captured = bytes.length;
+    this.view = bytes;
+  }
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Steps through one capture. What is wrong with it goes to the `Complaints` that it was made with. */
 export interface FrameReader {

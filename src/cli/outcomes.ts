@@ -73,15 +73,21 @@ function addressOfRule(rule: Rule): string {
 /**
  * @param ended is told of each packet, with what is good until it returns; `isFirst` is false for what the host made in
  *   answer to a frame, and for what came in again through lo
+ * @param withAddresses whether `ended` asks for the translation
  * @param withHits whether `hits` will be asked: it costs a look at every rule
  */
 export function watchOutcomes(
   ended: (frame: number, outcome: PacketOutcome, isFirst: boolean) => void,
   withHits: boolean,
+  withAddresses = true,
 ): OutcomeWatch {
   const of = ({ watched }: Passage): Watched | null => watched as Watched | null;
   /** Those of packets whose way has ended, for the next ones. */
   const spare: Watched[] = [];
+  /** A packet that went the way of others. */
+  const passed = new Watched();
+  passed.isFirst = true;
+  passed.verdict = 'ACCEPT';
   let lastFrame = 0;
   const tell = (
     watched: Watched,
@@ -158,6 +164,14 @@ export function watchOutcomes(
       const { decider, chain } = kept as Kept;
       tell(watched, passage, 'ACCEPT', decider, chain);
     };
+    // The addresses that it left with are those of a passage.
+    if (!withAddresses)
+      observer.passed = (frame, kept): void => {
+        lastFrame = frame;
+        passed.frame = frame;
+        ({ decider: passed.decider, chain: passed.chain } = kept as Kept);
+        ended(frame, passed, true);
+      };
   } else
     // Rules that write addresses and ports themselves translate, too.
     observer.change = (field, _from, _to, _rule, passage): void => {

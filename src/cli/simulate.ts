@@ -92,14 +92,18 @@ export async function simulate(
   };
   const rows = table || onPacket ? packetTable(push, source, nameOf) : null;
   let answers = 0;
-  const watch = watchOutcomes((frame, outcome, isFirst) => {
-    if (!isFirst) {
-      answers++;
-      return;
-    }
-    verdicts.set(outcome.verdict, (verdicts.get(outcome.verdict) ?? 0) + 1);
-    rows?.ended(frame, outcome);
-  }, out !== null);
+  const watch = watchOutcomes(
+    (frame, outcome, isFirst) => {
+      if (!isFirst) {
+        answers++;
+        return;
+      }
+      verdicts.set(outcome.verdict, (verdicts.get(outcome.verdict) ?? 0) + 1);
+      rows?.ended(frame, outcome);
+    },
+    out !== null,
+    rows !== null,
+  );
   const lines = { count: 0, doubtful: 0 };
   const onLine = (line: PredictedLine): void => {
     lines.count++;

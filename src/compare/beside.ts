@@ -14,7 +14,7 @@ import { countersFrom, ruleRows } from './ruleRows.js';
 export interface BesideWatch {
   /** To be given to the replay, as are the sinks. */
   readonly sight: Sight;
-  readonly sinks: Pick<Sinks, 'sent' | 'seen'>;
+  readonly sinks: Pick<Required<Sinks>, 'sent' | 'seen'>;
   /** When the replay has ended. @param links the host's interfaces */
   read(replay: Replay, links: readonly Link[]): Beside;
 }

@@ -2,6 +2,7 @@ import { i32, u16 } from '../packet/bytes.js';
 import { Ipv4 } from '../packet/ipv4.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
+import { Icmp } from '../packet/transport.js';
 import { CHECKSUM_AT } from './evidence.js';
 
 /** ns after which a sent packet without its frame is given up. */
@@ -14,12 +15,26 @@ const KEPT = 256;
 const MOST_ALIKE = 1024;
 const NOBODY = -1;
 
-/** Where in a row each word stands: bytes that were captured, at most KEPT, …, and the row that waits behind it. */
-const Word = { kept: 0, length: 1, transport: 2, kind: 3, behind: 4, hash: 5 } as const;
+/** Where in a row each word stands: bytes that were captured, at most KEPT, and from where on, …, and the row that waits behind it. */
+const Word = { kept: 0, length: 1, transport: 2, kind: 3, behind: 4, hash: 5, from: 6 } as const;
 /** Words of a row; the last two are its time, as one number of 64 bits. */
-const WORDS = 8;
+const WORDS = 10;
 const TIMES = WORDS / 2;
-const TIME = 3;
+const TIME = 4;
+
+/** A packet that is to be sent, its bytes as it came in. */
+export interface Waiting {
+  readonly bytes: DataView;
+  /** Where its network header begins. */
+  readonly at: number;
+  /** Bytes of it that were captured. */
+  readonly captured: number;
+  readonly length: number;
+  readonly transport: number;
+  readonly protocol: number;
+  /** ns since capture start. */
+  readonly time: number;
+}
 
 /**
  * The sent packets whose frames are still to come, found by what a frame shares with its packet. What is kept of them
@@ -27,7 +42,10 @@ const TIME = 3;
  * place, since each place is a line of the CPU's cache.
  */
 export class ExpectedFrames {
-  private readonly bytes = new Uint8Array(MOST * KEPT);
+  /** A ring: rows go round as well, so bytes that are written over are of a row that was taken again. */
+  private readonly bytes = new Uint8Array((MOST + 1) * KEPT);
+  private readonly view = new DataView(this.bytes.buffer);
+  private end = 0;
   private readonly words = new Int32Array(MOST * WORDS);
   private readonly times = new Float64Array(this.words.buffer);
   /** The first and the last row of each hash, in the order of sending. */
@@ -40,22 +58,61 @@ export class ExpectedFrames {
   }
 
   add(packet: Packet): void {
-    const { row, words, bytes, chains } = this;
+    const { data } = packet;
+    const kept = Math.min(data.length, KEPT);
+    const row = this.take(kept, packet.length, packet.transport, kindOf(packet), packet.time);
+    const from = this.words[row * WORDS + Word.from];
+    const { bytes } = this;
+    for (let i = 0; i < kept; i++) bytes[from + i] = data[i];
+    this.wait(row, hashOf(packet));
+  }
+
+  /**
+   * The same for an IPv4 packet of which the connection tells to what it is translated.
+   * @param bytes hold it from `at` on as it came in, and may be read up to the next multiple of four
+   * @param ports source and destination, of ICMP its id in the place of the source
+   */
+  addTranslated(
+    { bytes, at, captured, length, transport, protocol, time }: Waiting,
+    source: number,
+    destination: number,
+    ports: number,
+  ): void {
+    const kept = captured < KEPT ? captured : KEPT;
+    const row = this.take(kept, length, transport, (4 << 8) | protocol, time);
+    const from = this.words[row * WORDS + Word.from];
+    const { view } = this;
+    for (let i = 0; i < kept; i += 4) view.setInt32(from + i, bytes.getInt32(at + i));
+    view.setInt32(from + Ipv4.source, source);
+    view.setInt32(from + Ipv4.destination, destination);
+    if (protocol === Protocol.icmp) view.setUint16(from + transport + Icmp.id, ports >>> 16);
+    else view.setInt32(from + transport, ports);
+    this.wait(row, hashOfIpv4(source, destination, bytes.getUint16(at + Ipv4.id)));
+  }
+
+  /** A row, and room for the bytes that it is to keep. */
+  private take(kept: number, length: number, transport: number, kind: number, time: number): number {
+    const { row, words } = this;
     this.row = (row + 1) & (MOST - 1);
     const word = row * WORDS;
     if (words[word + Word.hash] !== NOBODY) this.remove(row, NOBODY);
-    const { data } = packet;
-    const kept = Math.min(data.length, KEPT);
-    const at = row * KEPT;
-    for (let i = 0; i < kept; i++) bytes[at + i] = data[i];
-    const hash = hashOf(packet);
+    if (this.end + KEPT > this.bytes.length) this.end = 0;
+    words[word + Word.from] = this.end;
+    // What is copied by words may reach beyond what is kept.
+    this.end += (kept + 3) & ~3;
     words[word + Word.kept] = kept;
-    words[word + Word.length] = packet.length;
-    words[word + Word.transport] = packet.transport;
-    words[word + Word.kind] = kindOf(packet);
+    words[word + Word.length] = length;
+    words[word + Word.transport] = transport;
+    words[word + Word.kind] = kind;
+    this.times[row * TIMES + TIME] = time;
+    return row;
+  }
+
+  private wait(row: number, hash: number): void {
+    const { words, chains } = this;
+    const word = row * WORDS;
     words[word + Word.behind] = NOBODY;
     words[word + Word.hash] = hash;
-    this.times[row * TIMES + TIME] = packet.time;
     const last = chains[2 * hash + 1];
     if (last === NOBODY) chains[2 * hash] = row;
     else words[last * WORDS + Word.behind] = row;
@@ -95,7 +152,7 @@ export class ExpectedFrames {
     if (words[word + Word.kind] !== kindOf(seen)) return false;
     if (this.times[row * TIMES + TIME] < seen.time - LIFETIME) return false;
     const { data } = seen;
-    const at = row * KEPT;
+    const at = words[word + Word.from];
     const addresses = seen.sourceOffset;
     const end = addresses + (seen.version === 4 ? 8 : 32);
     for (let i = addresses; i < end; i++) if (bytes[at + i] !== data[i]) return false;
@@ -109,7 +166,7 @@ export class ExpectedFrames {
   private hasPayloadOf(row: number, { data, transport, protocol }: Packet): boolean {
     const { bytes } = this;
     const own = this.words[row * WORDS + Word.transport];
-    const at = row * KEPT + own;
+    const at = this.words[row * WORDS + Word.from] + own;
     const length = Math.min(this.words[row * WORDS + Word.kept] - own, data.length - transport);
     const skip = CHECKSUM_AT.get(protocol) ?? length;
     const behind = skip + (protocol === Protocol.sctp ? 4 : 2);
@@ -127,8 +184,20 @@ function kindOf({ version, protocol }: Packet): number {
 function hashOf({ data, version }: Packet): number {
   const h =
     version === 4
-      ? Math.imul(i32(data, 12), 0x9e3779b1) ^ Math.imul(i32(data, 16) ^ u16(data, Ipv4.id), 0x85ebca6b)
+      ? mixIpv4(i32(data, Ipv4.source), i32(data, Ipv4.destination), u16(data, Ipv4.id))
       : Math.imul(i32(data, 16) ^ i32(data, 20), 0x9e3779b1) ^
         Math.imul(i32(data, 32) ^ i32(data, 36), 0x85ebca6b);
-  return ((h ^ (h >>> 15)) >>> 3) & (MOST - 1);
+  return placeOf(h);
+}
+
+function hashOfIpv4(source: number, destination: number, id: number): number {
+  return placeOf(mixIpv4(source, destination, id));
+}
+
+function mixIpv4(source: number, destination: number, id: number): number {
+  return Math.imul(source, 0x9e3779b1) ^ Math.imul(destination ^ id, 0x85ebca6b);
+}
+
+function placeOf(hash: number): number {
+  return ((hash ^ (hash >>> 15)) >>> 3) & (MOST - 1);
 }

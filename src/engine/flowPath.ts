@@ -4,6 +4,7 @@ import { PacketType, Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { tosOf, ttlOf } from '../packet/rewrite.js';
 import { u8 } from '../packet/bytes.js';
+import { Ipv4 } from '../packet/ipv4.js';
 import { Tcp, Udp } from '../packet/transport.js';
 import { CtState, CtStatus, Direction } from '../rules/connection.js';
 import type { Context } from '../rules/context.js';
@@ -13,6 +14,7 @@ import { Guard, VARIES } from './lasting.js';
 import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
 import type { BaseChainProgram, CompiledRule, Program } from './program.js';
+import type { Glimpse } from './steady/glimpse.js';
 
 /*
  * An established connection's packets all go the same way, unless a rule reads what differs between them. So the way of
@@ -23,6 +25,10 @@ import type { BaseChainProgram, CompiledRule, Program } from './program.js';
 
 /** The forwarding way of an established connection's packets in one direction, from conntrack to the wire. */
 export class FlowPath {
+  /** Packets that went it, and their bytes, that are not counted yet. */
+  private packets = 0;
+  private bytes = 0;
+
   constructor(
     private readonly program: Program,
     readonly route: Route,
@@ -51,6 +57,16 @@ export class FlowPath {
     return this.guards === 0 || this.holdsGuards(passage);
   }
 
+  /** The same of a packet that there is no passage of; its connection's status is what it was when the last one went. */
+  takes({ data, length, device, protocol, transport }: Glimpse, program: Program): boolean {
+    if (program !== this.program || device !== this.input) return false;
+    if (length > this.mtu || data[Ipv4.ttl] <= 1) return false;
+    const { guards } = this;
+    if (guards & Guard.tos && data[Ipv4.tos] !== this.tos) return false;
+    if (!(guards & Guard.tcpFlags)) return true;
+    return (protocol === Protocol.tcp ? data[transport + Tcp.flags] : 0) === this.tcpFlags;
+  }
+
   private holdsGuards({ packet, connection }: Passage): boolean {
     const { guards } = this;
     if (guards & Guard.tos && tosOf(packet) !== this.tos) return false;
@@ -73,6 +89,36 @@ export class FlowPath {
       base.policyBytes += length;
     }
     for (let i = 0; i < counters.length; i++) counters[i].run(packet, context);
+  }
+
+  /** Whether it is a way of connections with these bits. */
+  isOfStatus(status: number): boolean {
+    return !(this.guards & Guard.status) || status === this.status;
+  }
+
+  /** A packet went it. @returns whether it is the first one since `settle` */
+  add(length: number): boolean {
+    this.bytes += length;
+    return this.packets++ === 0;
+  }
+
+  /** The rules count what has gone since. */
+  settle(): void {
+    const { packets, bytes } = this;
+    for (const rule of this.counted) {
+      rule.packets += packets;
+      rule.bytes += bytes;
+    }
+    for (const base of this.policies) {
+      base.policyPackets += packets;
+      base.policyBytes += bytes;
+    }
+    this.packets = this.bytes = 0;
+  }
+
+  /** Its rules count nothing but packets and bytes, each its own. */
+  get countsPlainly(): boolean {
+    return this.counters.length === 0;
   }
 
   equals(other: FlowPath): boolean {
@@ -120,6 +166,8 @@ export class FlowPaths {
   private decided: CompiledRule[] = [];
   private readonly kept = new Map<number, FlowPath[]>();
   private count = 0;
+  /** Who keeps them by number has to let go of all. */
+  onClear: () => void = () => undefined;
 
   /** The way that this packet goes, as others of its flow did; null: nobody knows, and if it lasts, it is noted from here on. */
   of(passage: Passage, program: Program): FlowPath | null {
@@ -169,14 +217,18 @@ export class FlowPaths {
     this.passage = null;
   }
 
-  /** The packet leaves: its flow's next ones go the same way. @param mtu of the way out; 0: none is known */
-  keep(passage: Passage, observer: Observer | null, mtu: number): void {
-    if (this.passage !== passage) return;
+  /**
+   * The packet leaves: its flow's next ones go the same way.
+   * @param mtu of the way out; 0: none is known
+   * @returns the way, if it is one
+   */
+  keep(passage: Passage, observer: Observer | null, mtu: number): FlowPath | null {
+    if (this.passage !== passage) return null;
     this.passage = null;
     const { packet, connection, route, direction, doubt } = passage;
     const { in: input, out: output } = packet;
-    if (!connection || connection.dead || !route || !input || !output || output.isLoopback) return;
-    if (doubt !== null || !this.program) return;
+    if (!connection || connection.dead || !route || !input || !output || output.isLoopback) return null;
+    if (doubt !== null || !this.program) return null;
     const translated = connection.status & TRANSLATED;
     this.mix(translated);
     const path = new FlowPath(
@@ -198,6 +250,7 @@ export class FlowPaths {
     const shared = this.share(path);
     if (direction === Direction.original) connection.originalPath = shared;
     else connection.replyPath = shared;
+    return shared;
   }
 
   /** Few ways serve all flows: most go the same one. */
@@ -207,6 +260,7 @@ export class FlowPaths {
       if (this.count >= MOST) {
         this.kept.clear();
         this.count = 0;
+        this.onClear();
       }
       this.kept.set(this.hash, (alike = []));
     }

@@ -34,6 +34,10 @@ export class FlowTables {
 
   constructor(private readonly tracker: Tracker) {}
 
+  get isEmpty(): boolean {
+    return this.flows.size === 0;
+  }
+
   /** `nft_flow_offload_eval()` (net/netfilter/nft_flow_offload.c). False: the connection is not one to offload, or is already. */
   add(passage: Passage, table: FlowTable, back: Route): boolean {
     const { connection: entry, packet, route, direction } = passage;

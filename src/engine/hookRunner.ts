@@ -40,6 +40,8 @@ export class HookRunner {
   program!: Program;
   /** What is registered below IP. */
   links!: LinkHooks;
+  /** Nothing sees an IPv4 packet that comes in before conntrack does, but what puts fragments together. */
+  beginsWithTracking = false;
   readonly nat: NatStage;
   private entries!: readonly (readonly (readonly HookEntry[])[])[];
   private readonly context: RuleContext;
@@ -65,6 +67,8 @@ export class HookRunner {
     this.program = compile(ruleset, { shared: this.parts.shared, now: 0 });
     this.entries = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
     this.links = new LinkHooks(this.program);
+    const first = this.at(4, Hook.prerouting).find(({ kind }) => kind !== StageKind.defrag);
+    this.beginsWithTracking = first?.kind === StageKind.conntrack;
   }
 
   /** What is registered at a hook, in order of priority. */

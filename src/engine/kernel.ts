@@ -16,6 +16,7 @@ import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './defrag.js';
 import { tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from './endings.js';
+import type { ExpectedFrames } from './expected.js';
 import { type FlowPath, FlowPaths } from './flowPath.js';
 import { Guard } from './lasting.js';
 import { FlowTables } from './flowTables.js';
@@ -30,6 +31,8 @@ import { isRefusedOnReceipt } from './receipt6.js';
 import { randomFrom } from './random.js';
 import { RuleContext } from './ruleContext.js';
 import { NamedTables } from './shared.js';
+import type { Glimpse } from './steady/glimpse.js';
+import { SteadyFlows } from './steady/steadyFlows.js';
 import { priorityOfTos } from './tosPriority.js';
 import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 
@@ -48,6 +51,8 @@ export class Kernel {
   private readonly observer: Observer | null;
   /** null: an observer wants to see every packet go through every hook. */
   private readonly paths: FlowPaths | null;
+  /** null: an observer wants a passage of every packet. */
+  private readonly steady: SteadyFlows | null;
   readonly log: LogLines;
   /** A number in [0, 1) where nothing tells. */
   readonly draw: () => number;
@@ -74,6 +79,9 @@ export class Kernel {
         },
       },
     );
+    this.steady =
+      this.paths && (!this.observer || this.observer.passed) ? new SteadyFlows(this.tracker) : null;
+    if (this.paths) this.paths.onClear = () => this.steady?.clear();
     this.nat = new Nat(
       this.tracker,
       {
@@ -111,9 +119,24 @@ export class Kernel {
     return this.defragmenter.most;
   }
 
-  /** What runs at its hooks. */
+  /** What runs at its hooks, with what it has counted. */
   get program(): Program {
+    this.steady?.settle();
     return this.hooks.program;
+  }
+
+  /**
+   * The whole way of a packet of a connection in its steady state, where nothing is to be done but what all of its packets
+   * have in common (steady/steadyFlows.ts). False: nothing was done.
+   */
+  pass(packet: Glimpse, expected: ExpectedFrames): boolean {
+    const { hooks, steady } = this;
+    if (!steady || !hooks.beginsWithTracking || !hooks.links.isEmpty || !this.flowTables.isEmpty)
+      return false;
+    const way = steady.take(packet, hooks.program, expected);
+    if (way === null) return false;
+    this.observer?.passed?.(packet.number, way.told);
+    return true;
   }
 
   /** A packet came in through `packet.in`: `ip_rcv()`, `ipv6_rcv()`. */
@@ -259,8 +282,11 @@ export class Kernel {
     packet.out = passage.route?.device ?? packet.out;
     if (!this.hooks.run(Hook.postrouting, passage)) return;
     if (packet.out && !packet.physOut && !this.egress(passage, packet.out)) return;
-    if (this.hooks.links.isEmpty) this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage));
-    this.sinks.sent(passage);
+    const path = this.hooks.links.isEmpty
+      ? this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage))
+      : null;
+    if (path) this.went(passage);
+    this.sinks.sent?.(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
     if (packet.out?.isLoopback) this.loop(passage);
   }
@@ -279,8 +305,13 @@ export class Kernel {
     this.nat.apply(passage, Hook.postrouting);
     path.count(packet, this.context);
     this.tracker.confirm(passage);
-    this.sinks.sent(passage);
+    this.went(passage);
+    this.sinks.sent?.(passage);
     this.observer?.again?.(passage, path.told);
+  }
+
+  private went({ connection }: Passage): void {
+    if (connection) this.steady?.went(connection);
   }
 
   /** Past the hooks of IP, translated as the connection is: `nf_flow_offload_ip_hook()`. */
@@ -292,7 +323,7 @@ export class Kernel {
     setTtl(packet, ttlOf(packet) - 1);
     this.nat.apply(passage, Hook.postrouting);
     if (packet.out && !this.egress(passage, packet.out)) return;
-    this.sinks.sent(passage);
+    this.sinks.sent?.(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
   }
 
@@ -416,7 +447,7 @@ export class Kernel {
     if (route) copy.route = { ...route, gateway: neighbour };
     copy.packet.out = device;
     this.asAside(() => {
-      if (this.egress(copy, device, copy.packet.link)) this.sinks.sent(copy);
+      if (this.egress(copy, device, copy.packet.link)) this.sinks.sent?.(copy);
     });
   }
 

@@ -42,6 +42,8 @@ export interface Observer {
    */
   keep?(passage: Passage): unknown;
   again?(passage: Passage, kept: unknown): void;
+  /** With this one as well, there is no passage of most of those packets. @param frame its number; `packet` was not told */
+  passed?(frame: number, kept: unknown): void;
 }
 
 export type SkipReason =

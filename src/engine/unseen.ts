@@ -68,6 +68,11 @@ export class UnseenArrivals {
     this.translatesDestinations = translates(kernel.program, Manip.destination);
   }
 
+  /** Nobody waits for an answer of which nothing is known. */
+  get isEmpty(): boolean {
+    return this.unknown.size === 0;
+  }
+
   originOf(packet: Packet, device: Device): Origin {
     if (this.sight.isWhole || isGroup(packet)) return HOST;
     const found = connectionOfSent(this.kernel.tracker, packet);

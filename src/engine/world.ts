@@ -42,8 +42,11 @@ export interface Sinks {
   line(line: PredictedLine): void;
   /** A message to a group of nfnetlink, as the line that LOG would have written. */
   grouped?(line: PredictedLine, group: number): void;
-  /** A packet leaves through `passage.packet.out`; what is behind the wire is not the host's doing. */
-  sent(passage: Passage): void;
+  /**
+   * A packet leaves through `passage.packet.out`; what is behind the wire is not the host's doing. Without it, there is no
+   * passage of most packets of known connections.
+   */
+  sent?(passage: Passage): void;
   /** The capture shows a packet leave. @param isPredicted the simulation accounts for it */
   seen?(packet: Packet, device: Device, isPredicted: boolean): void;
   /** A bridge was handed a packet for one of its ports: its copy on the bridge itself shows before any hook. */

@@ -15,9 +15,9 @@ function addWords(bytes: Uint8Array, from: number, to: number, sum: number): num
   return at < to ? sum + (bytes[at] << 8) : sum;
 }
 
-/** Brings a sum back to 16 bits by adding its carries (RFC 1071 section 2). */
+/** Brings a sum, below 2^32, back to 16 bits by adding its carries (RFC 1071 section 2). */
 export function fold(sum: number): number {
-  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return sum;
 }
 

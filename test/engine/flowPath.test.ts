@@ -156,15 +156,17 @@ describe('iptables: flows that are followed, and every packet by itself', () => 
 
   it('come to the same, over random rulesets', async () => {
     await fc.assert(
-      fc.asyncProperty(ruleset, TALK, async ({ text, translates }, talk) => {
+      fc.asyncProperty(ruleset, TALK, fc.boolean(), async ({ text, translates }, talk, counts) => {
         const packets = packetsOf(talk, translates).map(([device, words], i): Sent => [
-          i / 50,
+          i / 20,
           device,
           words,
         ]);
-        const sysctls = ['net.netfilter.nf_conntrack_acct=1'];
+        const sysctls = [`net.netfilter.nf_conntrack_acct=${Number(counts)}`];
         const each = await play(text, packets, { observer: WATCHER, sysctls });
         expect(await play(text, packets, { sysctls })).toEqual(each);
+        const unseen = await play(text, packets, { sysctls, isUnseen: true });
+        expect({ ...unseen, left: each.left }).toEqual(each);
       }),
       { numRuns: RULESETS },
     );

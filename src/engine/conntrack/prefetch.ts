@@ -1,8 +1,5 @@
-import type { Packet } from '../../packet/packet.js';
-import { Tuple } from '../../rules/connection.js';
-import { NOWHERE } from './rows.js';
 import type { ConnectionTable } from './table.js';
-import { hashTuple, readTuple } from './tuple.js';
+import { NOWHERE } from './rows.js';
 
 /** Packets that are looked up together. */
 export const TOGETHER = 16;
@@ -13,27 +10,28 @@ export const TOGETHER = 16;
  * side by side. Nothing is changed, and nothing is decided here.
  */
 export class Prefetch {
-  private readonly tuple = new Tuple();
   private readonly slots = new Int32Array(TOGETHER);
   private readonly rows = new Int32Array(TOGETHER);
+  private count = 0;
   /** What was read, so that reading it is not left out. */
   sum = 0;
 
   constructor(private readonly table: ConnectionTable) {}
 
-  /** @param packets TOGETHER at most */
-  look(packets: readonly Packet[]): void {
-    const { table, tuple, slots, rows } = this;
-    const count = packets.length;
-    for (let i = 0; i < count; i++) {
-      const { data, version, protocol, transport, length } = packets[i];
-      const known = readTuple(tuple, data, version, protocol, 0, transport, length);
-      slots[i] = known ? table.slotOf(hashTuple(tuple)) : 0;
-    }
+  /** @param hash of the tuple of a packet; TOGETHER at most between two looks */
+  add(hash: number): void {
+    this.slots[this.count++] = this.table.slotOf(hash);
+  }
+
+  look(): void {
+    const { table, slots, rows, count } = this;
     for (let i = 0; i < count; i++) rows[i] = table.rowAt(slots[i]);
     let { sum } = this;
     for (let i = 0; i < count; i++) if (rows[i] !== NOWHERE) sum ^= table.rows.touch(rows[i]);
-    for (let i = 0; i < count; i++) if (rows[i] !== NOWHERE) sum ^= table.rows.owner(rows[i]).status;
+    // Packets of steady flows ask for no more than the row.
+    for (let i = 0; i < count; i++)
+      if (rows[i] !== NOWHERE && !table.rows.isSteady(rows[i])) sum ^= table.rows.owner(rows[i]).status;
     this.sum = sum | 0;
+    this.count = 0;
   }
 }

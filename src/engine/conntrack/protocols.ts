@@ -10,7 +10,7 @@ import { trackTcp } from './tcp.js';
 import { ProtocolVerdict, refresh } from './verdict.js';
 
 /** A UDP flow that still talks both ways after this long is a stream, ns (nf_conntrack_proto_udp.c). */
-const STREAM_AFTER = 2e9;
+export const STREAM_AFTER = 2e9;
 
 /** ICMP queries that open an entry (`icmp_packet()`, `valid_new`). */
 const ICMP_OPENS: readonly number[] = [

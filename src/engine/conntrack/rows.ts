@@ -186,13 +186,45 @@ export class ConnectionRows {
     );
   }
 
-  /** What the engine keeps of the way that a direction's packets go (steady/); 0: nothing. */
+  /**
+   * What the engine keeps of the way that a direction's packets go; 0: nothing. It is set when a packet has gone that way,
+   * and forgotten when another one meets the entry: so nothing has changed of the entry since (steady/steadyFlows.ts).
+   */
   steady(row: number, direction: Direction): number {
     return this.words[row * WORDS + Word.steady + direction];
   }
 
   setSteady(row: number, direction: Direction, value: number): void {
     this.words[row * WORDS + Word.steady + direction] = value;
+  }
+
+  /** Something is kept for both directions. */
+  isSteady(row: number): boolean {
+    const at = row * WORDS + Word.steady;
+    return this.words[at] !== 0 && this.words[at + 1] !== 0;
+  }
+
+  forgetSteady(row: number): void {
+    const at = row * WORDS + Word.steady;
+    this.words[at] = this.words[at + 1] = 0;
+  }
+
+  forgetAllSteady(): void {
+    for (let row = 0; row < this.owners.length; row++) this.forgetSteady(row);
+  }
+
+  /** The words of a tuple of IPv4. */
+  source(row: number, direction: Direction): number {
+    return this.words[row * WORDS + Word.ends + ENDS * direction + Place.source];
+  }
+
+  destination(row: number, direction: Direction): number {
+    return this.words[row * WORDS + Word.ends + ENDS * direction + Place.destination];
+  }
+
+  /** The source's in the upper half. */
+  ports(row: number, direction: Direction): number {
+    return this.words[row * WORDS + Word.ends + ENDS * direction + Place.ports];
   }
 
   hasTcp(row: number): boolean {

@@ -93,6 +93,23 @@ export class ConnectionTable {
     }
   }
 
+  /**
+   * Whose tuple it is: twice its row, and the direction; NOWHERE: nobody's. Of entries of several zones it is any one's,
+   * and its time may have passed.
+   * @param hash of the tuple
+   */
+  placeOf(tuple: Tuple, hash: number): number {
+    const { slots, rows } = this;
+    const mask = slots.length / 2 - 1;
+    for (let at = this.slotOf(hash); ; at = (at + 1) & mask) {
+      const row = slots[2 * at + 1] - 1;
+      if (row < 0) return NOWHERE;
+      if ((slots[2 * at] ^ hash) & ~1) continue;
+      const direction = (slots[2 * at] & 1) as Direction;
+      if (rows.hasTuple(row, direction, tuple)) return 2 * row + direction;
+    }
+  }
+
   /** The first slot in which a tuple of this hash may stand. */
   slotOf(hash: number): number {
     return Math.imul(hash >>> 1, 0x9e3779b1) >>> this.shift;

@@ -270,7 +270,13 @@ function judge(
   return ProtocolVerdict.accept;
 }
 
-function timeoutOf(tcp: TcpState, next: TcpConnState, segment: Segment, settings: ConntrackSettings): number {
+/** ns that a connection is kept after a segment that was accepted. */
+export function timeoutOf(
+  tcp: TcpState,
+  next: TcpConnState,
+  segment: Segment,
+  settings: ConntrackSettings,
+): number {
   const timeout = settings.tcp[next];
   const unacknowledged = (tcp.side(0).flags | tcp.side(1).flags) & TcpFlagBit.dataUnacknowledged;
   if (tcp.retransmissions >= settings.tcpMaxRetransmissions && timeout > settings.tcpRetransmission)

@@ -1,8 +1,16 @@
 import { i32, u16, u8 } from '../../packet/bytes.js';
-import type { Packet } from '../../packet/packet.js';
 import { Tcp, TcpFlag, TcpOption } from '../../packet/transport.js';
 import { Direction } from '../../rules/connection.js';
 import { Segment, TcpConnState, TcpFlagBit, type TcpSide, type TcpState } from './tcpState.js';
+
+/** Where a segment stands: as in a Packet. */
+export interface SegmentBytes {
+  /** From the network header on. */
+  readonly data: Uint8Array;
+  readonly transport: number;
+  /** Bytes on the wire, from the network header on. */
+  readonly length: number;
+}
 
 /** Sequence number a stands before b, modulo 2^32 (RFC 9293 section 3.4). */
 export function before(a: number, b: number): boolean {
@@ -14,7 +22,7 @@ export function after(a: number, b: number): boolean {
 }
 
 /** One past the last sequence number that the segment takes: SYN and FIN take one each. */
-export function segmentEnd(packet: Packet): number {
+export function segmentEnd(packet: SegmentBytes): number {
   const { data, transport } = packet;
   const flags = u8(data, transport + Tcp.flags);
   const header = (u8(data, transport + Tcp.dataOffset) >> 4) * 4;
@@ -32,7 +40,7 @@ export function segmentEnd(packet: Packet): number {
 const MAX_SCALE = 14;
 
 /** Notes the options of a SYN: window scale and SACK permitted (`tcp_options()`). */
-export function readSynOptions(packet: Packet, side: TcpSide): void {
+export function readSynOptions(packet: SegmentBytes, side: TcpSide): void {
   const { data, transport } = packet;
   side.scale = 0;
   side.flags &= TcpFlagBit.beLiberal;
@@ -46,8 +54,9 @@ export function readSynOptions(packet: Packet, side: TcpSide): void {
 }
 
 /** The highest right edge of the SACK blocks, or `ack` where none is beyond (`tcp_sack()`). */
-function highestSack(packet: Packet, ack: number): number {
+function highestSack(packet: SegmentBytes, ack: number): number {
   const { data, transport } = packet;
+  if (!mayHaveSack(packet)) return ack;
   let highest = ack;
   forEachOption(packet, (kind, length, at) => {
     if (kind !== TcpOption.sack || length < 10 || (length - 2) % 8 !== 0) return;
@@ -59,8 +68,18 @@ function highestSack(packet: Packet, ack: number): number {
   return highest;
 }
 
+/** False for a header without options, and for the most common options: a timestamp, aligned as RFC 7323 appendix A has it. */
+function mayHaveSack({ data, transport }: SegmentBytes): boolean {
+  const words = u8(data, transport + Tcp.dataOffset) >> 4;
+  if (words === 5) return false;
+  return words !== 8 || i32(data, transport + Tcp.minimumLength) !== ALIGNED_TIMESTAMP;
+}
+
+/** NOP, NOP, timestamps, their length of 10. */
+const ALIGNED_TIMESTAMP = 0x0101080a;
+
 function forEachOption(
-  packet: Packet,
+  packet: SegmentBytes,
   visit: (kind: number, length: number, offsetInHeader: number) => void,
 ): void {
   const { data, transport } = packet;
@@ -90,7 +109,7 @@ export type WindowVerdict = 'accepted' | 'ignored' | 'invalid';
 function initialiseSender(
   sender: TcpSide,
   receiver: TcpSide,
-  packet: Packet,
+  packet: SegmentBytes,
   end: number,
   window: number,
   direction: Direction,
@@ -114,7 +133,7 @@ function initialiseSender(
  */
 export function judgeWindow(
   state: TcpState,
-  packet: Packet,
+  packet: SegmentBytes,
   direction: Direction,
   segment: Segment,
   liberal: boolean,

@@ -112,6 +112,7 @@ export class Tracker {
       );
       if (!read) return Verdict.accept;
       const found = this.table.find(scratch, this.zoneOf(passage), packet.time);
+      if (found) this.table.rows.forgetSteady(found.entry.row);
       const entry = found?.entry ?? this.make(passage, scratch, hook);
       if (!entry) return Verdict.accept;
       const direction = found?.direction ?? Direction.original;
@@ -133,6 +134,11 @@ export class Tracker {
       return Verdict.accept;
     }
     return Verdict.accept;
+  }
+
+  /** A packet of this time was run past it. */
+  reach(now: number): void {
+    this.now = now;
   }
 
   newId(): number {
@@ -214,6 +220,7 @@ export class Tracker {
       outer.d3 !== there.d3
     )
       return;
+    this.table.rows.forgetSteady(found.entry.row);
     passage.connection = found.entry;
     passage.direction = found.direction;
     passage.state = CtState.related;

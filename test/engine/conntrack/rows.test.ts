@@ -9,12 +9,15 @@ const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 const byte = fc.integer({ min: 0, max: 255 });
 const port = fc.integer({ min: 0, max: 65_535 });
 
+const ONE_WORD = { s1: 0, s2: 0, s3: 0, d1: 0, d2: 0, d3: 0 };
+
 const tuple = fc
   .record({
     ...{ s0: word, s1: word, s2: word, s3: word, d0: word, d1: word, d2: word, d3: word },
     ...{ version: fc.constantFrom(4, 6), protocol: byte, sourcePort: port, destinationPort: port },
   })
-  .map((values) => Object.assign(new Tuple(), values));
+  // An IPv4 address is one word.
+  .map((values) => Object.assign(new Tuple(), values, values.version === 4 ? ONE_WORD : {}));
 
 const side = fc
   .record({ end: word, maxEnd: word, maxWindow: fc.nat(2 ** 31 - 1), maxAck: word, scale: byte, flags: byte })

@@ -60,8 +60,15 @@ export async function play(
     at,
     version = 4,
     observer,
+    isUnseen = false,
     ...more
-  }: Partial<AssumedHost> & { at?: number; version?: 4 | 6; observer?: Observer } = {},
+  }: Partial<AssumedHost> & {
+    at?: number;
+    version?: 4 | 6;
+    observer?: Observer;
+    /** Nobody looks at what leaves; then steady flows have no passages. */
+    isUnseen?: boolean;
+  } = {},
 ): Promise<Played> {
   const diagnostics = new Diagnostics();
   const host = assumeHost(
@@ -91,7 +98,7 @@ export async function play(
         line: ({ frame, text }) => {
           logged[frame - 1] += `${logged[frame - 1] && ' '}${text.slice(0, text.search(/ ?IN=/))}`;
         },
-        sent: ({ packet }) => void left.push(sentText(packet)),
+        ...(!isUnseen && { sent: ({ packet }) => void left.push(sentText(packet)) }),
       },
     },
   );

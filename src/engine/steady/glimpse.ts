@@ -1,0 +1,66 @@
+import type { FrameDirection } from '../../capture/frame.js';
+import type { Frame } from '../../capture/frame.js';
+import type { Device } from '../../packet/device.js';
+import { Tuple } from '../../rules/connection.js';
+import type { Arrival } from '../arrival.js';
+
+/** Bytes of a packet that a glimpse has room for; what is longer is read like any other. */
+export const ROOM = 2048;
+/** Where the packet stands; its link header ends here. */
+const AT = 32;
+
+/**
+ * A frame between being read and its turn. One that may be a steady flow's is no more than its bytes and what the flow is
+ * found by; of any other there is its arrival. Glimpses are used again and again, so a steady packet allocates nothing.
+ */
+export class Glimpse {
+  /** null: it may be a steady flow's. */
+  arrival: Arrival | null = null;
+  number = 0;
+  /** ns since capture start. */
+  time = -0;
+  device: Device | null = null;
+  /** From the network header on; the array is longer than the packet. */
+  readonly data: Uint8Array;
+  readonly bytes: DataView;
+  readonly at = AT;
+  captured = 0;
+  /** Bytes on the wire from the network header on. */
+  length = 0;
+  protocol = 0;
+  transport = 0;
+  readonly tuple = new Tuple();
+  hash = 0;
+  /** Of the link header, which stands before the packet. */
+  linkLength = 0;
+  private linkType = 0;
+  private originalLength = 0;
+  private interface = '';
+  private direction: FrameDirection = '';
+
+  constructor() {
+    const all = new Uint8Array(AT + ROOM);
+    this.bytes = new DataView(all.buffer);
+    this.data = all.subarray(AT);
+  }
+
+  /** What the file says of it. */
+  note(frame: Frame): void {
+    this.number = frame.number;
+    this.time = frame.time;
+    this.linkType = frame.linkType;
+    this.originalLength = frame.originalLength;
+    this.interface = frame.interface;
+    this.direction = frame.direction;
+  }
+
+  /** The frame again, to be read like any other. */
+  frame(): Frame {
+    const { number, time, linkType, originalLength, direction, linkLength, captured } = this;
+    const bytes = new Uint8Array(this.bytes.buffer, AT - linkLength, linkLength + captured);
+    return {
+      ...{ number, time, linkType, bytes, originalLength, interface: this.interface, direction },
+      ...{ comment: '', file: 0 },
+    };
+  }
+}

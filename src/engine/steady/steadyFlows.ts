@@ -1,0 +1,105 @@
+import { Protocol } from '../../packet/numbers.js';
+import { CtStatus, Direction } from '../../rules/connection.js';
+import type { ConnectionEntry } from '../conntrack/entry.js';
+import { NOWHERE } from '../conntrack/rows.js';
+import { NOT_STEADY, steadyTimeout } from '../conntrack/steady.js';
+import type { Tracker } from '../conntrack/tracker.js';
+import type { ExpectedFrames } from '../expected.js';
+import type { FlowPath } from '../flowPath.js';
+import type { Program } from '../program.js';
+import type { Glimpse } from './glimpse.js';
+
+/*
+ * Most packets are one more of a connection whose packets all went the same way (flowPath.ts). Such a packet needs no
+ * passage through the hooks, and no object at all: it is found by its tuple, judged by its protocol, counted along the way,
+ * and its frame is waited for. What makes that right:
+ *
+ * - A connection's row keeps the ways of both directions when a packet has gone one of them, together with what was true
+ *   of the entry then: confirmed, answered, assured or not, no event pending, in no zone, with the host's own timeouts, not
+ *   counted.
+ * - Whatever else meets the entry (any packet that goes through conntrack, an error about it) makes the row forget both
+ *   ways before it does anything. So what was true of the entry still is, but for what stands in the row itself.
+ * - A packet for which conntrack would do more than change the row (conntrack/steady.ts) goes the long way, too.
+ */
+
+/** What is kept in a row: the number of the way from 1 on, and below it whether the connection is assured. */
+const ASSURED = 1;
+
+/** What an entry must be for that, and what not. */
+const NEEDED = CtStatus.confirmed | CtStatus.seenReply;
+const BARRED = CtStatus.dying | CtStatus.fixedTimeout;
+
+/** The short way of packets of connections in a steady state. */
+export class SteadyFlows {
+  /** The ways by number. */
+  private readonly ways: FlowPath[] = [];
+  private readonly numbers = new Map<FlowPath, number>();
+  /** Those with packets to be counted. */
+  private readonly uncounted: FlowPath[] = [];
+
+  constructor(private readonly tracker: Tracker) {}
+
+  /** A packet of the connection has gone the way that the entry has for it, and nothing is left to be said of it. */
+  went(entry: ConnectionEntry): void {
+    if ((entry.status & (NEEDED | BARRED)) !== NEEDED || !entry.listed || entry.events !== 0) return;
+    if (entry.zone !== 0 || entry.timeouts !== null || entry.counted) return;
+    this.keep(entry, Direction.original, entry.originalPath);
+    this.keep(entry, Direction.reply, entry.replyPath);
+  }
+
+  private keep(entry: ConnectionEntry, direction: Direction, way: FlowPath | null): void {
+    if (way === null || !way.countsPlainly || !way.isOfStatus(entry.status)) return;
+    let number = this.numbers.get(way);
+    if (number === undefined) this.numbers.set(way, (number = this.ways.push(way)));
+    const assured = entry.has(CtStatus.assured) ? ASSURED : 0;
+    this.tracker.table.rows.setSteady(entry.row, direction, (number << 1) | assured);
+  }
+
+  /**
+   * Runs a packet that the short way is right for.
+   * @returns the way that it went; null: it is to go the long way, and nothing was changed
+   */
+  take(packet: Glimpse, program: Program, expected: ExpectedFrames): FlowPath | null {
+    const { table, settings } = this.tracker;
+    const place = table.placeOf(packet.tuple, packet.hash);
+    if (place === NOWHERE) return null;
+    const row = place >> 1;
+    const direction = (place & 1) as Direction;
+    const { rows } = table;
+    const kept = rows.steady(row, direction);
+    if (kept === 0) return null;
+    const way = this.ways[(kept >> 1) - 1];
+    if (!way.takes(packet, program) || rows.expires(row) <= packet.time) return null;
+    const timeout = steadyTimeout(rows, row, direction, packet, (kept & ASSURED) !== 0, settings);
+    if (timeout === NOT_STEADY) return null;
+    this.tracker.reach(packet.time);
+    rows.setExpires(row, packet.time + timeout);
+    if (way.add(packet.length)) this.uncounted.push(way);
+    // It leaves as what the answers of the connection go to: `nf_nat_packet()`.
+    const answers = (1 - direction) as Direction;
+    const ports = rows.ports(row, answers);
+    const swapped = (ports << 16) | (ports >>> 16);
+    expected.addTranslated(
+      packet,
+      rows.destination(row, answers),
+      rows.source(row, answers),
+      // An echo has the same id either way.
+      packet.protocol === Protocol.icmp ? ports : swapped,
+    );
+    return way;
+  }
+
+  /** Rules are about to be asked for their counters. */
+  settle(): void {
+    for (const way of this.uncounted) way.settle();
+    this.uncounted.length = 0;
+  }
+
+  /** No way is kept any more. */
+  clear(): void {
+    this.settle();
+    this.ways.length = 0;
+    this.numbers.clear();
+    this.tracker.table.rows.forgetAllSteady();
+  }
+}
