@@ -249,10 +249,15 @@ export async function causes({
   const replay: ReplayFrames = async (source, change, { observer, isWhole }) => {
     const { sets: fresh, later, ...rest } = { ...world, ...change };
     let sent = 0;
+    /** Frames of a packet that others follow: it was sent once. */
+    let parts = 0;
     // Counters and connections are those of all packets.
     const watch = watchBeside(isWhole ? after : null);
     const sinks: ReplaySinks = {
-      seen: watch.sinks.seen,
+      seen: (packet, device, isPredicted) => {
+        if (isPredicted && packet.moreFragments) parts++;
+        watch.sinks.seen?.(packet, device, isPredicted);
+      },
       sent: (passage) => {
         sent++;
         watch.sinks.sent(passage);
@@ -267,10 +272,11 @@ export async function causes({
       device,
       later,
     });
-    const { accounted, unexplained, frames: count } = done.counts;
+    const { accounted, sent: own, unexplained, frames: count } = done.counts;
+    const seen = own + accounted - parts;
     return {
       lines: [...lines],
-      astray: Math.abs(sent - accounted) + unexplained,
+      astray: Math.abs(sent - seen) + unexplained,
       beside: watch.read(done, inputs.host.links).differences,
       frames: count,
       rulesOf: rulesByPrefix({ tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] }),

@@ -148,6 +148,7 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
   const tried: Tried[] = [];
   const open = openCount(base);
   const gates = new Map<string, boolean>();
+  const done = new Set<Hypothesis>();
   const late = createLateChanges(base);
   let best = all;
   /** What is still otherwise where nothing is left: copies that the capture lacks, which no cause explains. */
@@ -156,6 +157,8 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
 
   const test = async (hypothesis: Hypothesis): Promise<Tried | null> => {
     if (count >= limits.trials || count * trials.cost > limits.packets || limits.isOver()) return null;
+    if (done.has(hypothesis)) return null;
+    done.add(hypothesis);
     const change = hypothesis.change();
     if (!change) return null;
     limits.tried(++count);
@@ -187,7 +190,7 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
     // For all packets it does too much: for which of them would it be right?
     const worded = forWords(clues, addition, differing(one.trial));
     if (worded) await test(worded);
-    else await test(forFrames(clues, addition));
+    else if (gate) await test(gate.hypothesis);
   }
   for (const hypothesis of late.hypotheses()) if (hypothesis.bits <= best + MARGIN) await test(hypothesis);
   return tried;

@@ -23,9 +23,14 @@ export interface Addition {
 /** Bits that conditions cost: each of those that can be told, and those that nothing simple tells. */
 const CONDITION = { word: 3, some: 10 } as const;
 
+/** Bits that a chain saves which packets are sent to and that does nothing with them as it is given. */
+const EMPTY_CHAIN = 2;
+
 /** Every target at every place that differing packets passed. */
 export function additions(clues: Clues, gap: Gap): Addition[] {
-  const where = KIND_BITS + Math.log2(clues.places);
+  const { rules, base } = gap.chain;
+  const isEmpty = rules.length === 0 && base === null;
+  const where = KIND_BITS + Math.log2(clues.places) - (isEmpty ? EMPTY_CHAIN : 0);
   const targets = gap.chain.table.nft ? nftTargets(clues, gap) : iptablesTargets(clues, gap);
   return [...targets].map(({ target, bits, frames, logs }) => ({
     gap,

@@ -2,7 +2,7 @@ import type { Log } from '../../rules/nft/model.js';
 import { nftPrinter } from '../../frontend/nft/print.js';
 import type { Clues, Gap } from './clues.js';
 import { flagsOf } from './nftChanges.js';
-import { framesOf, marks, outOfOrder, rejections, type Target, valuesOf } from './targets.js';
+import { comesToHost, framesOf, marks, outOfOrder, rejections, type Target, valuesOf } from './targets.js';
 
 /** Chains of the table that a rule may jump to, looked at. */
 const MOST_CHAINS = 16;
@@ -71,6 +71,7 @@ const ICMP = new Map([
 /** Destinations and sources that only the host's lines have. */
 function* translations(clues: Clues): Generator<Target> {
   for (const to of valuesOf(clues, 'DST')) yield { target: `dnat ip to ${to}`, bits: 5 };
+  if (comesToHost(clues)) yield { target: 'redirect', bits: 5 };
   for (const port of valuesOf(clues, 'DPT')) yield { target: `redirect to :${port}`, bits: 6 };
   if (valuesOf(clues, 'SRC').length > 0) yield { target: 'masquerade', bits: 4 };
   for (const to of valuesOf(clues, 'SRC')) yield { target: `snat ip to ${to}`, bits: 5 };

@@ -9,9 +9,6 @@ const MOST_EVIDENCE = 6;
 /** Bits by which a suspect may be less likely than the best and still be told. */
 const WORTH_TELLING = 20;
 
-/** Places that are put in order at most. */
-const MOST_ALIKE = 200;
-
 /** A finding, and the trial that it comes from. */
 export interface Ranked {
   readonly finding: Finding;
@@ -46,9 +43,10 @@ export function rank(tried: readonly Tried[], base: Trial): Ranked[] {
       if (one.score.bits < group.best.score.bits) group.best = one;
     }
   }
-  const sorted = middleFirst([...groups.values()].sort((a, b) => b.weight - a.weight));
-  return sorted
-    .filter((g) => g.weight >= sorted[0].weight * 2 ** -WORTH_TELLING)
+  const byWeight = [...groups.values()].sort((a, b) => b.weight - a.weight);
+  const most = byWeight.at(0)?.weight ?? 0;
+  return likeliestFirst(byWeight)
+    .filter((g) => g.weight >= most * 2 ** -WORTH_TELLING)
     .slice(0, MOST_FINDINGS)
     .map(({ best: { hypothesis, trial, score }, weight }) => {
       const explained = total - score.left;
@@ -135,46 +133,57 @@ function suspectKey(suspect: Suspect | null): string {
 }
 
 /**
- * Where a rule is missing and neighbouring places do equally well, the middle one is told first: it is nearest to
- * all of them.
+ * Where a rule is missing its neighbouring places often do as well, and the one that is told stands for them: told next
+ * is always what stands for most of what none before does.
  */
-function middleFirst(groups: Group[]): Group[] {
-  const [first] = groups;
-  if (groups.length === 0 || chainOf(first) === null) return groups;
-  const alike = groups.filter(
-    (g) => chainOf(g) !== null && Math.abs(Math.log2(g.weight / first.weight)) < 0.1,
-  );
-  if (alike.length < 2 || alike.length > MOST_ALIKE) return groups;
-  const chains = new Map<string, Group[]>();
-  for (const group of alike) {
-    const chain = chainOf(group) as string;
-    const others = chains.get(chain);
-    if (others) others.push(group);
-    else chains.set(chain, [group]);
+function likeliestFirst(groups: readonly Group[]): Group[] {
+  const left = groups.slice(0, MOST_ORDERED);
+  const out: Group[] = [];
+  let untold = left;
+  while (untold.length > 0 && out.length < MOST_FINDINGS) {
+    const shares = left.map((g) =>
+      untold.reduce((sum, u) => sum + (isNear(u, g) ? u.weight : 0), g.weight * OF_ITS_OWN),
+    );
+    const most = Math.max(...shares);
+    const alike = left.filter((_, i) => shares[i] >= most * ALIKE);
+    const next = middleOf(alike);
+    out.push(next);
+    left.splice(left.indexOf(next), 1);
+    untold = untold.filter((u) => !isNear(u, next));
   }
-  const byChain = [...chains.values()].sort((a, b) => b.length - a.length);
-  return [...byChain.flatMap(spread), ...groups.filter((g) => !alike.includes(g))];
+  return [...out, ...left, ...groups.slice(MOST_ORDERED)];
+}
+
+/** What counts of a suspect for which another already stands. */
+const OF_ITS_OWN = 0.1;
+/** Suspects that are put in order at most. */
+const MOST_ORDERED = 200;
+/** Shares that differ by less are the same. */
+const ALIKE = 0.95;
+
+/** Whether naming one names the other: places for a rule in a chain that are next to each other. */
+function isNear(a: Group, b: Group): boolean {
+  return (
+    a === b || (placesOf(a) !== null && placesOf(a) === placesOf(b) && Math.abs(placeOf(a) - placeOf(b)) <= 1)
+  );
+}
+
+/** Of places in one chain the middle one: it is nearest to all of them. */
+function middleOf(groups: readonly Group[]): Group {
+  const [first] = groups;
+  const chain = placesOf(first);
+  if (chain === null) return first;
+  const places = groups.filter((g) => placesOf(g) === chain).sort((a, b) => placeOf(a) - placeOf(b));
+  return places[(places.length - 1) >> 1];
 }
 
 /** The chain where a rule is missing; null for findings of other kinds. */
-function chainOf({ best: { hypothesis } }: Group): string | null {
+function placesOf({ best: { hypothesis } }: Group): string | null {
   return hypothesis.claim.kind === 'ruleMissing' ? hypothesis.claim.facts.chain : null;
 }
 
 function placeOf({ best: { hypothesis } }: Group): number {
   return hypothesis.suspect && 'chain' in hypothesis.suspect ? (hypothesis.suspect.rule ?? 0) : 0;
-}
-
-/** The middle one, and then always the one that is farthest from all before. */
-function spread(groups: readonly Group[]): Group[] {
-  const left = [...groups].sort((a, b) => placeOf(b) - placeOf(a));
-  const out = left.splice(left.length >> 1, 1);
-  while (left.length > 0) {
-    const distance = (g: Group): number => Math.min(...out.map((o) => Math.abs(placeOf(o) - placeOf(g))));
-    const next = left.reduce((a, b) => (distance(b) > distance(a) ? b : a));
-    out.push(...left.splice(left.indexOf(next), 1));
-  }
-  return out;
 }
 
 /** The differences that are gone. */

@@ -146,12 +146,19 @@ function* translations(clues: Clues, chain: Chain): Generator<Target> {
   const isOnly = (...of: readonly Hook[]): boolean => hooks.every((h) => h !== undefined && of.includes(h));
   if (isOnly(Hook.prerouting, Hook.output)) {
     for (const to of valuesOf(clues, 'DST')) yield { target: `-j DNAT --to-destination ${to}`, bits: 5 };
+    if (comesToHost(clues)) yield { target: '-j REDIRECT', bits: 5 };
     for (const port of valuesOf(clues, 'DPT')) yield { target: `-j REDIRECT --to-ports ${port}`, bits: 6 };
   }
   const sources = valuesOf(clues, 'SRC');
   if (isOnly(Hook.postrouting) && sources.length > 0) yield { target: '-j MASQUERADE', bits: 4 };
   if (isOnly(Hook.postrouting, Hook.input))
     for (const to of sources) yield { target: `-j SNAT --to-source ${to}`, bits: 5 };
+}
+
+/** Whether packets that go elsewhere by the given rules are for an address of the host there. */
+export function comesToHost(clues: Clues): boolean {
+  const own = new Set(clues.world.host.addresses.map((a) => a.address.toString()));
+  return valuesOf(clues, 'DST').some((to) => own.has(to));
 }
 
 /** What the host has in a field where the simulation has something else. */
