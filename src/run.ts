@@ -22,6 +22,7 @@ import { asUlogdTells } from './klog/ulogd.js';
 import { type HeldLog, LogHolder } from './observed/heldLog.js';
 import { readNflog } from './observed/nflog.js';
 import { readLogBatches, type LogSource } from './observed/readLog.js';
+import { CtState } from './rules/connection.js';
 import { groupMessages, logPrefixes } from './rules/logPrefix.js';
 import { unknownMatch } from './rules/matches/unknown.js';
 import { type Rule, ruleAddress, type Ruleset } from './rules/model.js';
@@ -251,6 +252,7 @@ export async function causes({
     let sent = 0;
     /** Frames of a packet that others follow: it was sent once. */
     let parts = 0;
+    let answers = 0;
     // Counters and connections are those of all packets.
     const watch = watchBeside(isWhole ? after : null);
     const sinks: ReplaySinks = {
@@ -260,6 +262,9 @@ export async function causes({
       },
       sent: (passage) => {
         sent++;
+        // What the host answers to a packet that it never had.
+        const { packet, state } = passage;
+        if (!packet.in && packet.fromSocket && state === CtState.invalid) answers++;
         watch.sinks.sent(passage);
       },
     };
@@ -276,7 +281,7 @@ export async function causes({
     const seen = own + accounted - parts;
     return {
       lines: [...lines],
-      astray: Math.abs(sent - seen) + unexplained,
+      astray: Math.abs(sent - seen) + unexplained + answers,
       beside: watch.read(done, inputs.host.links).differences,
       frames: count,
       rulesOf: rulesByPrefix({ tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] }),

@@ -50,7 +50,12 @@ export interface FindingFacts {
   /** Another generation of the ruleset was loaded at a time, ns since capture start. */
   reloaded: {
     readonly at: number;
-    /** What is otherwise in it, as a sentence's words; null: not told. */ readonly rule: string | null;
+    /** The given one decides before; else from then on. */
+    readonly isLater: boolean;
+    /** The other one: has other rules, the same with what they counted begun anew, or none. */
+    readonly which: 'other' | 'same' | 'none';
+    /** What is otherwise in it; null: not told. */
+    readonly rule: string | null;
   };
   helper: { readonly name: string };
   /** Tables decide on the host that were not given, or (`onHost` false) were given and do not. */
@@ -66,7 +71,8 @@ export interface FindingFacts {
     readonly uncertainty: number;
   };
   logLost: { readonly count: number; readonly reason: string | null };
-  captureIncomplete: { readonly packets: number };
+  /** Lines of packets that were not captured; `isBefore`: it began after them. */
+  captureIncomplete: { readonly packets: number; readonly isBefore: boolean };
   /** What no hypothesis explains, or the likeliest leaves: of lines and counters, those of one rule. */
   unexplained: {
     readonly rule: string | null;

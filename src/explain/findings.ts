@@ -2,6 +2,7 @@ import type { Comparison } from '../compare/result.js';
 import { logPrefixes } from '../rules/logPrefix.js';
 import { ruleAddress } from '../rules/model.js';
 import type { ObservedEntry } from '../observed/entry.js';
+import { isBeforeCapture } from './beforeCapture.js';
 import type { Finding } from './finding.js';
 import { type Clues, findClues } from './hypotheses/clues.js';
 import type { Hypothesis, Trial, Tried, World } from './hypotheses/hypothesis.js';
@@ -9,7 +10,7 @@ import { additions, type Addition, forAll, forFrames, forWords } from './hypothe
 import { policyChanges } from './hypotheses/policies.js';
 import { bestOfEach, explainedBy, rank, type Ranked, unexplained } from './hypotheses/rank.js';
 import { tablesTooFew } from './hypotheses/otherTables.js';
-import { createLateChanges, unknownReload } from './hypotheses/reloads.js';
+import { createGenerations, unknownReload } from './hypotheses/reloads.js';
 import { lossHypotheses } from './hypotheses/lost.js';
 import { ruleChanges, someCondition } from './hypotheses/ruleChanges.js';
 import { costOf, costOfNoCause, isOpen, openCount } from './hypotheses/score.js';
@@ -49,7 +50,10 @@ const LIMITS: Limits = { trials: 4000, packets: 2_000_000, isOver: () => false, 
 export async function findCauses(options: FindingsOptions): Promise<Finding[]> {
   const { comparison } = options;
   const plain = plainFindings(comparison, options.entries);
-  const ranked = comparison.differences.some(isOpen) ? await findByTrial(options) : [];
+  const isBefore = isBeforeCapture(comparison);
+  const differences = comparison.differences.filter((d) => !isBefore(d));
+  const inCapture = { ...options, comparison: { ...comparison, differences } };
+  const ranked = differences.some(isOpen) ? await findByTrial(inCapture) : [];
   const tried = ranked.map((r) => ({
     finding: r.finding,
     explains: r.finding.explains > 0 ? explainedBy(r) : () => false,
@@ -117,6 +121,8 @@ const NOT_AT_FIRST = 12;
 /** By so much a hypothesis is put off for each differing frame that it does not touch. */
 const PUT_OFF = 0.25;
 const MOST_PUT_OFF = 4;
+/** Conditions of an addition that are tried one after the other, each to leave alone what the last did not. */
+const MOST_WORDINGS = 4;
 /** Bits of a line whose prefix no given rule has, for what cannot make one. */
 const FOREIGN = 10;
 
@@ -149,7 +155,7 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
   const open = openCount(base);
   const gates = new Map<string, boolean>();
   const done = new Set<Hypothesis>();
-  const late = createLateChanges(base);
+  const generations = createGenerations(clues.world, base);
   let best = all;
   /** What is still otherwise where nothing is left: copies that the capture lacks, which no cause explains. */
   let floor = 0;
@@ -165,12 +171,26 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
     const trial = await trials.some(change);
     const one = scored(hypothesis, trial);
     if (one.score.bits < all && one.score.left < open) tried.push(one);
-    late.note(hypothesis, trial);
+    generations.note(hypothesis, trial);
     if (one.score.bits < best) {
       best = one.score.bits;
       floor = one.score.left === 0 ? costOf(trial) : 0;
     }
     return one;
+  };
+  /** For all packets an addition does too much: for which of them would it be right? */
+  const testWords = async (addition: Addition, forEvery: Tried): Promise<boolean> => {
+    const others = differing(forEvery.trial);
+    for (let step = 0; step < MOST_WORDINGS; step++) {
+      const worded = forWords(clues, addition, others);
+      const one = worded && (await test(worded));
+      if (!one) return false;
+      if (one.score.left === 0) return true;
+      const before = others.size;
+      for (const frame of differing(one.trial)) others.add(frame);
+      if (others.size === before) return false;
+    }
+    return false;
   };
   const passes = async ({ name, hypothesis }: Gate): Promise<boolean> => {
     const known = gates.get(name);
@@ -187,12 +207,10 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
     if (gate && !(await passes(gate))) continue;
     const one = await test(hypothesis);
     if (!one || !addition || one.score.left === 0) continue;
-    // For all packets it does too much: for which of them would it be right?
-    const worded = forWords(clues, addition, differing(one.trial));
-    if (worded) await test(worded);
-    else if (gate) await test(gate.hypothesis);
+    if (!(await testWords(addition, one)) && gate) await test(gate.hypothesis);
   }
-  for (const hypothesis of late.hypotheses()) if (hypothesis.bits <= best + MARGIN) await test(hypothesis);
+  for (const hypothesis of generations.hypotheses())
+    if (hypothesis.bits <= best + MARGIN) await test(hypothesis);
   return tried;
 }
 

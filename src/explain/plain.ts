@@ -1,6 +1,7 @@
 import { toCapture, type LogStretch } from '../compare/clock.js';
 import type { Comparison, Difference } from '../compare/result.js';
 import type { ObservedEntry } from '../observed/entry.js';
+import { isBeforeCapture } from './beforeCapture.js';
 import type { Finding } from './finding.js';
 import { isOpen } from './hypotheses/score.js';
 
@@ -14,7 +15,7 @@ const MOST_EVIDENCE = 6;
 
 /** What the log itself says: that lines were lost, and what the host's clock shows. */
 export function plainFindings(comparison: Comparison, observed: readonly Iterable<ObservedEntry>[]): Plain[] {
-  return [...lostLines(comparison), ...clocks(comparison, observed)];
+  return [...lostLines(comparison), ...earlyLines(comparison), ...clocks(comparison, observed)];
 }
 
 function* lostLines({ differences }: Comparison): Generator<Plain> {
@@ -31,6 +32,24 @@ function* lostLines({ differences }: Comparison): Generator<Plain> {
       left: differences.filter(isOpen).length,
       suspect: null,
       evidence: lost.slice(0, MOST_EVIDENCE).map((d) => ({ frame: d.frame, text: `lost: ${d.line}` })),
+    },
+  };
+}
+
+function* earlyLines(comparison: Comparison): Generator<Plain> {
+  const isBefore = isBeforeCapture(comparison);
+  const early = comparison.differences.filter(isBefore);
+  if (early.length === 0) return;
+  yield {
+    explains: isBefore,
+    finding: {
+      kind: 'captureIncomplete',
+      facts: { packets: early.length, isBefore: true },
+      confidence: 1,
+      explains: early.length,
+      left: comparison.differences.filter((d) => isOpen(d) && !isBefore(d)).length,
+      suspect: null,
+      evidence: early.slice(0, MOST_EVIDENCE).map((d) => ({ frame: 0, text: `only on the host: ${d.line}` })),
     },
   };
 }

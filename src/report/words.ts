@@ -91,9 +91,15 @@ const WORDS = {
   },
   reloaded: {
     title: 'Ruleset loaded during the capture',
-    statement: ({ at, rule }) =>
-      `From ${(at / 1e9).toFixed(6)} s on, the host decides by another ruleset` +
-      `${rule === null ? '' : `, in which ${rule} is otherwise`}.`,
+    statement: ({ at, isLater, which, rule }) => {
+      const time = `${(at / 1e9).toFixed(6)} s`;
+      if (which === 'same')
+        return `At ${time}, the host loads the ruleset anew: counters and limits start over.`;
+      const when = isLater ? `From ${time} on` : `Until ${time}`;
+      if (which === 'none') return `${when}, the host decides as if it had no rules.`;
+      const what = rule === null ? '' : `, in which ${rule} is otherwise`;
+      return `${when}, the host decides by another ruleset${what}.`;
+    },
     advice: () => 'Look for what reloads the firewall then, and cut the capture there.',
   },
   helper: {
@@ -126,9 +132,14 @@ const WORDS = {
   },
   captureIncomplete: {
     title: 'Capture incomplete',
-    statement: ({ packets }) =>
-      `The host logged ${packets} ${packets === 1 ? 'packet' : 'packets'} that the capture has not.`,
-    advice: () => 'Capture on every interface (tcpdump -i any) with a larger buffer (-B).',
+    statement: ({ packets, isBefore }) =>
+      isBefore
+        ? `The host logged ${packets} ${packets === 1 ? 'line' : 'lines'} just before the capture begins.`
+        : `The host logged ${packets} ${packets === 1 ? 'packet' : 'packets'} that the capture has not.`,
+    advice: ({ isBefore }) =>
+      isBefore
+        ? 'Begin the capture earlier: what rules and connections remember of those packets is not known.'
+        : 'Capture on every interface (tcpdump -i any) with a larger buffer (-B).',
   },
   unexplained: {
     title: 'Not explained',

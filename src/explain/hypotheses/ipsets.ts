@@ -17,7 +17,7 @@ export function* elementChanges(clues: Clues): Generator<Hypothesis> {
   const used = [...sets.values()].filter((s) => asked.includes(` ${s.name} `));
   if (used.length === 0) return;
   const lines = printIpsetSave(sets, 0).split('\n');
-  const bits = KIND_BITS + Math.log2(clues.places + lines.length) + 1;
+  const bits = KIND_BITS + Math.log2(lines.length) + 1;
   const change = (set: string, element: string, onHost: boolean, text: readonly string[]): Hypothesis => ({
     claim: { kind: 'setElement', facts: { set, table: null, element, onHost } },
     suspect: { set, element },

@@ -34,7 +34,7 @@ export function lossHypotheses(clues: Clues, base: Trial): Tried[] {
   );
   if (unseen.length > 0)
     add(
-      { kind: 'captureIncomplete', facts: { packets: unseen.length } },
+      { kind: 'captureIncomplete', facts: { packets: unseen.length, isBefore: false } },
       INCOMPLETE + PACKET * unseen.length,
       unseen,
     );

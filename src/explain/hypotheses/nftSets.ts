@@ -15,7 +15,7 @@ const MOST_NEW = 24;
 export function* nftElementChanges(clues: Clues): Generator<Hypothesis> {
   const used = usedSets(clues);
   const all = used.reduce((sum, { set }) => sum + set.elements.length + 1, 0);
-  const bits = KIND_BITS + Math.log2(clues.places + all) + 1;
+  const bits = KIND_BITS + Math.log2(Math.max(1, all)) + 1;
   for (const { table, set } of used) {
     const change = (element: string, onHost: boolean, elements: SetElement[], more: number): Hypothesis => ({
       claim: { kind: 'setElement', facts: { set: set.name, table: nameOf(table), element, onHost } },

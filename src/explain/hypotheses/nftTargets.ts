@@ -2,7 +2,7 @@ import type { Log } from '../../rules/nft/model.js';
 import { nftPrinter } from '../../frontend/nft/print.js';
 import type { Clues, Gap } from './clues.js';
 import { flagsOf } from './nftChanges.js';
-import { comesToHost, framesOf, marks, outOfOrder, rejections, type Target, valuesOf } from './targets.js';
+import { bitsOfLog, comesToHost, framesOf, marks, rejections, type Target, valuesOf } from './targets.js';
 
 /** Chains of the table that a rule may jump to, looked at. */
 const MOST_CHAINS = 16;
@@ -21,7 +21,7 @@ export function* nftTargets(clues: Clues, { chain, at }: Gap): Generator<Target>
       queueThreshold: null,
     };
     const target = nftPrinter.statement(log, table.family);
-    const about = { bits: 2 + outOfOrder(prefix, chain, at), logs: true, frames: framesOf(lines) };
+    const about = { bits: 2 + bitsOfLog(prefix, chain, at), logs: true, frames: framesOf(lines) };
     yield { target, ...about };
     // A rule of nft may log and decide.
     for (const verdict of base?.type === 'nat' ? ['accept'] : ['accept', 'drop'])
@@ -34,7 +34,10 @@ export function* nftTargets(clues: Clues, { chain, at }: Gap): Generator<Target>
   // At the end of a base chain it does what the policy does most often: accept.
   yield { target: 'return', bits: base ? 4 : 2 };
   const chains = [...table.chains.values()].filter((c) => !c.base && c !== chain && c.rules.length > 0);
-  for (const { name } of chains.slice(0, MOST_CHAINS)) yield { target: `jump ${name}`, bits: 3 };
+  for (const { name } of chains.slice(0, MOST_CHAINS)) {
+    yield { target: `jump ${name}`, bits: 3 };
+    yield { target: `goto ${name}`, bits: 5 };
+  }
   if (!isNat)
     for (const kind of rejections(clues.hostLines))
       yield {

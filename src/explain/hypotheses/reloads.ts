@@ -1,76 +1,132 @@
 import { isBehind } from '../../compare/result.js';
+import type { Ruleset } from '../../rules/model.js';
+import type { FindingFacts } from '../finding.js';
 import { suspectAddressOf } from './rank.js';
-import type { Hypothesis, Trial, Tried } from './hypothesis.js';
+import type { Hypothesis, Trial, Tried, World } from './hypothesis.js';
 import { KIND_BITS } from './ruleChanges.js';
 import { costOf, isOpen, openCount, without } from './score.js';
 
 /** Bits for a ruleset that was loaded while the capture ran. */
 const RELOADED = 8;
+/** Bits for one that has no rules. */
+const NO_RULES = 2;
 /** Bits of a difference that an unknown ruleset makes. */
 const BY_UNKNOWN = 4;
-/** Changes that are tried as those of a later ruleset. */
-const MOST_LATER = 8;
-/** Lines that must agree before, for two rulesets to be told apart. */
-const FEWEST_BEFORE = 8;
+/** Changes that are tried as those of another generation. */
+const MOST_TRIED = 8;
+/** Bits for each difference that such a change leaves in its own time. */
+const LEFT = 10;
+/** Lines that must agree on the other side, for two rulesets to be told apart; and where nothing is known of one. */
+const FEWEST_AGREEING = 3;
+const FEWEST_FOR_UNKNOWN = 8;
 
-/** Changes of the ruleset that make the capture's end agree, however much they spoil of its beginning. */
-export interface LateChanges {
+/** Changes of the ruleset that make the capture's end, or its beginning, agree, however much they spoil of the rest. */
+export interface Generations {
   note(hypothesis: Hypothesis, trial: Trial): void;
   hypotheses(): Hypothesis[];
 }
 
-export function createLateChanges(base: Trial): LateChanges {
-  const from = firstTime(base);
-  const { matched } = base.comparison.summary;
-  const found: { hypothesis: Hypothesis; left: number }[] = [];
+/** A part of the capture in which all differences lie. */
+interface Side {
+  readonly isLater: boolean;
+  /** ns: what is loaded then. */
+  readonly at: number;
+  has(time: number): boolean;
+  /** Lines that agree on the other side. */
+  readonly agreeing: number;
+}
+
+export function createGenerations(world: World, base: Trial): Generations {
+  const sides = sidesOf(base).filter((side) => side.agreeing >= FEWEST_AGREEING);
+  const open = timesOf(base).length;
+  const found = sides.map((side) => ({ side, changes: [] as { hypothesis: Hypothesis; order: number }[] }));
   return {
     note(hypothesis, trial) {
-      const left = trial.comparison.differences.filter((d) => isOpen(d) && !isBehind(d));
-      if (left.length === 0 || !Number.isFinite(from) || matched < FEWEST_BEFORE) return;
-      if (left.some((d) => d.time >= from)) return;
-      found.push({ hypothesis, left: left.length });
+      const times = timesOf(trial);
+      for (const { side, changes } of found) {
+        const left = times.filter((t) => side.has(t)).length;
+        // What spoils nothing on the other side is as good for all the time.
+        if (left < open && left < times.length)
+          changes.push({ hypothesis, order: hypothesis.bits + LEFT * left });
+      }
     },
     hypotheses: () =>
-      found
-        .sort((a, b) => a.hypothesis.bits - b.hypothesis.bits)
-        .slice(0, MOST_LATER)
-        .map(({ hypothesis }) => ({
-          claim: {
-            kind: 'reloaded',
-            facts: { at: from, rule: suspectAddressOf(hypothesis.suspect) },
-          },
-          suspect: hypothesis.suspect,
-          bits: hypothesis.bits + RELOADED,
-          frames: null,
-          change: () => {
+      found.flatMap(({ side, changes }) => [
+        generation(world, side, 'same', world.ruleset),
+        generation(world, side, 'none', { ...world.ruleset, tables: [] }),
+        ...changes
+          .sort((a, b) => a.order - b.order)
+          .slice(0, MOST_TRIED)
+          .flatMap(({ hypothesis }) => {
             const ruleset = hypothesis.change()?.ruleset;
-            return ruleset ? { later: { at: from, ruleset } } : null;
-          },
-        })),
+            return ruleset ? [generation(world, side, 'other', ruleset, hypothesis)] : [];
+          }),
+      ]),
   };
 }
 
-/** Open differences from some time on, and none before, of a ruleset of which nothing is known. */
-export function unknownReload(base: Trial): Tried[] {
-  const { differences, summary } = base.comparison;
-  const from = firstTime(base);
-  const open = differences.filter(isOpen);
-  const before = linesBefore(base, from);
-  if (open.length < 4 || before < FEWEST_BEFORE) return [];
-  const trial = without(base, new Set(open));
-  const bits = KIND_BITS + RELOADED + Math.log2(summary.packets + 1) + BY_UNKNOWN * open.length;
-  const hypothesis: Hypothesis = {
-    claim: { kind: 'reloaded', facts: { at: from, rule: null } },
-    suspect: null,
+type Which = FindingFacts['reloaded']['which'];
+
+/** The world in which that ruleset decides on one side; counters and limits begin anew with the later one. */
+function generation(
+  world: World,
+  { isLater, at }: Side,
+  which: Which,
+  ruleset: Ruleset,
+  by: Hypothesis | null = null,
+): Hypothesis {
+  const bits = (by?.bits ?? KIND_BITS) + RELOADED + (which === 'none' ? NO_RULES : 0);
+  const rule = suspectAddressOf(by?.suspect ?? null);
+  return {
+    claim: { kind: 'reloaded', facts: { at, isLater, which, rule } },
+    suspect: by?.suspect ?? null,
     bits,
     frames: null,
-    change: () => null,
+    change: () => (isLater ? { later: { at, ruleset } } : { ruleset, later: { at, ruleset: world.ruleset } }),
   };
-  return [{ hypothesis, trial, score: { left: openCount(trial), bits: bits + costOf(trial) } }];
 }
 
-function firstTime({ comparison }: Trial): number {
-  return comparison.differences.reduce((t, d) => (isOpen(d) ? Math.min(t, d.time) : t), Infinity);
+/** Open differences on one side, and none on the other, of a ruleset of which nothing is known. */
+export function unknownReload(base: Trial): Tried[] {
+  const { differences, summary } = base.comparison;
+  const open = differences.filter(isOpen);
+  if (open.length < 4) return [];
+  return sidesOf(base)
+    .filter((side) => side.agreeing >= FEWEST_FOR_UNKNOWN)
+    .map(({ at, isLater }) => {
+      const trial = without(base, new Set(open));
+      const bits = KIND_BITS + RELOADED + Math.log2(summary.packets + 1) + BY_UNKNOWN * open.length;
+      const hypothesis: Hypothesis = {
+        claim: { kind: 'reloaded', facts: { at, isLater, which: 'other', rule: null } },
+        suspect: null,
+        bits,
+        frames: null,
+        change: () => null,
+      };
+      return { hypothesis, trial, score: { left: openCount(trial), bits: bits + costOf(trial) } };
+    });
+}
+
+/** When the packets and lines were that differ; what shows when the capture has ended came whenever it did. */
+function timesOf({ comparison }: Trial): number[] {
+  return comparison.differences.filter((d) => isOpen(d) && !isBehind(d)).map((d) => d.time);
+}
+
+function sidesOf(base: Trial): Side[] {
+  const times = timesOf(base);
+  if (times.length === 0) return [];
+  const first = times.reduce((a, b) => Math.min(a, b));
+  const last = times.reduce((a, b) => Math.max(a, b));
+  const { matched } = base.comparison.summary;
+  const later: Side = {
+    isLater: true,
+    at: first,
+    has: (t) => t >= first,
+    agreeing: linesBefore(base, first),
+  };
+  if (last <= 0) return [later];
+  const agreeing = matched - linesBefore(base, last);
+  return [later, { isLater: false, at: last + 1, has: (t) => t <= last, agreeing }];
 }
 
 /** Predicted lines that agree before a time: as many as there are but for those that differ, in proportion. */

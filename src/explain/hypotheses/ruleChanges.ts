@@ -2,6 +2,7 @@ import { type Rule, ruleAddress } from '../../rules/model.js';
 import { textOf, wordsOf } from '../change.js';
 import { chainAddress } from '../describe.js';
 import type { Suspect } from '../finding.js';
+import { jumpsOf } from '../jumps.js';
 import { type Clues, type MetRule, traitsIn } from './clues.js';
 import { edited, type Edit, type Words } from './edit.js';
 import type { Claim, Hypothesis, World } from './hypothesis.js';
@@ -54,8 +55,9 @@ export function ruleChanges(clues: Clues, met: MetRule): RuleChange[] {
   // What never matched may as well not be there, or elsewhere, or do something else.
   // One that matched other packets as well, to no effect, is less likely the one.
   const isIdle = (clues.walks.hits.get(rule)?.size ?? 0) > hits.size;
-  if (isHit)
-    add({ kind: 'ruleExtra', facts: { rule: address } }, isIdle ? 1 : 0, { kind: 'remove', rule }, hits);
+  // A chain that nothing leads to is seldom left behind.
+  const bits = (isIdle ? 1 : 0) + (jumpsOf(rule).length > 0 ? 1 : 0);
+  if (isHit) add({ kind: 'ruleExtra', facts: { rule: address } }, bits, { kind: 'remove', rule }, hits);
   for (const [distance, bits] of MOVES) {
     const to = at + distance;
     const other = rules[to] as Rule | undefined;

@@ -23,7 +23,7 @@ export function* iptablesTargets(clues: Clues, { chain, at }: Gap): Generator<Ta
     const frames = framesOf(lines);
     yield {
       target: `-j LOG${prefix === '' ? '' : ` --log-prefix ${quoteWord(prefix)}`}${flags}`,
-      bits: 2 + outOfOrder(prefix, chain, at),
+      bits: 2 + bitsOfLog(prefix, chain, at),
       logs: true,
       frames,
     };
@@ -36,8 +36,10 @@ export function* iptablesTargets(clues: Clues, { chain, at }: Gap): Generator<Ta
   yield { target: '-j RETURN', bits: base ? 4 : 2 };
   for (const other of [...table.chains.values()]
     .filter((c) => !c.base && c !== chain && c.rules.length > 0)
-    .slice(0, 16))
+    .slice(0, 16)) {
     yield { target: `-j ${other.name}`, bits: 3 };
+    yield { target: `-g ${other.name}`, bits: 5 };
+  }
   if (table.name === 'filter')
     for (const kind of rejections(clues.hostLines))
       yield { target: `-j REJECT --reject-with ${kind}`, bits: 3 };
@@ -51,10 +53,20 @@ export function* iptablesTargets(clues: Clues, { chain, at }: Gap): Generator<Ta
 }
 
 /**
+ * Bits that a place costs for a rule that logs with a prefix, or saves: such rules stand most often at a chain's
+ * beginning or end, and many prefixes name the chain.
+ */
+export function bitsOfLog(prefix: string, chain: Chain, at: number): number {
+  const isAtEnd = at === 0 || at === chain.rules.length;
+  const isNamed = chain.name.length > 1 && prefix.toLowerCase().includes(chain.name.toLowerCase());
+  return outOfOrder(prefix, chain, at) - (isAtEnd ? 1 : 0) - (isNamed ? 2 : 0);
+}
+
+/**
  * Many number their prefixes in the order of the rules: bits that a place costs which breaks that order, or saves
  * because it is next to its neighbour in number.
  */
-export function outOfOrder(prefix: string, { rules }: Chain, at: number): number {
+function outOfOrder(prefix: string, { rules }: Chain, at: number): number {
   const own = numbered(prefix);
   if (!own) return 0;
   const neighbour = (from: number, step: number): number | null => {
@@ -67,7 +79,7 @@ export function outOfOrder(prefix: string, { rules }: Chain, at: number): number
   const before = neighbour(at - 1, -1);
   const behind = neighbour(at, 1);
   if ((before !== null && before > own.number) || (behind !== null && behind < own.number)) return 3;
-  return before === own.number - 1 || behind === own.number + 1 ? -1 : 0;
+  return before === own.number - 1 || behind === own.number + 1 ? -2 : 0;
 }
 
 function numbered(prefix: string): { words: string; number: number } | null {

@@ -34,6 +34,13 @@ const SETTINGS: readonly (readonly [name: string, also: RegExp | null, values: r
   ['net.netfilter.nf_conntrack_tcp_be_liberal', null, ['0', '1']],
 ];
 
+/** Bits for a host that does not forward what it was seen to be set to: that is noticed. */
+const FORWARDING_OFF = 2;
+
+function isForwardingOff(name: string, value: string): boolean {
+  return value === '0' && /forward(ing)?$/.test(name);
+}
+
 function* settings({ world: { host } }: Clues): Generator<Hypothesis> {
   const { sysctls } = host.parts;
   for (const [name, also, values] of SETTINGS) {
@@ -44,7 +51,8 @@ function* settings({ world: { host } }: Clues): Generator<Hypothesis> {
       yield {
         claim: { kind: 'sysctl', facts: { name, given, host: value } },
         suspect: { sysctl: name },
-        bits: KIND_BITS + Math.log2(SETTINGS.length) + 2,
+        bits:
+          KIND_BITS + Math.log2(SETTINGS.length) + 2 + (isForwardingOff(name, value) ? FORWARDING_OFF : 0),
         frames: null,
         change: () => {
           const changed = new Map(sysctls).set(name, value);
