@@ -18,3 +18,10 @@ export function macEquals(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
+
+/** Six bytes as a number, for a key. */
+export function macNumber(mac: MacAddress): number {
+  let key = 0;
+  for (let i = 0; i < 6; i++) key = key * 256 + mac[i];
+  return key;
+}

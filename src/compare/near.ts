@@ -19,16 +19,20 @@ export function differingFields(p: PredictedItem, o: ObservedItem): FieldDiffere
   const ours = fieldsOf(p);
   const theirs = namedAlike(fieldsOf(o), ours);
   const list: FieldDifference[] = [];
+  // What came in has link addresses wherever the capture keeps them: the host's line tells more than the capture did.
+  const lacksLink = ours.get('MAC') === '' && ours.get('IN') !== '';
+  const isTold = (field: string): boolean =>
+    !(p.line.uncaptured && UNKNOWABLE.has(field)) && !(lacksLink && LINK_FIELDS.has(field));
   for (const [field, simulated] of ours) {
     const host = theirs.get(field) ?? null;
-    if (host === simulated || (p.line.uncaptured && UNKNOWABLE.has(field))) continue;
-    list.push({ field, simulated, host });
+    if (host !== simulated && isTold(field)) list.push({ field, simulated, host });
   }
   for (const [field, host] of theirs)
-    if (!ours.has(field) && !(p.line.uncaptured && UNKNOWABLE.has(field)))
-      list.push({ field, simulated: null, host });
+    if (!ours.has(field) && isTold(field)) list.push({ field, simulated: null, host });
   return list;
 }
+
+const LINK_FIELDS: ReadonlySet<string> = new Set(['MAC', 'MACSRC', 'MACDST', 'MACPROTO', 'VPROTO', 'VID']);
 
 /** `UDP LEN` becomes `TCP LEN` where only PROTO differs, so that it is still the same field. */
 function namedAlike(

@@ -13,6 +13,7 @@ import { InterfaceNumbers } from './interfaceNumbers.js';
 import { LinkAddresses } from './linkAddresses.js';
 import type { Message } from './messages.js';
 import type { Sight } from './sight.js';
+import { UnnamedInterfaces } from './unnamedInterfaces.js';
 import { UpperDevices } from './upperDevices.js';
 
 /** A frame as the host met it. */
@@ -46,6 +47,10 @@ export class Arrivals {
   private readonly addresses: LinkAddresses;
   private readonly upper: UpperDevices;
   private readonly numbers: InterfaceNumbers;
+  private readonly unnamed: UnnamedInterfaces;
+  /** The host's interface where it has one; null: several. */
+  private readonly only: Device | null;
+  private readonly linkless = new Set<Device>();
 
   constructor(
     private readonly host: Host,
@@ -57,7 +62,10 @@ export class Arrivals {
   ) {
     this.upper = new UpperDevices(host, sight);
     this.numbers = new InterfaceNumbers(host);
-    this.addresses = new LinkAddresses((address) => this.isOwn(address));
+    this.unnamed = new UnnamedInterfaces(host);
+    const wired = host.devices.filter((device) => !device.isLoopback && !device.master);
+    this.only = wired.length === 1 ? wired[0] : null;
+    this.addresses = new LinkAddresses(host, (address) => this.isOwn(address));
   }
 
   private isOwn(address: IpAddress): boolean {
@@ -118,11 +126,12 @@ export class Arrivals {
       return this.host.deviceFor(`if${link.interfaceIndex}`);
     }
     if (frame.interface && frame.interface !== 'any') return this.host.deviceFor(frame.interface);
+    if (link.packetType !== null && !this.fallback) return this.unnamed.deviceOf(link, packet, frame.time);
     for (const { device } of this.host.links) {
       if (device.mac.length === 0 || device.isLoopback) continue;
       if (link.isTo(device.mac) || link.isFrom(device.mac)) return device;
     }
-    return this.fallback;
+    return this.fallback ?? this.only;
   }
 
   private directionOf(frame: Frame, link: LinkLayer, device: Device, packet: Packet): 'in' | 'out' | null {
@@ -155,20 +164,32 @@ export class Arrivals {
    */
   private addLinkHeader(packet: Packet, at: number, link: LinkLayer, device: Device): void {
     const { bytes, sourceAt, destinationAt } = link;
-    if (device.kind === LinkKind.ppp || link.sourceLength !== 6 || link.network < ETHERNET_HEADER) return;
+    if (device.kind === LinkKind.ppp) return;
+    if (link.sourceLength !== 6 || link.network < ETHERNET_HEADER) return this.lackLink(device, '');
     const { chunk } = this.arena;
     if (link.destinationLength === 6) {
       for (let i = 0; i < 6; i++) chunk[at + i] = bytes[destinationAt + i];
     } else {
       const stack = device.master?.isBridge ? device.master : device;
       const destination = destinationOf(packet, stack);
-      if (destination.length !== 6) return;
+      if (destination.length !== 6) return this.lackLink(stack, ` (--link ${stack.name}=MAC tells its own)`);
       for (let i = 0; i < 6; i++) chunk[at + i] = destination[i];
     }
     for (let i = 0; i < 6; i++) chunk[at + 6 + i] = bytes[sourceAt + i];
     chunk[at + 12] = link.etherType >> 8;
     chunk[at + 13] = link.etherType & 255;
     packet.setLink(chunk, at, ETHERNET_HEADER);
+  }
+
+  /** The kernel has an Ethernet header, the capture does not. */
+  private lackLink(device: Device, advice: string): void {
+    if (device.kind !== LinkKind.ethernet || this.linkless.has(device)) return;
+    this.linkless.add(device);
+    this.host.assumptions.record(
+      `link header of ${device.name}`,
+      `The capture does not keep the link addresses of what came in by ${device.name}: MAC= of its lines is left empty, and not compared${advice}.`,
+      true,
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import type { LinkLayer } from '../packet/link.js';
 import { LinkKind, PacketType } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import type { Host } from '../host/host.js';
+import { interfaceTo } from './interfaceTo.js';
 
 /**
  * Which interface a number in the capture stands for, where no snapshot numbers them: the one that its packets' ends are
@@ -40,8 +41,7 @@ export class InterfaceNumbers {
   /** Where the sender of what came in, or the addressee of what left, is reached. */
   private routed({ packetType }: LinkLayer, packet: Packet): Device | null {
     const side = packetType === PacketType.outgoing ? 'destination' : 'source';
-    const route = this.host.routing.lookup({ destination: addressOf(packet, side) });
-    return route?.type === 'unicast' && route.device && !route.device.isLoopback ? route.device : null;
+    return interfaceTo(this.host, addressOf(packet, side));
   }
 
   /** A frame for a bridge is nobody's at its port, by the address: `eth_type_trans()` (net/ethernet/eth.c). */

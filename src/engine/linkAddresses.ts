@@ -1,9 +1,11 @@
 import type { IpAddress } from '../address/ip.js';
-import { type MacAddress, macEquals } from '../address/mac.js';
+import { formatMac, type MacAddress, macEquals, macNumber } from '../address/mac.js';
 import { addressOf } from '../packet/addresses.js';
 import type { Device } from '../packet/device.js';
 import type { LinkLayer } from '../packet/link.js';
 import type { Packet } from '../packet/packet.js';
+import type { Host } from '../host/host.js';
+import { interfaceTo } from './interfaceTo.js';
 
 /** Addresses remembered at most. */
 const MOST = 65_536;
@@ -16,11 +18,14 @@ const MOST = 65_536;
 export class LinkAddresses {
   /** Which port of a bridge an address was first heard on, by the address as a number. */
   private readonly home = new Map<number, Device>();
-  /** The addresses of devices that the host was not told with: the one that goes with its IP addresses. */
+  /** The addresses of devices that the host was not told with. */
   private readonly learned = new Map<Device, MacAddress>();
 
   /** @param isOwn whether the host has an IP address */
-  constructor(private readonly isOwn: (address: IpAddress) => boolean) {}
+  constructor(
+    private readonly host: Host,
+    private readonly isOwn: (address: IpAddress) => boolean,
+  ) {}
 
   /** null: nothing tells. */
   direction(link: LinkLayer, device: Device, packet: Packet): 'in' | 'out' | null {
@@ -33,36 +38,42 @@ export class LinkAddresses {
     return device.master ? this.atPort(link, device, device.master) : 'in';
   }
 
-  private learn({ source, destination }: LinkLayer, device: Device, packet: Packet): MacAddress {
+  private learn(link: LinkLayer, device: Device, packet: Packet): MacAddress {
     const known = this.learned.get(device);
     if (known) return known;
-    const own = this.isOwn(addressOf(packet, 'source'))
-      ? source
-      : this.isOwn(addressOf(packet, 'destination'))
-        ? destination
-        : null;
-    if (!own || own[0] & 1) return NO_ADDRESS;
+    const own = this.ownOf(link, device, packet);
+    if (!own || own.length !== 6 || own[0] & 1) return NO_ADDRESS;
     const mac = own.slice();
     this.learned.set(device, mac);
+    this.host.assumptions.record(
+      `link address of ${device.name}`,
+      `The link address of ${device.name} was taken to be ${formatMac(mac)}, by the addresses of its packets.`,
+      true,
+    );
     return mac;
+  }
+
+  /** The one that goes with the host's IP addresses, or that packets have on their way through the host. */
+  private ownOf({ source, destination }: LinkLayer, device: Device, packet: Packet): MacAddress | null {
+    const from = addressOf(packet, 'source');
+    const to = addressOf(packet, 'destination');
+    if (this.isOwn(from)) return source;
+    if (this.isOwn(to)) return destination;
+    const isSenderHere = interfaceTo(this.host, from) === device;
+    const isTargetHere = interfaceTo(this.host, to) === device;
+    return isSenderHere === isTargetHere ? null : isSenderHere ? destination : source;
   }
 
   private atPort({ source, destination }: LinkLayer, port: Device, bridge: Device): 'in' | 'out' {
     if (macEquals(source, bridge.mac)) return 'out';
-    const key = keyOf(source);
+    const key = macNumber(source);
     const known = this.home.get(key);
     if (known) return known === port || known.master !== bridge ? 'in' : 'out';
     // A bridge sends no frame back to where it came from: the addressee is behind this port, so the sender is not.
-    if (destination && this.home.get(keyOf(destination)) === port) return 'out';
+    if (destination && this.home.get(macNumber(destination)) === port) return 'out';
     if (this.home.size < MOST) this.home.set(key, port);
     return 'in';
   }
 }
 
 const NO_ADDRESS = new Uint8Array(0);
-
-function keyOf(mac: MacAddress): number {
-  let key = 0;
-  for (let i = 0; i < 6; i++) key = key * 256 + mac[i];
-  return key;
-}

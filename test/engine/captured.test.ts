@@ -58,6 +58,7 @@ describe('a talk through a Docker host gives the kernel’s log and counters', {
 
   it.each<[how: string, captures: string[]]>([
     ['dumpcap captured it on three interfaces, not in order', ['dumpcap.pcapng']],
+    ['tcpdump -i any captured it before 4.99, without interfaces', ['sll.pcap']],
     ['dumpcap kept what tcpdump piped to it', ['pipe.pcapng']],
     ['tcpdump captured each interface', ['eth0.pcap', 'docker0.pcap']],
   ])('as %s', async (_, captures) => {
@@ -67,6 +68,31 @@ describe('a talk through a Docker host gives the kernel’s log and counters', {
   it('as tcpdump captured one interface in two files, by direction', async () => {
     const told = ['--in', `eth0=${at('eth0-in.pcap')}`, '--egress', `eth0=${at('eth0-out.pcap')}`];
     expect(await outcome([at('docker0.pcap'), ...told])).toEqual(expected);
+  });
+
+  it.each<[captures: string[], options: string[]]>([
+    [['sll2.pcap'], []],
+    [['sll.pcap'], []],
+    [['dumpcap.pcapng'], []],
+    [
+      ['eth0.pcap', 'docker0.pcap'],
+      ['-i', `${at('eth0.pcap')}=eth0`, '-i', `${at('docker0.pcap')}=docker0`],
+    ],
+  ])('without a snapshot, from %j', async (captures, options) => {
+    const told = [
+      '--rules',
+      at('host/iptables-save.txt'),
+      '--link',
+      'docker0=bridge',
+      '--link',
+      'vethc0@docker0',
+    ];
+    const addresses = ['--addr', '198.51.100.2/24@eth0', '--addr', '172.17.0.1/16@docker0'];
+    const sysctl = ['--sysctl', 'net.bridge.bridge-nf-call-iptables=1', '--log', at('kernel.log')];
+    const given = [...told, ...addresses, ...sysctl, ...options, '--search', '0', '--format', 'json'];
+    const { stdout } = await run(['compare', ...captures.map(at), ...given]);
+    const { summary, differences } = JSON.parse(stdout) as Record<string, unknown>;
+    expect({ summary, differences }).toMatchObject({ summary: { matched: 65 }, differences: [] });
   });
 
   it.skipIf(!hasProgram('editcap'))('as editcap, mergecap and tshark write it again', async () => {
