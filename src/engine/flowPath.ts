@@ -5,9 +5,9 @@ import type { Packet } from '../packet/packet.js';
 import { tosOf, ttlOf } from '../packet/rewrite.js';
 import { u8 } from '../packet/bytes.js';
 import { Ipv4 } from '../packet/ipv4.js';
-import { Tcp, Udp } from '../packet/transport.js';
+import { Sctp, Tcp, Udp } from '../packet/transport.js';
 import { CtState, CtStatus, Direction } from '../rules/connection.js';
-import type { Context } from '../rules/context.js';
+import type { Context, SetView } from '../rules/context.js';
 import type { RunningStatement } from '../rules/nft/eval/result.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 import { Guard, VARIES } from './lasting.js';
@@ -39,6 +39,9 @@ export class FlowPath {
     private readonly tos: number,
     private readonly tcpFlags: number,
     private readonly status: number,
+    private readonly sets: SetView,
+    /** Changes of sets by then. */
+    private readonly setChanges: number,
     /** Whose counters a packet adds to. */
     private readonly counted: readonly CompiledRule[],
     private readonly policies: readonly BaseChainProgram[],
@@ -63,6 +66,7 @@ export class FlowPath {
     if (length > this.mtu || data[Ipv4.ttl] <= 1) return false;
     const { guards } = this;
     if (guards & Guard.tos && data[Ipv4.tos] !== this.tos) return false;
+    if (guards & Guard.sets && this.sets.changes !== this.setChanges) return false;
     if (!(guards & Guard.tcpFlags)) return true;
     return (protocol === Protocol.tcp ? data[transport + Tcp.flags] : 0) === this.tcpFlags;
   }
@@ -71,6 +75,7 @@ export class FlowPath {
     const { guards } = this;
     if (guards & Guard.tos && tosOf(packet) !== this.tos) return false;
     if (guards & Guard.tcpFlags && tcpFlagsOf(packet) !== this.tcpFlags) return false;
+    if (guards & Guard.sets && this.sets.changes !== this.setChanges) return false;
     return !(guards & Guard.status) || connection?.status === this.status;
   }
 
@@ -130,6 +135,7 @@ export class FlowPath {
       this.tos === other.tos &&
       this.tcpFlags === other.tcpFlags &&
       this.status === other.status &&
+      this.setChanges === other.setChanges &&
       sameList(this.counted, other.counted) &&
       sameList(this.policies, other.policies) &&
       sameList(this.counters, other.counters) &&
@@ -168,6 +174,8 @@ export class FlowPaths {
   private count = 0;
   /** Who keeps them by number has to let go of all. */
   onClear: () => void = () => undefined;
+
+  constructor(private readonly sets: SetView) {}
 
   /** The way that this packet goes, as others of its flow did; null: nobody knows, and if it lasts, it is noted from here on. */
   of(passage: Passage, program: Program): FlowPath | null {
@@ -241,6 +249,8 @@ export class FlowPaths {
       this.guards & Guard.tos ? tosOf(packet) : 0,
       this.guards & Guard.tcpFlags ? tcpFlagsOf(packet) : 0,
       this.guards & Guard.status ? connection.status : translated,
+      this.sets,
+      this.guards & Guard.sets ? this.sets.changes : 0,
       this.counted.slice(),
       this.policies.slice(),
       this.counters.slice(),
@@ -298,6 +308,12 @@ function isKept(connection: ConnectionEntry | null): boolean {
 
 /** What rules read of ports and flags is there, in the packet and in the capture. */
 function hasWholeHeader({ protocol, transport, data, length }: Packet): boolean {
-  const end = transport + (protocol === Protocol.tcp ? Tcp.minimumLength : Udp.headerLength);
+  const header =
+    protocol === Protocol.tcp
+      ? Tcp.minimumLength
+      : protocol === Protocol.sctp
+        ? Sctp.headerLength
+        : Udp.headerLength;
+  const end = transport + header;
   return end <= length && end <= data.length;
 }

@@ -17,6 +17,7 @@ import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
 import { type BaseChainProgram, compile, type Program } from './program.js';
 import type { RuleContext } from './ruleContext.js';
+import { RuleRecords } from './ruleRecords.js';
 import type { NamedTables } from './shared.js';
 import { walk } from './walk.js';
 
@@ -42,6 +43,7 @@ export class HookRunner {
   links!: LinkHooks;
   /** Nothing sees an IPv4 packet that comes in before conntrack does, but what puts fragments together. */
   beginsWithTracking = false;
+  private records!: RuleRecords;
   readonly nat: NatStage;
   private entries!: readonly (readonly (readonly HookEntry[])[])[];
   private readonly context: RuleContext;
@@ -65,6 +67,7 @@ export class HookRunner {
   /** Another ruleset takes the place of the one that runs: counters and limits begin anew, connections stay. */
   load(ruleset: Ruleset): void {
     this.program = compile(ruleset, { shared: this.parts.shared, now: 0 });
+    this.records = new RuleRecords();
     this.entries = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
     this.links = new LinkHooks(this.program);
     const first = this.at(4, Hook.prerouting).find(({ kind }) => kind !== StageKind.defrag);
@@ -145,7 +148,7 @@ export class HookRunner {
     const mark = packet.mark;
     const tos = watched ? tosOf(packet) : 0;
     const paths = this.parts.paths?.isNoting(passage) ? this.parts.paths : null;
-    const result = walk(chain, passage, context, this.observer, paths);
+    const result = walk(chain, passage, context, this.records, this.observer, paths);
     if (result.verdict === Verdict.drop)
       this.observer?.end(passage, {
         kind: 'dropped',

@@ -65,7 +65,8 @@ export class Kernel {
     this.sinks = sinks;
     this.evidence = options.evidence;
     this.observer = options.observer ?? null;
-    this.paths = !this.observer || (this.observer.keep && this.observer.again) ? new FlowPaths() : null;
+    this.paths =
+      !this.observer || (this.observer.keep && this.observer.again) ? new FlowPaths(options.sets) : null;
     this.draw = randomFrom(options.seed ?? 1);
     this.log = new LogLines(sinks);
     this.tracker = new Tracker(

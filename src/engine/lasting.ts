@@ -1,9 +1,11 @@
+import type { SetView } from '../rules/context.js';
 import type { Field } from '../rules/definition.js';
+import { set, type SetMatch } from '../rules/matches/set.js';
 import { lastingFields } from '../rules/nft/eval/lasting.js';
 import { type CompiledRule, type CompiledStep, StepKind } from './program.js';
 
 /** What a flow's packets may differ in and rules may read all the same: then it is compared for each packet. */
-export const Guard = { tos: 1, tcpFlags: 2, status: 4 } as const;
+export const Guard = { tos: 1, tcpFlags: 2, status: 4, sets: 8 } as const;
 /** The step may go otherwise for the next packet of the same flow, or does something. */
 export const VARIES = -1;
 
@@ -38,11 +40,11 @@ const WHOLE_HEADER: ReadonlySet<string> = new Set(['tcp', 'udp', 'multiport', 'i
 const DECIDING: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'RETURN']);
 
 /** By step of a rule: the guards under which it goes the same way for every packet of a flow, or VARIES. */
-export function guardsOf(rule: CompiledRule): Int8Array {
-  return (rule.guards ??= Int8Array.from(rule.steps, (step) => guardsOfStep(step, rule)));
+export function guardsOf(rule: CompiledRule, sets: SetView): Int8Array {
+  return (rule.guards ??= Int8Array.from(rule.steps, (step) => guardsOfStep(step, rule, sets)));
 }
 
-function guardsOfStep(step: CompiledStep, { rule }: CompiledRule): number {
+function guardsOfStep(step: CompiledStep, { rule }: CompiledRule, sets: SetView): number {
   switch (step.kind) {
     case StepKind.counter:
     case StepKind.jump:
@@ -51,6 +53,7 @@ function guardsOfStep(step: CompiledStep, { rule }: CompiledRule): number {
       return DECIDING.has(step.definition.name) ? 0 : VARIES;
     case StepKind.match: {
       const { definition, data } = step;
+      if (definition === set) return guardsOfSet(step.data as SetMatch, sets);
       if (!definition.pure) return VARIES;
       const fields = definition.reads(data);
       const isWhole = WHOLE_HEADER.has(definition.name);
@@ -62,6 +65,13 @@ function guardsOfStep(step: CompiledStep, { rule }: CompiledRule): number {
       return fields ? guardsOfFields(fields) : VARIES;
     }
   }
+}
+
+/** What has no time and no counters stays as it is until a rule changes a set. */
+function guardsOfSet({ name }: SetMatch, sets: SetView): number {
+  const fields = sets.lastingFields(name);
+  const guards = fields ? guardsOfFields(fields) : VARIES;
+  return guards === VARIES ? VARIES : guards | Guard.sets;
 }
 
 function guardsOfFields(fields: readonly Field[]): number {

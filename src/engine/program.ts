@@ -1,4 +1,4 @@
-import type { MatchDefinition, TargetDefinition } from '../rules/definition.js';
+import type { Field, MatchDefinition, TargetDefinition } from '../rules/definition.js';
 import type { Context } from '../rules/context.js';
 import type { BaseChain, Chain, Family, Rule, Ruleset, Step, Table } from '../rules/model.js';
 import type { Hook } from '../rules/hook.js';
@@ -24,6 +24,8 @@ export interface CompiledChain {
   readonly rules: CompiledRule[];
   /** Made when the chain is first walked; null: it would not pay. */
   index: RuleIndex | null | undefined;
+  /** Where the records of its rules begin (ruleRecords.ts); -1: they are made when the chain is first walked. */
+  records: number;
   policyPackets: number;
   policyBytes: number;
 }
@@ -79,6 +81,7 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
         chain,
         rules: [],
         index: undefined,
+        records: -1,
         policyPackets: chain.base?.packets ?? 0,
         policyBytes: chain.base?.bytes ?? 0,
       });
@@ -94,7 +97,7 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
       target.rules.push({
         rule,
         steps,
-        rewrites: steps.some((step) => step.kind === StepKind.statement && step.statement.writes),
+        rewrites: steps.some(rewrites),
         asksRandom: rule.steps.some(
           (step) => step.kind === 'match' && step.definition.reads(step.data).includes('random'),
         ),
@@ -116,6 +119,22 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
     ),
   };
 }
+
+function rewrites(step: CompiledStep): boolean {
+  if (step.kind === StepKind.statement) return step.statement.writes !== undefined;
+  return step.kind === StepKind.target && step.definition.writes.some((field) => FOUND_BY.has(field));
+}
+
+/** What rules are looked for by. */
+const FOUND_BY: ReadonlySet<Field> = new Set<Field>([
+  'ip.source',
+  'ip.destination',
+  'ip.protocol',
+  'sourcePort',
+  'destinationPort',
+  'in',
+  'out',
+]);
 
 /** Jumps of an nft table; a chain that leads back to itself is none to jump to, which nft would have refused. */
 function jumpsIn(table: Table, compiled: ReadonlyMap<Chain, CompiledChain>): Jumps {

@@ -1,12 +1,10 @@
 import type { IpNetwork } from '../address/ip.js';
 import { i32 } from '../packet/bytes.js';
-import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts } from '../packet/rewrite.js';
-import { Tcp, Udp } from '../packet/transport.js';
-import { wantedBy as wantedByStatement } from '../rules/nft/eval/wanted.js';
 import type { Wanted } from '../rules/wanted.js';
-import { type CompiledRule, StepKind } from './program.js';
+import type { CompiledRule } from './program.js';
+import { hasWholeHeader, wantedByRule } from './wantedByRule.js';
 
 /** Chains with fewer rules that can be found by a key are walked faster than asked. */
 const FEWEST = 16;
@@ -110,12 +108,6 @@ function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-function hasWholeHeader({ protocol, fragmentOffset, transport, data, length }: Packet): boolean {
-  if (fragmentOffset !== 0) return false;
-  const end = transport + (protocol === Protocol.tcp ? Tcp.minimumLength : Udp.headerLength);
-  return !hasPorts(protocol) || (end <= data.length && end <= length);
-}
-
 /** The shapes of what rules want, and how many rules want each key. */
 class Shapes {
   private readonly byName = new Map<string, Shape>();
@@ -125,21 +117,11 @@ class Shapes {
     return this.byName.get(name) as Shape;
   }
 
-  /** The conditions of a rule that come before all that may do something, or may not know. */
-  choicesOf({ steps }: CompiledRule): readonly Choice[] {
+  choicesOf(rule: CompiledRule): readonly Choice[] {
     const choices: Choice[] = [];
-    for (const step of steps) {
-      const wanted =
-        step.kind === StepKind.match
-          ? step.definition.wants?.(step.data)
-          : step.kind === StepKind.statement
-            ? wantedByStatement(step.statement.statement)
-            : null;
-      if (!wanted) break;
-      for (const one of wanted) {
-        const choice = this.choiceOf(one);
-        if (choice) choices.push(choice);
-      }
+    for (const wanted of wantedByRule(rule)) {
+      const choice = this.choiceOf(wanted);
+      if (choice) choices.push(choice);
     }
     return choices;
   }

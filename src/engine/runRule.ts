@@ -81,7 +81,7 @@ export function runNoted(
   paths: FlowPaths,
 ): StatementResult {
   const { steps } = rule;
-  const guards = guardsOf(rule);
+  const guards = guardsOf(rule, context.sets);
   for (let i = 0; i < steps.length; i++) {
     const step = steps[i];
     paths.ran(guards[i]);

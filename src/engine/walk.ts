@@ -8,6 +8,7 @@ import type { BaseChainProgram, CompiledChain, CompiledRule } from './program.js
 import type { Place } from './choice.js';
 import type { RuleContext } from './ruleContext.js';
 import { RuleIndex } from './ruleIndex.js';
+import type { RuleRecords } from './ruleRecords.js';
 import { runNoted, runRecorded, runRule } from './runRule.js';
 
 /** Where to go on when a user chain is done. */
@@ -33,6 +34,7 @@ export function walk(
   base: BaseChainProgram,
   passage: Passage,
   context: RuleContext,
+  records: RuleRecords,
   observer: Observer | null,
   paths: FlowPaths | null = null,
 ): WalkResult {
@@ -45,6 +47,7 @@ export function walk(
   let rules: RuleIndex | null = null;
   // The next rule that the index has for the packet; below `index`: it is to be asked again.
   let keyed = -1;
+  records.forget();
   observer?.enter(base.chain, null, passage);
   for (;;) {
     if (chain !== indexed) {
@@ -55,7 +58,7 @@ export function walk(
     if (rules) {
       if (keyed < index) keyed = rules.keyed(index, packet);
       index = Math.min(keyed, rules.unkeyed(index));
-    }
+    } else if (skips) index = records.next(chain, index, packet);
     if (index >= chain.rules.length) {
       const frame = returnFrom(base, chain, passage, context, stack, observer);
       if (!frame) return policy(base, passage, context, observer, paths);
@@ -72,7 +75,10 @@ export function walk(
       : paths
         ? runNoted(rule, passage, context, paths)
         : runRule(rule, base, passage, context);
-    if (rule.rewrites) keyed = -1;
+    if (rule.rewrites) {
+      keyed = -1;
+      records.forget();
+    }
     if (!watched && observer?.tried) observer.tried(rule.rule, outcomeOf(rule, counted, result));
     if (result === Flow.continue || result === Flow.break) continue;
     if (result === Flow.unknown) {

@@ -4,6 +4,7 @@ import type { Packet } from '../packet/packet.js';
 import type { Device } from '../packet/device.js';
 import type { Connection, CtState, Direction, Tuple } from './connection.js';
 import type { Family, Rule } from './model.js';
+import type { Field } from './definition.js';
 import type { Hook } from './hook.js';
 import type { Outcome } from './verdict.js';
 
@@ -96,6 +97,13 @@ export interface SetView {
     dimensions: readonly boolean[],
     change: { add: boolean; exist: boolean; timeout: number | null },
   ): void;
+  /** Grows with every change of a set, whichever it is. */
+  readonly changes: number;
+  /**
+   * What of a packet the set is asked for, where the answer hangs on nothing else until `changes` grows, and asking changes
+   * nothing: its elements have neither counters nor a time at which they end. null: not so, or there is no such set.
+   */
+  lastingFields(name: string): readonly Field[] | null;
   /** The skbinfo of the entry that matches, for `-j SET --map-set`; null where none does, or the set has none. */
   map(name: string, packet: Packet, dimensions: readonly boolean[]): SetMapping | null;
 }

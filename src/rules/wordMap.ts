@@ -94,11 +94,13 @@ export class WordMap<V> {
     this.capacity *= 2;
     this.keys = new Int32Array(this.capacity * width);
     this.values = new Array<V | undefined>(this.capacity).fill(undefined);
+    const last = this.capacity - 1;
     for (let old = 0; old < capacity; old++) {
       if (values[old] === undefined) continue;
-      const key = keys.subarray(old * width, (old + 1) * width);
-      const at = this.slot(key);
-      this.keys.set(key, at * width);
+      // No two keys are alike: the first free slot is the right one.
+      let at = this.home(keys, old * width);
+      while (this.values[at] !== undefined) at = (at + 1) & last;
+      for (let i = 0; i < width; i++) this.keys[at * width + i] = keys[old * width + i];
       this.values[at] = values[old];
     }
   }

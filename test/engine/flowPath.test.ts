@@ -9,13 +9,13 @@ import { play, type Sent } from './helpers/router.js';
 /** Rulesets of each kind that are tried. */
 const RULESETS = Number(process.env.NFREPLAY_RULESETS ?? 60);
 
-/** Sees every packet go through every hook. */
+/** Sees every packet go through every hook, and every rule tried on it: no index, no record, no flow's way. */
 const WATCHER: Observer = {
   packet: () => undefined,
   hook: () => undefined,
   enter: () => undefined,
   skip: () => undefined,
-  misses: () => false,
+  misses: () => true,
   watches: () => false,
   rule: () => undefined,
   verdict: () => undefined,
@@ -115,11 +115,37 @@ describe('iptables: flows that are followed, and every packet by itself', () => 
     '-m conntrack --ctstatus ASSURED', '-m conntrack --ctdir REPLY', '-m conntrack --ctstate DNAT', '-m tos --tos 0x10/0xff', '-m ttl --ttl-lt 5', '-m length --length 100:200',
     '-m mark --mark 0x1/0x1', '-m connmark --mark 0x1/0x1', '-m limit --limit 5/sec --limit-burst 2', '-m statistic --mode nth --every 2 --packet 0', '-m comment --comment why', '-m addrtype --dst-type LOCAL',
     '-p icmp -m icmp --icmp-type 8', '-p tcp -m multiport --dports 80,53', '-m connbytes --connbytes 4 --connbytes-dir both --connbytes-mode packets', '-m quota --quota 500', '-m pkttype --pkt-type unicast',
+    '-m set --match-set fixed src', '-m set ! --match-set pairs dst,dst', '-m set --match-set seen src', '-m set --match-set counted src', '-m set --match-set timed dst', '-i eth1', '-d 192.168.0.0/16', '! -s 203.0.113.0/24', '-p udp -m udp ! --sport 1002', '-i eth+',
   ); // prettier-ignore
   const target = pick(
-    '', '', '', '-j ACCEPT', '-j RETURN', '-j A', '-g A', '-j LOG --log-prefix "a "',
-    '-j MARK --set-xmark 0x1/0x1', '-j CONNMARK --set-xmark 0x1/0x1', '-j TOS --set-tos 0x08/0xff', '-j TTL --ttl-dec 1', '-j DROP', '-j REJECT --reject-with icmp-port-unreachable',
-  ); // prettier-ignore
+    '',
+    '',
+    '',
+    '-j ACCEPT',
+    '-j RETURN',
+    '-j A',
+    '-g A',
+    '-j LOG --log-prefix "a "',
+    '-j MARK --set-xmark 0x1/0x1',
+    '-j CONNMARK --set-xmark 0x1/0x1',
+    '-j TOS --set-tos 0x08/0xff',
+    '-j TTL --ttl-dec 1',
+    '-j DROP',
+    '-j REJECT --reject-with icmp-port-unreachable',
+    '-j SET --add-set seen src',
+    '-j SET --del-set seen dst',
+    '-j SET --add-set timed src --exist --timeout 1',
+  );
+  const ipsets = `create fixed hash:ip family inet
+add fixed ${LAN}
+create pairs hash:ip,port family inet
+add pairs ${WORLD},udp:53
+create seen hash:net family inet
+create counted hash:ip family inet counters
+add counted ${LAN}
+create timed hash:ip family inet timeout 1
+add timed ${WORLD} timeout 1
+`; // prettier-ignore
   const isRight = (rule: string): boolean => {
     const diagnostics = new Diagnostics();
     parseSave(`*mangle\n:A - [0:0]\n:C - [0:0]\n-A C ${rule}\nCOMMIT\n`, '', 4, diagnostics);
@@ -136,7 +162,7 @@ describe('iptables: flows that are followed, and every packet by itself', () => 
     .tuple(chain, chain, chain, chain, fc.boolean(), fc.boolean())
     .map(([pre, forward, called, post, translates, drops]) => {
       const lines = (name: string, rules: readonly string[]): string => {
-        const out = name === 'PREROUTING' ? /(! )?-o eth0/g : name === 'POSTROUTING' ? /(! )?-i eth[01]/g : /$^/;
+        const out = name === 'PREROUTING' ? /(! )?-o eth0/g : name === 'POSTROUTING' ? /(! )?-i eth[01+]/g : /$^/;
         return rules
           .map((rule) => `-A ${name} ${rule.replace(out, '').replace('-j REJECT --reject-with icmp-port-unreachable', '')}\n`)
           .join('');
@@ -163,9 +189,9 @@ describe('iptables: flows that are followed, and every packet by itself', () => 
           words,
         ]);
         const sysctls = [`net.netfilter.nf_conntrack_acct=${Number(counts)}`];
-        const each = await play(text, packets, { observer: WATCHER, sysctls });
-        expect(await play(text, packets, { sysctls })).toEqual(each);
-        const unseen = await play(text, packets, { sysctls, isUnseen: true });
+        const each = await play(text, packets, { observer: WATCHER, sysctls, ipsets });
+        expect(await play(text, packets, { sysctls, ipsets })).toEqual(each);
+        const unseen = await play(text, packets, { sysctls, ipsets, isUnseen: true });
         expect({ ...unseen, left: each.left }).toEqual(each);
       }),
       { numRuns: RULESETS },
@@ -244,6 +270,9 @@ describe('a flow', () => {
   const RULES = (forward: string): string =>
     `*filter\n:FORWARD ACCEPT [0:0]\n${forward}-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\nCOMMIT\n`;
 
+  const SETS =
+    'create blocked hash:ip\nadd blocked 192.0.2.1\ncreate counted hash:ip counters\ncreate timed hash:ip timeout 9\ncreate seen hash:ip\n';
+
   /** How many of the packets of a long conversation went the way of others. */
   async function followed(rules: string, change = (text: string, _i: number) => text): Promise<number> {
     let again = 0;
@@ -252,7 +281,7 @@ describe('a flow', () => {
       const ends = i % 2 ? `${WORLD}:53 > ${LAN}:1000` : `${LAN}:1000 > ${WORLD}:53`;
       return [i / 10, i % 2 ? 'eth0' : 'eth1', change(`udp ${ends}`, i)];
     });
-    const { saved } = await play(rules, packets, { observer });
+    const { saved } = await play(rules, packets, { observer, ipsets: SETS });
     expect(saved).toContain('[19:532] -A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT');
     return again;
   }
@@ -264,9 +293,32 @@ describe('a flow', () => {
     [0, 'a rule reads what differs', '-A FORWARD -m length --length 500 -j DROP\n'],
     [0, 'a rule remembers', '-A FORWARD -m limit --limit 1/min -j LOG\n'],
     [17, 'no packet of it comes to the test', `-A FORWARD -s 192.0.2.1/32 -m limit --limit 1/min -j LOG\n`],
+    [17, 'a set that no rule changes is asked', '-A FORWARD -m set --match-set blocked src -j DROP\n'],
+    [0, 'a set counts who asks', '-A FORWARD -m set --match-set counted src -j LOG --log-prefix "x "\n'],
+    [0, 'elements of a set end', '-A FORWARD -m set --match-set timed src -j LOG --log-prefix "x "\n'],
+    [
+      0,
+      'a rule changes sets',
+      '-A FORWARD -m set --match-set blocked src\n-A FORWARD -j SET --add-set seen src\n',
+    ],
     [17, 'the TOS that a rule reads stays the same', '-A FORWARD -m tos --tos 0x10/0xff -j DROP\n'],
   ])('has %i of 20 packets go the way of others where %s', async (count, _why, rules) => {
     expect(await followed(RULES(rules))).toBe(count);
+  });
+
+  it('is asked again where another packet has changed a set since', async () => {
+    const rules = RULES(
+      '-A FORWARD -m tos --tos 0x10/0xff -j SET --add-set seen src\n-A FORWARD -m set --match-set seen dst -m comment --comment seen\n',
+    );
+    const { saved } = await play(
+      rules,
+      Array.from({ length: 20 }, (_, i): Sent => {
+        const ends = i % 2 ? `${WORLD}:53 > ${LAN}:1000` : `${LAN}:1000 > ${WORLD}:53`;
+        return [i / 10, i % 2 ? 'eth0' : 'eth1', `udp ${ends}${i === 10 ? ' tos 16' : ''}`];
+      }),
+      { ipsets: SETS },
+    );
+    expect(saved).toContain('[5:140] -A FORWARD -m set --match-set seen dst -m comment --comment seen');
   });
 
   it('is asked again where what a rule reads has changed', async () => {

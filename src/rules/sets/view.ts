@@ -1,10 +1,22 @@
 import type { Packet } from '../../packet/packet.js';
 import type { CounterCondition, SetMapping, SetMatchOptions, SetView } from '../context.js';
+import type { Field } from '../definition.js';
 import { jiffies } from '../jiffies.js';
 import { Outcome } from '../verdict.js';
 import { maskWords, putPacketKey } from './packetKey.js';
 import { type Element, expiryTick, type IpSet, type IpSets, makeElement } from './set.js';
-import { hasNets } from './type.js';
+import { hasNets, type SetField } from './type.js';
+
+/** What each part of an element is compared with. */
+const READ: Readonly<Record<SetField, readonly Field[]>> = {
+  ip: ['ip.source', 'ip.destination'],
+  net: ['ip.source', 'ip.destination'],
+  port: ['ip.protocol', 'ip.fragment', 'sourcePort', 'destinationPort', 'icmp.type'],
+  tcpUdpPort: ['ip.protocol', 'ip.fragment', 'sourcePort', 'destinationPort'],
+  mac: ['link'],
+  mark: ['mark'],
+  iface: ['in', 'out'],
+};
 
 /** The widest key: hash:net,port,net. */
 const WIDEST = 11;
@@ -41,6 +53,7 @@ function fulfils(condition: CounterCondition | null, value: number): boolean {
 export function setView(sets: IpSets, clock: { readonly now: number }): SetView {
   const whole = new Int32Array(WIDEST);
   const key = new Int32Array(WIDEST);
+  let changes = 0;
   /** The element that the last test found. */
   let matched: Element | null = null;
 
@@ -112,6 +125,7 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
     key[4] = key[5] = 0;
     const open = set.find(key, jiffies(clock.now));
     if (!open) return 'miss';
+    changes++;
     set.delete(key, 0);
     key[4] = high;
     key[5] = low;
@@ -210,6 +224,7 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
       set.options.family !== packet.version
     )
       return false;
+    changes++;
     const iface = set.type.fields.indexOf('iface');
     if (iface >= 0 && what.add) {
       const device = dimensions[iface] ? packet.in : packet.out;
@@ -238,8 +253,25 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
     }
   }
 
+  function lastingFields(name: string): readonly Field[] | null {
+    const set = sets.get(name);
+    if (!set || set.options.counters || set.options.timeout !== null || set.type.name === 'bitmap:ip,mac')
+      return null;
+    const fields = set.type.fields.flatMap((field) => READ[field]);
+    for (const member of set.members) {
+      const more = sets.get(member.name)?.type.method === 'list' ? [] : lastingFields(member.name);
+      if (!more) return null;
+      fields.push(...more);
+    }
+    return fields;
+  }
+
   return {
     test,
+    get changes() {
+      return changes;
+    },
+    lastingFields,
     change: (name, packet, dimensions, what) => void change(name, packet, dimensions, what),
     map,
   };

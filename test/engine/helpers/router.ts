@@ -4,12 +4,14 @@ import { framesAtHand } from '../../../src/capture/atHand.js';
 import type { Frame, FrameSource } from '../../../src/capture/frame.js';
 import type { Observer } from '../../../src/engine/observer.js';
 import { conntrackEvent, conntrackText, isWritten, saveText } from '../../../src/engine/state.js';
+import { readIpsetSave } from '../../../src/frontend/ipset/read.js';
 import { parseSave } from '../../../src/frontend/iptables/save.js';
 import { ethernetFrame } from '../../../src/lab/craft.js';
 import { addressText } from '../../../src/packet/addresses.js';
 import { LinkType } from '../../../src/packet/linkType.js';
 import { hasPorts, ttlOf } from '../../../src/packet/rewrite.js';
 import type { Packet } from '../../../src/packet/packet.js';
+import type { IpSets } from '../../../src/rules/sets/set.js';
 import { runReplay } from '../../../src/run.js';
 import { Diagnostics, formatDiagnostic } from '../../../src/source/diagnostic.js';
 import { packetOf } from './words.js';
@@ -61,11 +63,14 @@ export async function play(
     version = 4,
     observer,
     isUnseen = false,
+    ipsets = '',
     ...more
   }: Partial<AssumedHost> & {
     at?: number;
     version?: 4 | 6;
     observer?: Observer;
+    /** As `ipset save` prints them. */
+    ipsets?: string;
     /** Nobody looks at what leaves; then steady flows have no passages. */
     isUnseen?: boolean;
   } = {},
@@ -84,6 +89,8 @@ export async function play(
     },
     diagnostics,
   );
+  const sets: IpSets = new Map();
+  readIpsetSave(ipsets, 'ipsets', diagnostics, sets);
   const tables = parseSave(rules, 'rules', version, diagnostics);
   if (diagnostics.hasErrors) throw new Error(diagnostics.list.map(formatDiagnostic).join('\n'));
   const logged: string[] = packets.map(() => '');
@@ -91,7 +98,7 @@ export async function play(
   const source = memorySource(packets);
   const { lines, replay } = await runReplay(
     source,
-    { host, ruleset: { tables }, sets: new Map(), unusable: [] },
+    { host, ruleset: { tables }, sets, unusable: [] },
     {
       observer,
       sinks: {

@@ -213,6 +213,8 @@ describe('the others', () => {
     const sets = {
       test: () => 0 as const,
       change: (...args: unknown[]) => changes.push([args[0], args[2], args[3]]),
+      changes: 0,
+      lastingFields: () => null,
       map: () => ({ mark: 0x12, markMask: 0xff, priority: 9 }),
     };
     const p = packet();
