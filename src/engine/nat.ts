@@ -43,6 +43,10 @@ export type Translation = (typeof Translation)[keyof typeof Translation];
 /** Chooses and applies translations: net/netfilter/nf_nat_core.c. */
 export class Nat {
   private readonly mappings = new SourceMappings();
+  /** Filled for each new connection: the tuple that it has, the one that it gets, and what answers that. */
+  private readonly current = new Tuple();
+  private readonly unique = new Tuple();
+  private readonly answer = new Tuple();
   private readonly target = new Tuple();
   private readonly changes = new TupleChanges();
   private now = 0;
@@ -68,17 +72,21 @@ export class Nat {
     const entry = passage.connection;
     if (!entry || entry.confirmed || isInitialised(entry, manip)) return;
     this.now = passage.packet.time;
-    const current = new Tuple();
-    invertTuple(current, entry.reply);
+    const { current } = this;
+    // Not in the table yet: what it has is its own, and is written where it stands.
+    const { reply } = entry;
+    invertTuple(current, reply);
     const chosen = this.uniqueTuple(passage, entry, current, manip, range);
     if (!chosen.equals(current)) {
-      const reply = new Tuple();
       invertTuple(reply, chosen);
-      entry.reply = reply;
       entry.status |= CHANGED[manip];
       if (this.share && this.share.keyOfTuple(reply) !== this.share.keyOfTuple(entry.original))
         this.share.refuse(`packet ${passage.packet.frame} gets addresses that do not tell its connection`);
     }
+    this.done(entry, manip);
+  }
+
+  private done(entry: ConnectionEntry, manip: Manip): void {
     entry.status |= DONE[manip];
     if (manip === Manip.source) this.mappings.add(entry);
   }
@@ -86,7 +94,10 @@ export class Nat {
   /** No rule wanted a translation: only a clash can still change a port: `nf_nat_alloc_null_binding()`. */
   setupNull(passage: Passage, manip: Manip): void {
     const entry = passage.connection;
-    if (!entry) return;
+    if (!entry || entry.confirmed || isInitialised(entry, manip)) return;
+    this.now = passage.packet.time;
+    // A range of the one address that it has already is met by the tuple as it is, if nobody has it.
+    if (!this.isAnswerTaken(entry.reply, entry)) return this.done(entry, manip);
     const address = manip === Manip.source ? entry.reply.destination : entry.reply.source;
     this.setup(passage, manip, {
       minAddress: address,
@@ -117,7 +128,8 @@ export class Nat {
         if (found) return found;
       }
     }
-    const tuple = original.copy();
+    const tuple = this.unique;
+    tuple.take(original);
     const address = spreadAddress(range, original, manip, entry.zone);
     if (address) {
       if (manip === Manip.source) tuple.source = address;
@@ -135,11 +147,14 @@ export class Nat {
 
   /** A client that is mapped already keeps its mapping: `find_appropriate_src()`. */
   private mappedBefore(original: Tuple, entry: ConnectionEntry, range: NatRange): Tuple | null {
-    for (const other of this.mappings.of(original)) {
+    const { mappings, unique: result } = this;
+    for (let other = mappings.latest(original); other; other = mappings.before(other, original)) {
       if (zoneIn(other, Direction.original) !== zoneIn(entry, Direction.original)) continue;
-      const result = new Tuple();
-      invertTuple(result, other.reply);
-      result.destination = original.destination;
+      invertTuple(result, other.lookAt(Direction.reply, result));
+      result.d0 = original.d0;
+      result.d1 = original.d1;
+      result.d2 = original.d2;
+      result.d3 = original.d3;
       result.destinationPort = original.destinationPort;
       if (inRange(result, range)) return this.taken(result, entry) ? null : result;
     }
@@ -148,8 +163,11 @@ export class Nat {
 
   /** The answers to this tuple would be taken for another connection's: `nf_nat_used_tuple()`. */
   private taken(tuple: Tuple, entry: ConnectionEntry): boolean {
-    const reply = new Tuple();
-    if (!invertTuple(reply, tuple)) return false;
+    const { answer } = this;
+    return invertTuple(answer, tuple) && this.isAnswerTaken(answer, entry);
+  }
+
+  private isAnswerTaken(reply: Tuple, entry: ConnectionEntry): boolean {
     const found = this.tracker.table.find(reply, entry, this.now);
     if (found === null || found.entry === entry) return false;
     // The kernel looks only where answers of this zone are kept (`nf_conntrack_tuple_taken()`).
@@ -320,8 +338,13 @@ function hasChoice({ minAddress, maxAddress, netmap }: NatRange): boolean {
 
 /** Whether the source that the tuple has already is one that the range allows: `in_range()`. */
 function inRange(tuple: Tuple, range: NatRange): boolean {
-  if (range.minAddress && range.maxAddress) {
-    if (!tuple.source.isBetween(range.minAddress, range.maxAddress)) return false;
+  const { minAddress, maxAddress } = range;
+  if (minAddress && maxAddress) {
+    if (minAddress === maxAddress) {
+      const { s0, s1, s2, s3 } = tuple;
+      if (s0 !== minAddress.a || s1 !== minAddress.b || s2 !== minAddress.c || s3 !== minAddress.d)
+        return false;
+    } else if (!tuple.source.isBetween(minAddress, maxAddress)) return false;
   }
   return range.minPort === null || portInRange(tuple, Manip.source, range);
 }

@@ -13,14 +13,15 @@ export class SourceMappings {
 
   add(entry: ConnectionEntry): void {
     if (this.count >= this.chains.length) this.grow();
-    const at = this.chainOf(entry.lookAt(Direction.original, this.scratch));
+    entry.sourceHash = hashOf(entry.lookAt(Direction.original, this.scratch));
+    const at = entry.sourceHash & (this.chains.length - 1);
     entry.nextOfSource = this.chains[at];
     this.chains[at] = entry;
     this.count++;
   }
 
   remove(entry: ConnectionEntry): void {
-    const at = this.chainOf(entry.lookAt(Direction.original, this.scratch));
+    const at = entry.sourceHash & (this.chains.length - 1);
     let before: ConnectionEntry | null = null;
     for (let here = this.chains[at]; here; before = here, here = here.nextOfSource) {
       if (here !== entry) continue;
@@ -32,15 +33,27 @@ export class SourceMappings {
     }
   }
 
-  /** The connections that began with the tuple's source, the latest first. */
-  *of(tuple: Tuple): Iterable<ConnectionEntry> {
-    for (let entry = this.chains[this.chainOf(tuple)]; entry; entry = entry.nextOfSource)
-      if (hasSource(entry.lookAt(Direction.original, this.scratch), tuple)) yield entry;
+  /** The latest connection that began with the tuple's source. */
+  latest(tuple: Tuple): ConnectionEntry | null {
+    return this.firstFrom(this.chainOf(tuple), tuple);
+  }
+
+  /** The one that did so before another. */
+  before(entry: ConnectionEntry, tuple: Tuple): ConnectionEntry | null {
+    return this.firstFrom(entry.nextOfSource, tuple);
+  }
+
+  private firstFrom(from: ConnectionEntry | null, tuple: Tuple): ConnectionEntry | null {
+    const hash = hashOf(tuple);
+    for (let entry = from; entry; entry = entry.nextOfSource)
+      if (entry.sourceHash === hash && hasSource(entry.lookAt(Direction.original, this.scratch), tuple))
+        return entry;
+    return null;
   }
 
   /** The latest confirmed connection whose source was translated, by its two ends as they are themselves. */
   translatedFrom(ends: Tuple): ConnectionEntry | null {
-    for (let entry = this.chains[this.chainOf(ends)]; entry; entry = entry.nextOfSource)
+    for (let entry = this.chainOf(ends); entry; entry = entry.nextOfSource)
       if (
         entry.has(CtStatus.srcNat) &&
         entry.confirmed &&
@@ -51,21 +64,40 @@ export class SourceMappings {
     return null;
   }
 
-  private chainOf(t: Tuple): number {
-    const h = Math.imul(t.s0 ^ t.s1 ^ Math.imul(t.s2 ^ t.s3, 0x85ebca6b) ^ (t.protocol << 24), 0x9e3779b1);
-    return (Math.imul(h ^ (h >>> 15) ^ t.sourcePort, 0xc2b2ae35) >>> 7) & (this.chains.length - 1);
+  private chainOf(tuple: Tuple): ConnectionEntry | null {
+    return this.chains[hashOf(tuple) & (this.chains.length - 1)];
   }
 
+  /** One more bit of the hash tells which of two chains an entry is in; those of a chain stay in their order. */
   private grow(): void {
     const { chains } = this;
-    this.chains = new Array<ConnectionEntry | null>(2 * chains.length).fill(null);
-    this.count = 0;
-    for (const chain of chains) {
-      const entries: ConnectionEntry[] = [];
-      for (let entry = chain; entry; entry = entry.nextOfSource) entries.push(entry);
-      for (const entry of entries.reverse()) this.add(entry);
+    const bit = chains.length;
+    const grown = new Array<ConnectionEntry | null>(2 * bit).fill(null);
+    for (let at = 0; at < bit; at++) {
+      let low: ConnectionEntry | null = null;
+      let high: ConnectionEntry | null = null;
+      let next: ConnectionEntry | null;
+      for (let entry = chains[at]; entry; entry = next) {
+        next = entry.nextOfSource;
+        entry.nextOfSource = null;
+        if (entry.sourceHash & bit) {
+          if (high) high.nextOfSource = entry;
+          else grown[at + bit] = entry;
+          high = entry;
+        } else {
+          if (low) low.nextOfSource = entry;
+          else grown[at] = entry;
+          low = entry;
+        }
+      }
     }
+    this.chains = grown;
   }
+}
+
+function hashOf(t: Tuple): number {
+  const h = Math.imul(t.s0 ^ t.s1 ^ Math.imul(t.s2 ^ t.s3, 0x85ebca6b) ^ (t.protocol << 24), 0x9e3779b1);
+  return Math.imul(h ^ (h >>> 15) ^ t.sourcePort, 0xc2b2ae35) >>> 7;
 }
 
 /** `same_src()` (net/netfilter/nf_nat_core.c). */

@@ -22,19 +22,24 @@ export class Tuple {
 
   copy(): Tuple {
     const tuple = new Tuple();
-    tuple.version = this.version;
-    tuple.protocol = this.protocol;
-    tuple.s0 = this.s0;
-    tuple.s1 = this.s1;
-    tuple.s2 = this.s2;
-    tuple.s3 = this.s3;
-    tuple.d0 = this.d0;
-    tuple.d1 = this.d1;
-    tuple.d2 = this.d2;
-    tuple.d3 = this.d3;
-    tuple.sourcePort = this.sourcePort;
-    tuple.destinationPort = this.destinationPort;
+    tuple.take(this);
     return tuple;
+  }
+
+  /** Becomes the same as another one. */
+  take(other: Tuple): void {
+    this.version = other.version;
+    this.protocol = other.protocol;
+    this.s0 = other.s0;
+    this.s1 = other.s1;
+    this.s2 = other.s2;
+    this.s3 = other.s3;
+    this.d0 = other.d0;
+    this.d1 = other.d1;
+    this.d2 = other.d2;
+    this.d3 = other.d3;
+    this.sourcePort = other.sourcePort;
+    this.destinationPort = other.destinationPort;
   }
 
   equals(o: Tuple): boolean {

@@ -55,7 +55,8 @@ export class ConnectionEntry implements Connection {
   /** The way that its packets go, by direction, once one has gone it. */
   originalPath: FlowPath | null = null;
   replyPath: FlowPath | null = null;
-  /** Another one whose source has the same hash, for NAT. */
+  /** A hash of its source, and another one in the same chain of them, for NAT. */
+  sourceHash = 0;
   nextOfSource: ConnectionEntry | null = null;
   /** Its row in the table; NOWHERE: it is not in the table, and `own` has what a row has. */
   row: number = NOWHERE;
