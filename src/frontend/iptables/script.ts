@@ -5,7 +5,7 @@ import { readLines } from '../../source/lines.js';
 import type { Position } from '../../source/text.js';
 import { interpret, type SimpleCommand } from '../shell/interpret.js';
 import type { Stream } from '../shell/streams.js';
-import { baseName } from '../shell/test.js';
+import { baseName, changesNothing, isHarmless } from '../shell/test.js';
 import type { HereDocument } from '../shell/token.js';
 import { applyCommand, type Failure, refuse } from './apply.js';
 import { parseCommand } from './command.js';
@@ -145,16 +145,12 @@ interface Run {
   readonly voice: { out(text: string): void; err(text: string): void };
 }
 
-/** What changes nothing that is looked at here. */
-const HARMLESS =
-  /^(?:modprobe|depmod|insmod|rmmod|sleep|logger|trap|umask|ulimit|touch|mkdir|chmod|chown|date|sync|wait)$/;
-
 function runOther(run: Run, name: string, { words, input }: SimpleCommand): number | null {
   const { session } = run;
-  if (HARMLESS.test(name)) return 0;
+  if (isHarmless(name)) return 0;
   const status = session.host.other({ name, arguments: words.slice(1), input, position: run.position });
   if (status !== undefined) return status;
-  if (!session.unknownNames.has(name)) {
+  if (!changesNothing(name) && !session.unknownNames.has(name)) {
     session.unknownNames.add(name);
     session.tell.warning(
       `${name} is not run: only iptables, ip6tables, ipset and nft are known here`,

@@ -3,23 +3,36 @@ import type { Shell } from './interpret.js';
 import type { Streams } from './streams.js';
 import { baseName, isProgram, testTruth } from './test.js';
 import type { Part, ShellToken } from './token.js';
-import type { Value } from './variables.js';
+import { forget, setVariable, type Value } from './variables.js';
 
+const NOT_RUN = /: the command is not run$/;
 const ASSIGNMENT = /^([A-Za-z_]\w*)(\+?)=/;
 
-/** Carries `NAME=value` out; false where the word is none, null where the value is not known, which is then gone. */
-export function assign(token: ShellToken, filling: Filling): boolean | null {
+/**
+ * Carries `NAME=value` out; false where the word is none, null where the value is not known: whoever uses it is told.
+ * An argument that only the caller of the script knows leaves the variable without a value.
+ */
+export function assign(token: ShellToken, given: Filling): boolean | null {
   const first = token.parts.at(0);
   const found = first?.kind === 'text' && !first.quoted ? ASSIGNMENT.exec(first.text) : null;
   if (first?.kind !== 'text' || !found) return false;
-  const { values } = filling.variables;
+  let why = '';
+  const filling = { ...given, complain: (message: string) => (why = message.replace(NOT_RUN, '')) };
+  const { variables } = filling;
+  const { values } = variables;
   const [all, name, plus] = found;
   const parts: Part[] = [{ ...first, text: first.text.slice(all.length) }, ...token.parts.slice(1)];
   const value = token.list ? listOf(token.list, filling) : wholeText(parts, token.position, filling);
   const before = plus === '' ? undefined : values.get(name);
-  if (value === null) values.delete(name);
-  else values.set(name, before === undefined ? value : joined(before, value));
+  if (value !== null) setVariable(variables, name, before === undefined ? value : joined(before, value));
+  else if (isArgument(parts)) values.delete(name);
+  else forget(variables, name, why);
   return value === null ? null : true;
+}
+
+function isArgument(parts: readonly Part[]): boolean {
+  const [only, ...others] = parts.filter((part) => part.kind !== 'text' || part.text !== '');
+  return others.length === 0 && only?.kind === 'parameter' && /^[1-9]\d*$/.test(only.name);
 }
 
 function listOf(words: readonly ShellToken[], filling: Filling): string[] | null {
@@ -85,7 +98,7 @@ const declare: Builtin = ({ variables, frames }, words) => {
   for (const word of words) {
     const [name] = word.split('=', 1);
     if (!/^[A-Za-z_]\w*$/.test(name)) continue;
-    if (name.length < word.length) variables.values.set(name, word.slice(name.length + 1));
+    if (name.length < word.length) setVariable(variables, name, word.slice(name.length + 1));
     else if (frames.length > 0 && !variables.values.has(name)) variables.values.set(name, '');
   }
   return 0;
@@ -137,7 +150,7 @@ const read: Builtin = ({ variables }, words, { input, inputFile }) => {
   let rest = (line ?? '').trim();
   names.forEach((name, i) => {
     const end = i === names.length - 1 ? rest.length : (/[ \t]/.exec(rest)?.index ?? rest.length);
-    variables.values.set(name, rest.slice(0, end));
+    setVariable(variables, name, rest.slice(0, end));
     rest = rest.slice(end).trimStart();
   });
   return Number(line === undefined);
@@ -147,7 +160,16 @@ const BUILTINS = new Map<string, Builtin>([
   [':', succeed],
   ['true', succeed],
   ['false', () => 1],
-  ['unset', ({ variables }, words) => (words.forEach((word) => variables.values.delete(word)), 0)],
+  [
+    'unset',
+    ({ variables }, words) => (
+      words.forEach((word) => {
+        variables.values.delete(word);
+        variables.unknown.delete(word);
+      }),
+      0
+    ),
+  ],
   ['export', declare],
   ['readonly', declare],
   ['declare', declare],

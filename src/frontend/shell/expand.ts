@@ -2,7 +2,7 @@ import type { Position } from '../../source/text.js';
 import { calculate } from './arithmetic.js';
 import { literally } from './pattern.js';
 import { type Part, type ShellToken } from './token.js';
-import { cut, textOf, type Value, type Variables, valueOf } from './variables.js';
+import { cut, setVariable, textOf, type Value, type Variables, valueOf } from './variables.js';
 
 /** What filling in a word needs. */
 export interface Filling {
@@ -110,10 +110,13 @@ function filledIn(part: Exclude<Part, { kind: 'text' }>, at: Position, filling: 
     case 'arithmetic': {
       const text = wholeText(part.parts, at, filling);
       if (text === null) return null;
+      let why: string | undefined;
       const sum = calculate(text, (name) => {
         const value = valueOf(variables, name);
+        why ??= variables.unknown.get(name);
         return value === undefined ? undefined : textOf(value);
       });
+      if (why !== undefined) return unknown(why);
       return sum === null ? unknown(`the sum ${text} is not followed`) : String(sum);
     }
     case 'parameter':
@@ -129,13 +132,15 @@ function parameter(
 ): Value | null {
   const { variables } = filling;
   const value = valueOf(variables, name);
+  const why = variables.unknown.get(name);
+  if (why !== undefined) return unknown(why);
   const sign = operator?.replace(':', '');
   const isThere = value !== undefined && (!operator?.startsWith(':') || textOf(value) !== '');
   if (sign === '+') return isThere ? wholeText(argument, at, filling) : '';
   if (sign === '-' && !isThere) return wholeText(argument, at, filling);
   if (sign === '=' && !isThere) {
     const text = wholeText(argument, at, filling);
-    if (text !== null) variables.values.set(name, text);
+    if (text !== null) setVariable(variables, name, text);
     return text;
   }
   // A function's arguments are all there are; another variable may come from outside.

@@ -8,7 +8,8 @@ import { fitsPattern } from './pattern.js';
 import { PLAIN, type Printed, redirect, type Stream, type Streams } from './streams.js';
 import { type List, type Node, shellPieces } from './syntax.js';
 import { bareWord, type HereDocument, type ShellToken } from './token.js';
-import type { Value, Variables } from './variables.js';
+import { leftOut, onlyReads, type Place, TURN_OF_LOOP } from './leftOut.js';
+import { setVariable, type Value, type Variables } from './variables.js';
 
 /** One command of a script, its quotes gone and its variables filled in. */
 export interface SimpleCommand {
@@ -73,6 +74,7 @@ export function interpret(source: SourceText, host: ShellHost): number {
     host,
     variables: {
       values: new Map([...OUTSIDE, ['0', source.file]]),
+      unknown: new Map(),
       arguments: null,
       status: 0,
       budget: written * GROWTH + SPARE,
@@ -154,7 +156,7 @@ function runSubshell(shell: Shell, body: List, streams: Streams, tested: boolean
   const { variables } = shell;
   const inner: Shell = {
     ...shell,
-    variables: { ...variables, values: new Map(variables.values) },
+    variables: { ...variables, values: new Map(variables.values), unknown: new Map(variables.unknown) },
     functions: new Map(shell.functions),
   };
   const status = runList(inner, body, streams, tested);
@@ -191,9 +193,9 @@ function positionOf(node: Node): Position | null {
   return node.kind === 'group' && node.body.length > 0 ? positionOf(node.body[0]) : null;
 }
 
-/** Says that what hangs on a status is left out, since nobody knows the status here. */
-function undecided(shell: Shell, at: Position | null): null {
-  if (at)
+/** Says that what hangs on a status is left out, since nobody knows the status here, where that may matter. */
+function undecided(shell: Shell, at: Position | null, nodes: List, place?: Place): null {
+  if (at && leftOut(shell, nodes, place))
     shell.host.complain(
       'how this ends is not known here: what hangs on it is left out',
       shell.place ?? at,
@@ -212,7 +214,15 @@ function runAndOr(
   for (let i = 0; i < rest.length && !isOver(shell); i++) {
     const { isAnd, node } = rest[i];
     // What stands behind `||` is for when it fails: of what nobody knows that is not taken for granted.
-    if (status === null && isAnd) return undecided(shell, positionOf(first));
+    if (status === null && isAnd)
+      return undecided(
+        shell,
+        positionOf(first),
+        rest
+          .slice(i)
+          .filter((r) => r.isAnd)
+          .map((r) => r.node),
+      );
     if (isAnd ? status === 0 : status !== 0 && status !== null)
       status = runNode(shell, node, streams, tested || i < rest.length - 1);
   }
@@ -225,10 +235,13 @@ function runIf(
   streams: Streams,
   tested: boolean,
 ): number | null {
-  for (const { condition, body } of clauses) {
+  for (const [i, { condition, body }] of clauses.entries()) {
     const status = runList(shell, condition, streams, true);
     if (isOver(shell)) return status;
-    if (status === null) return undecided(shell, position);
+    if (status === null) {
+      const others = clauses.slice(i + 1).flatMap((clause) => [...clause.condition, ...clause.body]);
+      return undecided(shell, position, [...body, ...others, ...(otherwise ?? [])]);
+    }
     if (status === 0) return runList(shell, body, streams, tested);
   }
   return otherwise ? runList(shell, otherwise, streams, tested) : 0;
@@ -257,15 +270,21 @@ function runFor(
   tested: boolean,
 ): number | null {
   const values: string[] = [...((words ? null : shell.variables.arguments) ?? [])];
+  let why = '';
+  const filling = fillingOf(shell, false);
+  const silent = { ...filling, complain: (message: string) => (why = message) };
   for (const word of words ?? []) {
-    const fields = fieldsOf(word, fillingOf(shell, false));
-    if (!fields) return null;
+    const fields = fieldsOf(word, silent);
+    if (!fields) {
+      if (leftOut(shell, body, TURN_OF_LOOP)) filling.complain(why, word.position, 1);
+      return null;
+    }
     values.push(...fields);
   }
   let status: number | null = 0;
   for (const value of values) {
     if (!takesTurn(shell, position)) break;
-    shell.variables.values.set(name, value);
+    setVariable(shell.variables, name, value);
     status = runList(shell, body, streams, tested);
     if (!goesOn(shell)) break;
   }
@@ -282,7 +301,7 @@ function runWhile(
   while (takesTurn(shell, position)) {
     const truth = runList(shell, condition, streams, true);
     if (isOver(shell)) return truth;
-    if (truth === null) return undecided(shell, position);
+    if (truth === null) return undecided(shell, position, body, TURN_OF_LOOP);
     if ((truth === 0) === isUntil) break;
     status = runList(shell, body, streams, tested);
     if (!goesOn(shell)) break;
@@ -359,9 +378,14 @@ function runSimple(
     if (!done) break;
   }
   const words: Word[] = [];
+  const isQuiet = at < tokens.length && onlyReads(shell, tokens[at]);
+  const telling = isQuiet ? { ...filling, complain: () => undefined } : filling;
   for (const token of tokens.slice(at)) {
-    const texts = isAssigningWord(words) ? textsOfAssignment(token, filling) : fieldsOf(token, filling);
-    if (!texts) return null;
+    const texts = isAssigningWord(words) ? textsOfAssignment(token, telling) : fieldsOf(token, telling);
+    if (!texts) {
+      if (own.printed) own.printed.isUnknown = true;
+      return null;
+    }
     for (const text of texts) words.push({ text, position: shell.place ?? token.position });
   }
   if (words.length === 0) return 0;
@@ -393,6 +417,7 @@ function runWords(shell: Shell, given: readonly Word[], streams: Streams, positi
   const name = words[0].text;
   const called = shell.functions.get(name);
   if (called) return call(shell, called, words, streams, position);
+  if (name === 'eval') return runText(shell, words.slice(1), streams, position);
   if (isBuiltin(name)) {
     const texts = words.slice(1).map((word) => word.text);
     return builtin(shell, name, texts, streams, (text) => print(shell, text, streams, position));
@@ -401,6 +426,30 @@ function runWords(shell: Shell, given: readonly Word[], streams: Streams, positi
   const { input, inputFile, errors } = streams;
   const output = streams.printed ? 'elsewhere' : streams.output;
   return shell.host.run({ words, input, inputFile, output, errors, position });
+}
+
+/** `eval WORD…` */
+function runText(shell: Shell, words: readonly Word[], streams: Streams, at: Position): number | null {
+  const text = words.map((word) => word.text).join(' ');
+  if (!takesTurn(shell, at)) return null;
+  if (shell.depth > DEEPEST_CALL || (shell.variables.budget -= text.length) < 0) {
+    shell.host.complain('the script does too much: it ends here', at, 1);
+    shell.leaving = 'exit';
+    return null;
+  }
+  const complain = (message: string): void => shell.host.complain(message, at, 1);
+  const before = shell.place;
+  shell.place = before ?? at;
+  shell.depth++;
+  const status = runList(
+    shell,
+    [...shellPieces(shellTokens(readLines(text, at.file), complain), complain)],
+    streams,
+    false,
+  );
+  shell.depth--;
+  shell.place = before;
+  return status;
 }
 
 function print(shell: Shell, text: string, { printed, output }: Streams, at: Position): void {
@@ -429,7 +478,7 @@ function call(
   const status = runNode(shell, body, streams, false);
   for (const [name, value] of shell.frames.pop() ?? []) {
     if (value === undefined) variables.values.delete(name);
-    else variables.values.set(name, value);
+    else setVariable(variables, name, value);
   }
   variables.arguments = before;
   if (shell.leaving !== 'return') return status;

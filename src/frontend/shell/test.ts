@@ -4,6 +4,23 @@ import { fitsPattern } from './pattern.js';
 const PROGRAMS =
   /^(?:ip6?tables(?:-legacy|-nft)?(?:-restore|-save)?|ipset|ip|nft|modprobe|sysctl|echo|sh|bash)$/;
 
+/** What changes nothing that is looked at here. */
+const HARMLESS =
+  /^(?:modprobe|depmod|insmod|rmmod|sleep|logger|trap|umask|ulimit|touch|mkdir|rm|chmod|chown|date|sync|wait)$/;
+/** What only reads and prints. */
+const READING =
+  /^(?:lsmod|uname|hostname|whoami|id|grep|egrep|fgrep|sed|awk|cut|sort|uniq|tr|wc|head|tail|find|ls|cat|seq|basename|dirname)$/;
+
+/** Whether a command changes nothing, so that it matters only by what it prints and how it ends. */
+export function changesNothing(path: string): boolean {
+  const name = baseName(path);
+  return HARMLESS.test(name) || READING.test(name);
+}
+
+export function isHarmless(path: string): boolean {
+  return HARMLESS.test(baseName(path));
+}
+
 export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -5,6 +5,8 @@ export type Value = string | readonly string[];
 /** What a script has set. */
 export interface Variables {
   readonly values: Map<string, Value>;
+  /** Variables that were given what nobody knows here, with why. */
+  readonly unknown: Map<string, string>;
   /** `$1` and so on; null where only who calls the script knows them. */
   arguments: readonly string[] | null;
   /** `$?` */
@@ -25,6 +27,18 @@ export function valueOf(variables: Variables, name: string): Value | undefined {
   if (value === undefined) return undefined;
   if (whole) return typeof value === 'string' ? [value] : value;
   return typeof value === 'string' ? value : (value[0] ?? '');
+}
+
+/** Sets a variable: what was not known of it before is known now. */
+export function setVariable({ values, unknown }: Variables, name: string, value: Value): void {
+  unknown.delete(name);
+  values.set(name, value);
+}
+
+/** A variable has from now on what nobody knows here. */
+export function forget({ values, unknown }: Variables, name: string, why: string): void {
+  values.delete(name);
+  unknown.set(name, why);
 }
 
 export function textOf(value: Value): string {
