@@ -10,7 +10,7 @@ import { AddressType, type RouteView } from '../rules/context.js';
 import type { RoutingWorld } from './decision.js';
 import { Flow, setDestination } from './fib.js';
 import { usesDevice } from './input4.js';
-import { Table } from './routeModel.js';
+import { type Route, Table } from './routeModel.js';
 
 /** How many addresses are remembered with their type. */
 const REMEMBERED = 4096;
@@ -42,6 +42,11 @@ export function makeRouteView(world: RoutingWorld): RouteView {
       const there = mtuTo(world, flow, packet, packet.destinationOffset, packet.out);
       const back = mtuTo(world, flow, packet, packet.sourceOffset, null);
       return there === undefined ? back : Math.min(there, back ?? there);
+    },
+    nextHop(packet) {
+      const address = addressAt(packet, packet.destinationOffset);
+      const route = routeTo(world, flow, packet, address, packet.out);
+      return route ? (route.gateway ?? address) : undefined;
     },
     egress: (packet, side, how) => (packet.version === 4 ? egress4 : egress6)(world, flow, packet, side, how),
   };
@@ -157,18 +162,29 @@ function mtuTo(
   at: number,
   out: Device | null,
 ): number | undefined {
-  const { data, version } = packet;
-  const address =
-    version === 4
-      ? new IpAddress(4, i32(data, at))
-      : new IpAddress(6, i32(data, at), i32(data, at + 4), i32(data, at + 8), i32(data, at + 12));
-  ask(flow, address, null);
-  flow.iif = world.loopback;
-  flow.mark = out ? packet.mark : 0;
-  const route = (version === 4 ? world.fib4 : world.fib6).lookup(flow);
+  const route = routeTo(world, flow, packet, addressAt(packet, at), out);
   const device = out ?? (route?.type === 'local' ? world.loopback : route?.device);
   if (!device) return undefined;
   return route?.mtu && (!out || route.device === out) ? route.mtu : device.mtu;
+}
+
+function addressAt({ data, version }: Packet, at: number): IpAddress {
+  return version === 4
+    ? new IpAddress(4, i32(data, at))
+    : new IpAddress(6, i32(data, at), i32(data, at + 4), i32(data, at + 8), i32(data, at + 12));
+}
+
+function routeTo(
+  world: RoutingWorld,
+  flow: Flow,
+  packet: Packet,
+  address: IpAddress,
+  out: Device | null,
+): Route | null {
+  ask(flow, address, null);
+  flow.iif = world.loopback;
+  flow.mark = out ? packet.mark : 0;
+  return (packet.version === 4 ? world.fib4 : world.fib6).lookup(flow);
 }
 
 function ask(flow: Flow, destination: IpAddress, device: Device | null): void {

@@ -36,6 +36,11 @@ export interface RouteView {
    */
   pathMtu(packet: Packet): number | undefined;
   /**
+   * For nft's rt: the neighbour that a routed packet goes to next (`rt_nexthop()`, include/net/route.h); undefined where
+   * the host snapshot does not tell.
+   */
+  nextHop(packet: Packet): IpAddress | undefined;
+  /**
    * For nft's fib: the device that an address of the packet is reached through; null where it is not, is the host's
    * own, or is reached through another one than `device` (`nft_fib4_eval()`, `nft_fib6_eval()`).
    * @param how.input the interface that the packet asked about comes in by; null: made by the host

@@ -92,3 +92,16 @@ describe('the MTU of a path', () => {
     expect(host.routes.pathMtu(back)).toBe(1400);
   });
 });
+
+describe('the next hop', () => {
+  const host = snapshot('router');
+
+  it('is the gateway of the route, or the destination itself', () => {
+    const far = packet({ from: '10.70.0.1', to: '8.8.8.8', in: host.deviceByName('eth1') });
+    far.out = host.deviceByName('eth0') ?? null;
+    expect(String(host.routes.nextHop(far))).toBe('198.51.100.1');
+    const near = packet({ from: '8.8.8.8', to: '198.51.100.77', in: host.deviceByName('eth1') });
+    near.out = host.deviceByName('eth0') ?? null;
+    expect(String(host.routes.nextHop(near))).toBe('198.51.100.77');
+  });
+});

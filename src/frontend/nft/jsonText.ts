@@ -13,9 +13,10 @@ export function isObject(value: Json): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A JSON string as one quoted token; nft strings hold neither quotes nor line ends. */
+/** A JSON string as one quoted token; nft strings hold neither quotes nor line ends. What is none stays unreadable. */
 export function quoted(value: Json): string {
-  return `"${scalar(value).replace(/["\r\n]/g, '?')}"`;
+  const text = scalar(value);
+  return text === UNREADABLE && value !== UNREADABLE ? text : `"${text.replace(/["\r\n]/g, '?')}"`;
 }
 
 function scalar(value: Json): string {

@@ -137,6 +137,17 @@ describe('errors', () => {
     expect(printed).toBe(CHAIN('xt match "string" counter packets 0 bytes 0 drop'));
   });
 
+  it.each([undefined, null, [], { range: [5, 1] }])('say that a set named %j has no name', (name) => {
+    const diagnostics = new Diagnostics();
+    const items = [
+      { table: { family: 'ip', name: 't' } },
+      { set: { family: 'ip', table: 't', name, type: 'mark' } },
+    ];
+    const ruleset = parseNftJson(JSON.stringify({ nftables: items }), 'x.json', diagnostics);
+    expect(diagnostics.hasErrors).toBe(true);
+    expect(ruleset.tables[0].sets.size).toBe(0);
+  });
+
   it('JSON that is none is reported with its place', () => {
     const diagnostics = new Diagnostics();
     parseNftJson('{ "nftables": [ }', 'x.json', diagnostics);

@@ -201,6 +201,7 @@ describe('what the host and the connection say', () => {
       addressType: () => 2,
       reversePath: () => false,
       pathMtu: () => 1500,
+      nextHop: () => undefined,
       egress: () => null,
     };
     expect(run('-m rpfilter', p, { routes })).toBe(0);

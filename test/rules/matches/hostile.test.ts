@@ -72,6 +72,7 @@ describe('whatever the words and the bytes', () => {
               addressType: () => 2,
               reversePath: () => true,
               pathMtu: () => 1500,
+              nextHop: () => undefined,
               egress: () => null,
             };
             const parts = {

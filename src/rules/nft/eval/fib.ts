@@ -8,7 +8,7 @@ import { Tcp } from '../../../packet/transport.js';
 import { AddressType, type Context } from '../../context.js';
 import { Hook } from '../../hook.js';
 import type { Fib, Route } from '../model.js';
-import type { Read } from './value.js';
+import { addressValue, type Read } from './value.js';
 
 /** RTN_* (linux/rtnetlink.h): the number of the one type that counts most, as `nft_fib6_eval_type()` asks. */
 function typeNumber(bits: number): number {
@@ -59,7 +59,7 @@ function outgoing(fib: Fib, packet: Packet, context: Context, device: Device | n
 const DEFAULT_MSS = 536;
 
 /** `nft_rt_get_eval()` (net/netfilter/nft_rt.c): a packet that is not routed yet has no route to tell of. */
-export function readRoute({ key }: Route, packet: Packet, context: Context): Read {
+export function readRoute({ key, family }: Route, packet: Packet, context: Context): Read {
   if (context.hook === Hook.prerouting) return undefined;
   switch (key) {
     case 'mtu': {
@@ -70,6 +70,11 @@ export function readRoute({ key }: Route, packet: Packet, context: Context): Rea
     }
     case 'ipsec':
       return 0;
+    case 'nexthop': {
+      if (family !== null && packet.version !== (family === 'ip' ? 4 : 6)) return undefined;
+      const next = context.routes.nextHop(packet);
+      return next ? addressValue(next) : null;
+    }
     default:
       return null;
   }
