@@ -1,3 +1,4 @@
+import { hasIpOptions } from '../packet/ipOptions.js';
 import type { Route } from '../host/routeModel.js';
 import type { Device } from '../packet/device.js';
 import { PacketType, Protocol } from '../packet/numbers.js';
@@ -298,6 +299,7 @@ function isPlain({ packet, connection, doubt }: Passage): boolean {
     packet.largestFragment === 0 &&
     doubt === null &&
     isKept(connection) &&
+    !hasIpOptions(packet) &&
     hasWholeHeader(packet)
   );
 }

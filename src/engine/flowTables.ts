@@ -1,6 +1,6 @@
 import type { Route } from '../host/routeModel.js';
 import { u8 } from '../packet/bytes.js';
-import { Ipv4 } from '../packet/ipv4.js';
+import { hasIpOptions } from '../packet/ipOptions.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { ttlOf } from '../packet/rewrite.js';
@@ -42,7 +42,7 @@ export class FlowTables {
   add(passage: Passage, table: FlowTable, back: Route): boolean {
     const { connection: entry, packet, route, direction } = passage;
     if (!entry || !route || !entry.confirmed || this.flows.has(entry.id)) return false;
-    if (entry.helper !== null || entry.has(CtStatus.seqAdjust) || hasOptions(packet)) return false;
+    if (entry.helper !== null || entry.has(CtStatus.seqAdjust) || hasIpOptions(packet)) return false;
     if (packet.protocol === Protocol.tcp) {
       const tcp = entry.tcpState();
       if (flagsOf(packet) & (TcpFlag.fin | TcpFlag.rst)) return false;
@@ -67,7 +67,7 @@ export class FlowTables {
       return null;
     const { protocol } = packet;
     if (protocol !== Protocol.tcp && protocol !== Protocol.udp) return null;
-    if (ttlOf(packet) <= 1 || hasOptions(packet)) return null;
+    if (ttlOf(packet) <= 1 || hasIpOptions(packet)) return null;
     const { scratch } = this;
     if (!readTuple(scratch, packet.data, packet.version, protocol, 0, packet.transport, packet.length))
       return null;
@@ -110,8 +110,4 @@ export class FlowTables {
 
 function flagsOf(packet: Packet): number {
   return u8(packet.data, packet.transport + Tcp.flags);
-}
-
-function hasOptions({ version, data }: Packet): boolean {
-  return version === 4 && (u8(data, Ipv4.versionIhl) & 15) > 5;
 }

@@ -3,6 +3,7 @@ import { ETHERNET_HEADER } from '../packet/link.js';
 import type { Device } from '../packet/device.js';
 import type { Route } from '../host/routeModel.js';
 import type { Packet } from '../packet/packet.js';
+import { hasIpOptions } from '../packet/ipOptions.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
 import { addressOf } from '../packet/addresses.js';
 import { PacketType } from '../packet/numbers.js';
@@ -25,6 +26,7 @@ import { LocalStack } from './localStack.js';
 import { LogLines } from './logLines.js';
 import { Nat } from './nat.js';
 import type { Observer } from './observer.js';
+import { OptionRecords } from './optionRecords.js';
 import { Passage } from './passage.js';
 import type { Program } from './program.js';
 import { isRefusedOnReceipt } from './receipt6.js';
@@ -48,6 +50,7 @@ export class Kernel {
   readonly hooks: HookRunner;
   private readonly defragmenter = new Defragmenter();
   private readonly stack: LocalStack;
+  private readonly records: OptionRecords;
   private readonly observer: Observer | null;
   /** null: an observer wants to see every packet go through every hook. */
   private readonly paths: FlowPaths | null;
@@ -108,10 +111,12 @@ export class Kernel {
       rerouted: (packet) => host.routing.output(packet),
       follow: (path, passage) => this.follow(path, passage),
     });
+    this.records = new OptionRecords(host, options.epoch, this.evidence);
     this.stack = new LocalStack(
       host,
       (passage, cause) => this.answer(passage, cause),
       (answer) => this.evidence.answered(answer),
+      this.records,
     );
   }
 
@@ -191,7 +196,7 @@ export class Kernel {
 
   private routeInput(passage: Passage): void {
     const { routing } = this.host;
-    const decision = routing.input(passage.packet);
+    let decision = routing.input(passage.packet);
     passage.route = decision.route;
     passage.doubt ??= decision.doubt;
     if (routing.readsTos(passage.packet.version)) this.paths?.ran(Guard.tos);
@@ -199,6 +204,14 @@ export class Kernel {
       decision.action === 'drop' ? `dropped: ${decision.reason}` : decision.action,
       passage,
     );
+    if (decision.action !== 'drop' && hasIpOptions(passage.packet)) {
+      const beyond = this.records.receive(passage, decision);
+      if ('refusal' in beyond) {
+        if (beyond.problem !== 0) this.stack.parameterProblem(passage, beyond.problem);
+        return this.lost(passage, beyond.refusal);
+      }
+      decision = beyond;
+    }
     switch (decision.action) {
       case 'local':
         return this.deliver(passage);
@@ -246,6 +259,7 @@ export class Kernel {
     if (packet.version === 4) packet.priority = priorityOfTos(tosOf(packet));
     this.observer?.change?.('ip.ttl', String(ttl), String(ttl - 1), null, passage);
     if (!this.hooks.run(Hook.forward, passage)) return;
+    if (passage.options) this.records.forward(passage, passage.options);
     this.leave(passage);
   }
 

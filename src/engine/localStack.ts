@@ -1,7 +1,7 @@
 import type { IpAddress } from '../address/ip.js';
 import type { Route } from '../host/routeModel.js';
 import { addressOf, addressText } from '../packet/addresses.js';
-import { echoReply, icmpError, tcpReset, timestampReply } from '../packet/build.js';
+import { echoReply, icmpError, type Origin, tcpReset, timestampReply } from '../packet/build.js';
 import { i32, u8 } from '../packet/bytes.js';
 import { headerSum, verifyForReject, verifyTransport } from '../packet/checksum.js';
 import { Ipv6 } from '../packet/ipv6.js';
@@ -19,6 +19,7 @@ import { isMalformedUdp } from './conntrack/protocols.js';
 import { setClosing } from './conntrack/tcp.js';
 import { TcpConnState } from './conntrack/tcpState.js';
 import type { KernelHost } from './world.js';
+import type { OptionRecords } from './optionRecords.js';
 import { Passage } from './passage.js';
 
 /** Codes of RFC 792 and RFC 1812 (type 3), and of RFC 4443 (type 1), by the names that REJECT takes. */
@@ -71,6 +72,7 @@ export class LocalStack {
     private readonly host: KernelHost,
     private readonly send: (answer: Passage, cause: Passage) => void,
     private readonly answered: (answer: Packet) => boolean,
+    private readonly records: OptionRecords,
   ) {}
 
   /** A packet has passed INPUT. */
@@ -114,9 +116,12 @@ export class LocalStack {
         )
       )
         return;
-      this.reply(passage, echoReply(packet, { source: this.ownAddress(passage) }));
-    } else if (v4 && type === IcmpType.timestamp && !toMany)
-      this.reply(passage, timestampReply(packet, 0, { source: this.ownAddress(passage) }));
+      const origin = this.originOf(passage, this.ownAddress(passage));
+      if (origin) this.reply(passage, echoReply(packet, origin));
+    } else if (v4 && type === IcmpType.timestamp && !toMany) {
+      const origin = this.originOf(passage, this.ownAddress(passage));
+      if (origin) this.reply(passage, timestampReply(packet, 0, origin));
+    }
   }
 
   /** The address that answers come from: the one asked, or where that was a broadcast, the interface's. */
@@ -131,7 +136,8 @@ export class LocalStack {
   private closedTcpPort(passage: Passage): void {
     const { packet } = passage;
     if (isToMany(passage) || this.someoneListens(passage)) return;
-    this.reply(passage, tcpReset(packet, 'stack'));
+    const origin = this.originOf(passage, addressOf(packet, 'destination'));
+    if (origin) this.reply(passage, tcpReset(packet, 'stack', origin));
   }
 
   /** `__udp4_lib_rcv()`, `__udp6_lib_rcv()`. */
@@ -144,6 +150,7 @@ export class LocalStack {
     const alone = new Passage(packet);
     alone.route = passage.route;
     alone.doubt = passage.doubt;
+    alone.options = passage.options;
     if (packet.version === 4) this.error(alone, IcmpType.destinationUnreachable, 3);
     else this.error(alone, Icmpv6Type.destinationUnreachable, 4, 0, hasLostSum(passage));
   }
@@ -163,6 +170,11 @@ export class LocalStack {
   /** What the way out takes, bytes; 0: not known. */
   mtuOf({ packet, route }: Passage): number {
     return route?.mtu ?? packet.out?.mtu ?? 0;
+  }
+
+  /** An option of the header is wrong from this byte on (RFC 792). */
+  parameterProblem(passage: Passage, at: number): void {
+    this.error(passage, IcmpType.parameterProblem, 0, at * 2 ** 24);
   }
 
   /** Larger than the way out takes: answered where it must not be fragmented. */
@@ -234,7 +246,9 @@ export class LocalStack {
     if (!from) return;
     const pointer = packet.version === 6 && type === Icmpv6Type.parameterProblem;
     const rest = pointer ? nextHeaderOffset(packet) : mtu;
-    const answer = icmpError(packet, { type, code, rest }, { source: from });
+    const origin = this.originOf(passage, from);
+    if (!origin) return;
+    const answer = icmpError(packet, { type, code, rest }, origin);
     if (!answer || (ifSeen && !this.answered(answer))) return;
     this.message(attached(answer, passage), passage);
   }
@@ -257,6 +271,14 @@ export class LocalStack {
     return inbound && packet.in
       ? routing.inboundAddress(packet.in, source)
       : routing.sourceAddress(source, route);
+  }
+
+  /** What an answer has of the host; null: what came in has options that cannot be answered. */
+  private originOf(passage: Passage, source: IpAddress): Origin | null {
+    const { options } = passage;
+    if (!options) return { source };
+    const echoed = this.records.echo(passage, options, source);
+    return echoed && { source, options: echoed };
   }
 
   private reply(cause: Passage, packet: Packet | null): void {

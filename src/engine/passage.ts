@@ -1,4 +1,5 @@
 import type { Device } from '../packet/device.js';
+import type { IpOptions } from '../packet/ipOptions.js';
 import type { Packet } from '../packet/packet.js';
 import { CtState, Direction } from '../rules/connection.js';
 import type { CtTemplate } from '../rules/context.js';
@@ -31,6 +32,8 @@ export class Passage {
   errorDevice: Device | null = null;
   /** IPv6: what its header added up to when conntrack summed the packet; -1: it was not summed. */
   summedHeader = -1;
+  /** IPv4: its options, as the host read them when it came in; null: it has none. */
+  options: IpOptions | null = null;
   /** What an observer keeps of it. */
   watched: object | null = null;
 

@@ -1,7 +1,13 @@
 import type { IpAddress } from '../address/ip.js';
 import { addressOf } from './addresses.js';
 import { i32, setU16, setU32, u16, u8 } from './bytes.js';
-import { fillTransportChecksum, ipv4HeaderChecksum, replaceWord, verifyTransport } from './checksum.js';
+import {
+  fillTransportChecksum,
+  ipv4HeaderChecksum,
+  replaceWord,
+  verifyForReject,
+  verifyTransport,
+} from './checksum.js';
 import { Ipv4, Ipv4Fragment } from './ipv4.js';
 import { Ipv6 } from './ipv6.js';
 import { PacketType, Protocol } from './numbers.js';
@@ -19,8 +25,11 @@ export interface Origin {
   readonly hopLimit?: number;
   /** IPv6: by default a hash with a secret, as for `id`. */
   readonly flowLabel?: number;
+  /** IPv4 options, a multiple of four bytes; none unless given. */
+  readonly options?: Uint8Array;
 }
 
+const NO_OPTIONS = new Uint8Array(0);
 const DEFAULT_HOP_LIMIT = 64;
 /** RFC 1812 section 4.3.2.3: an ICMP error is at most this long; RFC 4443 section 2.4 (c) for IPv6. */
 const LONGEST_ERROR = { 4: 576, 6: 1280 } as const;
@@ -55,7 +64,8 @@ interface Header {
 /** A packet with an IP header of the host's own, back to whom `asked` came from, and room behind it. */
 function answer(asked: Packet, header: Header, origin: Origin): Packet {
   const { version } = asked;
-  const headerLength = version === 4 ? Ipv4.minimumLength : Ipv6.length;
+  const options = origin.options ?? NO_OPTIONS;
+  const headerLength = version === 4 ? Ipv4.minimumLength + options.length : Ipv6.length;
   const data = new Uint8Array(headerLength + header.captured);
   const packet = new Packet(data, version, headerLength + header.wire);
   packet.takeOver();
@@ -64,7 +74,8 @@ function answer(asked: Packet, header: Header, origin: Origin): Packet {
   packet.time = asked.time;
   const hopLimit = origin.hopLimit ?? DEFAULT_HOP_LIMIT;
   if (version === 4) {
-    data[Ipv4.versionIhl] = 0x45;
+    data[Ipv4.versionIhl] = 0x40 | (headerLength / 4);
+    data.set(options, Ipv4.minimumLength);
     data[Ipv4.tos] = header.tos;
     setU16(data, Ipv4.totalLength, packet.length);
     setU16(data, Ipv4.id, origin.id ?? 0);
@@ -103,7 +114,7 @@ function icmpOf(packet: Packet): number {
 
 /**
  * The answer to an echo request: `icmp_echo()`, `icmpv6_echo_reply()`. The data comes back and the TOS byte with
- * it, IP options do not.
+ * it.
  */
 export function echoReply(request: Packet, origin: Origin = {}): Packet {
   const { version, data: asked, transport: start } = request;
@@ -177,7 +188,8 @@ export function mayAnswerWithError(offender: Packet, { type, code }: IcmpErrorKi
 export function icmpError(offender: Packet, kind: IcmpErrorKind, origin: Origin = {}): Packet | null {
   if (!mayAnswerWithError(offender, kind)) return null;
   const { version } = offender;
-  const headers = (version === 4 ? Ipv4.minimumLength : Ipv6.length) + Icmp.headerLength;
+  const own = version === 4 ? Ipv4.minimumLength + (origin.options?.length ?? 0) : Ipv6.length;
+  const headers = own + Icmp.headerLength;
   const quoted = Math.min(offender.length, LONGEST_ERROR[version] - headers);
   const known = Math.min(offender.data.length, quoted);
   const header = {
@@ -208,7 +220,7 @@ export function tcpReset(offender: Packet, by: 'reject' | 'stack', origin: Origi
   if (offender.protocol !== Protocol.tcp || !offender.hasTransport) return null;
   if (offender.length - offender.transport < Tcp.minimumLength) return null;
   if (u8(offender.data, offender.transport + Tcp.flags) & TcpFlag.rst) return null;
-  if (verifyTransport(offender) === 'bad') return null;
+  if ((by === 'reject' ? verifyForReject : verifyTransport)(offender) === 'bad') return null;
   if (isMulticast(addressOf(offender, 'source')) || isMulticast(addressOf(offender, 'destination')))
     return null;
   return by === 'reject'

@@ -152,8 +152,16 @@ export function verifyForReject(packet: Packet): ChecksumState {
   if (isOffloaded(packet)) return 'good';
   if (length > data.length) return 'unverifiable';
   const pseudo = version === 6 || protocol === Protocol.tcp || protocol === Protocol.udp;
-  const start = pseudo ? pseudoHeaderSum(packet, length - transport) : 0;
+  const start = (pseudo ? pseudoHeaderSum(packet, length - transport) : 0) + optionsDefect(packet);
   return fold(addWords(data, transport, length, start)) === 0xffff ? 'good' : 'bad';
+}
+
+/**
+ * `nf_ip_checksum()` (net/netfilter/utils.c) sums the IP header, too, and takes for granted that it adds up: it does not
+ * once the host has written into its options.
+ */
+function optionsDefect({ version, data, transport }: Packet): number {
+  return version === 4 && transport > Ipv4.minimumLength ? addWords(data, 0, transport, 0) : 0;
 }
 
 /** Writes the transport checksum that the bytes call for; nothing where the protocol has none. */

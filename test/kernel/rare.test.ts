@@ -6,6 +6,7 @@ import { agreementText, compareRecording } from '../../src/lab/agreement.js';
 import { ipPacket } from '../../src/lab/craft.js';
 import { missingForLab } from '../../src/lab/namespaces.js';
 import { record } from '../../src/lab/record.js';
+import { checksum } from '../../src/packet/checksum.js';
 import { packetOf } from '../engine/helpers/words.js';
 import { hostInSix } from './six.js';
 import { INTERFACES, NEIGHBOURS, POLICY, ROUTES, SYSCTLS } from './topology.js';
@@ -52,6 +53,33 @@ function routed(left: number, segments: readonly string[], tag = 0, type = 4): U
   bytes[6] = 43;
   return bytes;
 }
+
+/** A packet of IPv4 with options, given in hex, behind its header. */
+function withOptions(words: string, options: string): Uint8Array {
+  const plain = packetOf(words);
+  const bytes = Uint8Array.from([
+    ...plain.subarray(0, 20),
+    ...Buffer.from(options, 'hex'),
+    ...plain.subarray(20),
+  ]);
+  bytes[0] = 0x45 + options.length / 8;
+  const view = new DataView(bytes.buffer);
+  view.setUint16(2, bytes.length);
+  view.setUint16(10, 0);
+  view.setUint16(10, checksum(bytes, 0, 20 + options.length / 2));
+  return bytes;
+}
+
+/** Every hook counts the packets whose second word of options is one of these: what was recorded, where the pointer stands. */
+const countingOptions = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'].flatMap((chain) =>
+  counting(
+    MANGLE,
+    chain,
+    ['20=0x070F0400', '20=0x070F08C6', '20=0x070F08C0', '20=0x070F0CC6', '20=0x830704C0', '20=0'].map(
+      (test) => `-m u32 --u32 "0>>24&0xF=6:15 && ${test}"`,
+    ),
+  ),
+);
 
 const answers = (family: 4 | 6): Row['packets'] => {
   const [them, us, echo] = family === 4 ? [WAN, HOST, '8/0'] : [`[${WAN_6}]`, `[${HOST_6}]`, '128/0'];
@@ -193,6 +221,48 @@ const ROWS: readonly Row[] = [
       ...Array.from({ length: 5 }, (): Row['packets'][number] => ['eth0', `udp ${WAN}:5 > ${LAN}:9 len 8`]),
     ],
   },
+  ...[0, 1].map((accepts): Row => ({
+    name: `IP options, source routes ${accepts ? 'taken' : 'refused'}`,
+    family: 4,
+    setups: [
+      ...countingOptions,
+      'iptables-legacy -A INPUT -p tcp --dport 1111 -j REJECT --reject-with tcp-reset',
+      'iptables-legacy -A FORWARD -p udp --dport 1111 -j REJECT',
+    ],
+    packets: [
+      ...[
+        '070F0400000000000000000000000000',
+        '070B06000000000000000000',
+        '830704C0A8010B00',
+        '890704C0A8010B00',
+      ],
+      ...[
+        '00010203',
+        '94040000',
+        '07010000',
+        '070B040000000000000000070B0400000000000000000000',
+        '440809F000000000',
+      ],
+    ].flatMap((options, i): Row['packets'] =>
+      [
+        ...[
+          `udp ${WAN}:5 > ${LAN}:9 len 8`,
+          `udp ${WAN}:5 > ${HOST}:9 len 8`,
+          `udp ${WAN}:5 > ${LAN}:9 len 8 ttl 1`,
+        ],
+        ...[
+          `udp ${WAN}:5 > ${LAN}:1111 len 8`,
+          `tcp ${WAN}:5 > ${HOST}:9 S seq 1`,
+          `tcp ${WAN}:5 > ${HOST}:1111 S seq 1`,
+        ],
+        `icmp ${WAN} > ${HOST} 8/0 id 7 n 1 len 8`,
+      ].map((words, j) => ['eth0', withOptions(`${words} ipid ${100 * (i + 1) + j}`, options)]),
+    ),
+    sysctls: {
+      'net.ipv4.conf.all.accept_source_route': accepts,
+      'net.ipv4.conf.eth0.accept_source_route': accepts,
+    },
+  })),
   {
     name: 'IPComp by its index and reserved bits',
     family: 4,
