@@ -8,8 +8,10 @@ import { combine, fieldsOf, resolve, singleOf } from './resolve.js';
 import { Refusal } from './stream.js';
 import { bitNames, isBitmask } from './symbols.js';
 
-/** Whether a right side is written as flags: one, `a,b`, or `a | b`. */
-function isFlags(raw: Raw): boolean {
+/** Whether a right side is written as flags: one, `a,b`, or `a | b`, also in braces of which it is all. */
+function isFlags(right: Raw): boolean {
+  const isAlone = right.node === 'set' && !right.listed && right.elements.length === 1;
+  const raw = isAlone ? right.elements[0].key : right;
   return raw.node === 'atom' || raw.node === 'list' || (raw.node === 'binary' && raw.operator === '|');
 }
 
@@ -35,7 +37,8 @@ export function makeMatch(
     throw new Refusal('the right side of a comparison must be constant', raw.at);
   if (operator === null) {
     const type = fields.length === 1 ? fields[0].type : 'integer';
-    const flags = left.kind !== 'binary' && (isBitmask(type) || type === 'ct_label') && isFlags(raw);
+    const hasFlags = isBitmask(type) || type === 'ct_label';
+    const flags = left.kind !== 'binary' && right.kind !== 'set' && hasFlags && isFlags(raw);
     return simplified({ kind: 'match', left, operator: flags ? '&' : '==', right });
   }
   if (left.kind === 'binary' && (left.operator === '<<' || left.operator === '>>')) {
