@@ -82,7 +82,7 @@ export async function simulate(
 ): Promise<Simulated> {
   const { source } = captures;
   const out = options.out === undefined ? null : await openOutDir(options.out);
-  const verdicts = new Map<string, number>();
+  const verdicts = new Map<string, { count: number }>();
   const nameOf = (index: number): string | undefined => given.host.deviceByIndex(index)?.name;
   const { onPacket } = options;
   const table = out?.table<VerdictRow>('packets.csv', verdictColumns(source.epoch));
@@ -98,7 +98,9 @@ export async function simulate(
         answers++;
         return;
       }
-      verdicts.set(outcome.verdict, (verdicts.get(outcome.verdict) ?? 0) + 1);
+      const tally = verdicts.get(outcome.verdict);
+      if (tally) tally.count++;
+      else verdicts.set(outcome.verdict, { count: 1 });
       rows?.ended(frame, outcome);
     },
     out !== null,
@@ -161,7 +163,16 @@ export async function simulate(
     const ruleTable = out.table('rules.csv', ruleColumns);
     for (const row of rules()) ruleTable(row);
   }
-  return { result, verdicts, answers, lines, counters, rules, isCut, out };
+  return {
+    result,
+    verdicts: new Map([...verdicts].map(([verdict, { count }]) => [verdict, count])),
+    answers,
+    lines,
+    counters,
+    rules,
+    isCut,
+    out,
+  };
 }
 
 /** The engine looks a few frames ahead; a row is written when no more can be said of its frame. */

@@ -14,6 +14,7 @@ import type { Tracker } from './conntrack/tracker.js';
 import { invertTuple, readTuple } from './conntrack/tuple.js';
 import { flowLabelOf, setFlowLabel } from './flowLabels.js';
 import { Queue } from './queue.js';
+import type { Glimpse } from './steady/glimpse.js';
 
 const scratch = new Tuple();
 const inverse = new Tuple();
@@ -146,15 +147,26 @@ function takeQuotedLabel(packet: Packet, seen: Packet): void {
 
 /** The egress frames ahead of the packet at hand. */
 export class EgressWindow {
-  private readonly ahead = new Queue<Arrival>();
+  private readonly ahead = new Queue<Glimpse>();
 
-  push(arrival: Arrival): void {
-    this.ahead.push(arrival);
+  /** @param arrivalOf reads a frame of which there is only a glimpse */
+  constructor(private readonly arrivalOf: (glimpse: Glimpse) => Arrival | null) {}
+
+  push(glimpse: Glimpse): void {
+    this.ahead.push(glimpse);
   }
 
   /** The frame has become the packet at hand. */
-  shift(arrival: Arrival): void {
-    if (this.ahead.length > 0 && this.ahead.first === arrival) this.ahead.shift();
+  shift(glimpse: Glimpse): void {
+    if (this.ahead.length > 0 && this.ahead.first === glimpse) this.ahead.shift();
+  }
+
+  /** One of them, if it may hold what has this protocol and length. */
+  private at(index: number, { version, protocol, length }: Packet): Arrival | null {
+    const glimpse = this.ahead.at(index);
+    if (glimpse.arrival !== null) return glimpse.arrival;
+    const mayBe = version === 4 && glimpse.protocol === protocol && glimpse.length === length;
+    return mayBe ? this.arrivalOf(glimpse) : null;
   }
 
   /** Finds and claims the frame of an answer that is about to be sent. */
@@ -170,8 +182,8 @@ export class EgressWindow {
     const { ahead } = this;
     let translated: Arrival | null = null;
     for (let i = 0; i < ahead.length; i++) {
-      const arrival = ahead.at(i);
-      if (arrival.claimed || !isAnswer(tracker, answer, arrival.packet)) continue;
+      const arrival = this.at(i, answer);
+      if (arrival === null || arrival.claimed || !isAnswer(tracker, answer, arrival.packet)) continue;
       if (sameAddresses(answer, arrival.packet)) return arrival;
       translated ??= arrival;
     }
@@ -181,8 +193,10 @@ export class EgressWindow {
   /** The port or ICMP id of an unclaimed egress frame that is `packet` with the addresses of `tuple`. */
   portOf(packet: Packet, tuple: Tuple, manip: Manip): number | undefined {
     for (let i = 0; i < this.ahead.length; i++) {
-      const { packet: seen, claimed } = this.ahead.at(i);
-      if (claimed || seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
+      const arrival = this.at(i, packet);
+      if (arrival === null || arrival.claimed) continue;
+      const { packet: seen } = arrival;
+      if (seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
       if (seen.length !== packet.length || !readInto(scratch, seen)) continue;
       const icmp = seen.protocol === Protocol.icmp || seen.protocol === Protocol.icmpv6;
       const port = icmp || manip === Manip.source ? scratch.sourcePort : scratch.destinationPort;
@@ -199,8 +213,10 @@ export class EgressWindow {
     const icmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;
     const fixed = icmp ? 6 : hasPorts(packet.protocol) ? 4 : 0;
     for (let i = 0; i < this.ahead.length; i++) {
-      const { packet: seen, claimed } = this.ahead.at(i);
-      if (claimed || seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
+      const arrival = this.at(i, packet);
+      if (arrival === null || arrival.claimed) continue;
+      const { packet: seen } = arrival;
+      if (seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
       if (seen.length !== packet.length || seen.fragmentOffset !== packet.fragmentOffset) continue;
       if (seen.version === 4 && u16(seen.data, Ipv4.id) !== u16(packet.data, Ipv4.id)) continue;
       if (samePayload(packet, seen, fixed)) return seen;

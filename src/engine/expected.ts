@@ -22,6 +22,20 @@ const WORDS = 10;
 const TIMES = WORDS / 2;
 const TIME = 4;
 
+/** A packet that was seen to leave. */
+export type Seen = Pick<
+  Packet,
+  | 'data'
+  | 'version'
+  | 'protocol'
+  | 'sourceOffset'
+  | 'moreFragments'
+  | 'fragmentOffset'
+  | 'length'
+  | 'transport'
+  | 'time'
+>;
+
 /** A packet that is to be sent, its bytes as it came in. */
 export interface Waiting {
   readonly bytes: DataView;
@@ -119,12 +133,15 @@ export class ExpectedFrames {
     chains[2 * hash + 1] = row;
   }
 
-  /** Whether this egress frame was predicted; its prediction is then done with, unless more fragments come. */
-  account(seen: Packet): boolean {
+  /**
+   * Whether this egress frame was predicted; its prediction is then done with, unless more fragments come.
+   * @param captured how many bytes of it there are
+   */
+  account(seen: Seen, captured = seen.data.length): boolean {
     let before = NOBODY;
     let row = this.chains[2 * hashOf(seen)];
     for (let count = 0; row !== NOBODY && count < MOST_ALIKE; count++) {
-      if (this.isCopy(row, seen)) {
+      if (this.isCopy(row, seen, captured)) {
         if (!seen.moreFragments) this.remove(row, before);
         return true;
       }
@@ -146,7 +163,7 @@ export class ExpectedFrames {
   }
 
   /** Whether a frame carries the packet, or a fragment of it. */
-  private isCopy(row: number, seen: Packet): boolean {
+  private isCopy(row: number, seen: Seen, captured: number): boolean {
     const { bytes, words } = this;
     const word = row * WORDS;
     if (words[word + Word.kind] !== kindOf(seen)) return false;
@@ -159,15 +176,15 @@ export class ExpectedFrames {
     if (seen.version === 4 && u16(bytes, at + Ipv4.id) !== u16(data, Ipv4.id)) return false;
     const length = words[word + Word.length];
     if (seen.moreFragments || seen.fragmentOffset !== 0) return length >= seen.length;
-    return length === seen.length && this.hasPayloadOf(row, seen);
+    return length === seen.length && this.hasPayloadOf(row, seen, captured);
   }
 
   /** Checksums may be left to the device, so they are not compared. */
-  private hasPayloadOf(row: number, { data, transport, protocol }: Packet): boolean {
+  private hasPayloadOf(row: number, { data, transport, protocol }: Seen, captured: number): boolean {
     const { bytes } = this;
     const own = this.words[row * WORDS + Word.transport];
     const at = this.words[row * WORDS + Word.from] + own;
-    const length = Math.min(this.words[row * WORDS + Word.kept] - own, data.length - transport);
+    const length = Math.min(this.words[row * WORDS + Word.kept] - own, captured - transport);
     const skip = CHECKSUM_AT.get(protocol) ?? length;
     const behind = skip + (protocol === Protocol.sctp ? 4 : 2);
     for (let i = 0; i < length; i++)
@@ -176,12 +193,12 @@ export class ExpectedFrames {
   }
 }
 
-function kindOf({ version, protocol }: Packet): number {
+function kindOf({ version, protocol }: Seen): number {
   return (version << 8) | protocol;
 }
 
 /** By addresses and identification, which a frame and all fragments of it have of the packet. */
-function hashOf({ data, version }: Packet): number {
+function hashOf({ data, version }: Seen): number {
   const h =
     version === 4
       ? mixIpv4(i32(data, Ipv4.source), i32(data, Ipv4.destination), u16(data, Ipv4.id))

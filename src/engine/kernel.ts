@@ -131,6 +131,11 @@ export class Kernel {
     return this.hooks.program;
   }
 
+  /** Some packets may go a short way. */
+  get canPass(): boolean {
+    return this.steady !== null && this.hooks.beginsWithTracking;
+  }
+
   /**
    * The whole way of a packet of a connection in its steady state, where nothing is to be done but what all of its packets
    * have in common (steady/steadyFlows.ts). False: nothing was done.

@@ -30,7 +30,7 @@ export class LookAhead {
    */
   constructor(
     private readonly tracker: Tracker,
-    private readonly seen: (arrival: Arrival) => void,
+    private readonly seen: (glimpse: Glimpse) => void,
     private readonly step: (glimpse: Glimpse) => void,
   ) {
     this.prefetch = new Prefetch(tracker.table);
@@ -54,6 +54,7 @@ export class LookAhead {
   pushArrival(arrival: Arrival): void {
     const { next } = this;
     next.arrival = arrival;
+    next.isOut = arrival.direction === 'out';
     next.number = arrival.packet.frame;
     next.time = arrival.packet.time;
     this.push();
@@ -78,11 +79,11 @@ export class LookAhead {
     this.passAll();
   }
 
-  private prefetchOf({ arrival, hash }: Glimpse): void {
+  private prefetchOf({ arrival, isOut, hash }: Glimpse): void {
     const { prefetch, tuple } = this;
-    if (arrival === null) return prefetch.add(hash);
     // What leaves is mostly known by the packet that was sent.
-    if (arrival.direction !== 'in') return;
+    if (isOut) return;
+    if (arrival === null) return prefetch.add(hash);
     const { data, version, protocol, transport, length } = arrival.packet;
     if (readTuple(tuple, data, version, protocol, 0, transport, length)) prefetch.add(hashTuple(tuple));
   }
@@ -91,14 +92,15 @@ export class LookAhead {
     while (this.unseen < this.end) this.pass(this.at(this.unseen));
   }
 
-  private pass({ number, time, arrival }: Glimpse): void {
+  private pass(glimpse: Glimpse): void {
+    const { number, time } = glimpse;
     while (this.first < this.unseen) {
       const first = this.at(this.first);
       if (first.number + AHEAD.frames >= number && first.time + AHEAD.time >= time) break;
       this.stepFirst();
     }
     this.unseen++;
-    if (arrival !== null) this.seen(arrival);
+    this.seen(glimpse);
   }
 
   private stepFirst(): void {

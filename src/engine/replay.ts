@@ -118,7 +118,7 @@ export class Replay {
   /** The first frame of each reason in `counts.skipped`. */
   readonly firstSkipped = new Map<string, number>();
   private later: LaterRuleset | null;
-  private readonly egress = new EgressWindow();
+  private readonly egress = new EgressWindow((glimpse) => this.arrivalOf(glimpse));
   private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;
   private readonly unseen: UnseenArrivals;
@@ -195,10 +195,10 @@ export class Replay {
   async run(): Promise<void> {
     const ahead = new LookAhead(
       this.kernel.tracker,
-      (arrival) => this.lookAt(arrival),
+      (glimpse) => this.lookAt(glimpse),
       (glimpse) => this.stepGlimpse(glimpse),
     );
-    const plain = this.hasShortWay ? new PlainFrames() : null;
+    const plain = this.hasShortWay ? new PlainFrames(this.options.host.isNumbered) : null;
     for await (const batch of this.source.batches()) {
       for (const frame of batch) {
         this.counts.frames++;
@@ -224,29 +224,42 @@ export class Replay {
   /** Nobody wants to see each packet, or has a say in it. */
   private get hasShortWay(): boolean {
     const { admits, prepares, sinks } = this.options;
-    return !admits && !prepares && !sinks.sent && this.foreign === null;
+    return this.kernel.canPass && !admits && !prepares && !sinks.sent && !sinks.seen && this.foreign === null;
   }
 
   private stepGlimpse(glimpse: Glimpse): void {
-    const { arrival } = glimpse;
-    if (arrival) return this.step(arrival);
-    if (this.pass(glimpse)) return;
-    const frame = glimpse.frame();
-    const read = this.arrivals.read(frame);
-    if (typeof read !== 'string') this.step(read);
-    else this.skip(read, frame);
+    if (glimpse.isOut) this.egress.shift(glimpse);
+    if (glimpse.arrival === null && this.pass(glimpse)) return;
+    const arrival = this.arrivalOf(glimpse);
+    if (arrival) this.step(arrival);
   }
 
-  /** `step` for a packet that goes the short way; false: it does not, and nothing was done. */
+  /** What a plain frame would have been read as; null: it takes no part after all. */
+  private arrivalOf(glimpse: Glimpse): Arrival | null {
+    if (glimpse.arrival) return glimpse.arrival;
+    const frame = glimpse.frame();
+    const read = this.arrivals.read(frame);
+    if (typeof read !== 'string') return (glimpse.arrival = read);
+    this.skip(read, frame);
+    return null;
+  }
+
+  /** `step` for a packet that goes the short way, or has gone it; false: it does not, and nothing was done. */
   private pass(glimpse: Glimpse): boolean {
-    const { device, time, number } = glimpse;
-    // As a packet that came in through a bridge, it would have no way that is kept.
-    if (this.later || !this.unseen.isEmpty || (this.callIptables && device?.isBridge)) return false;
-    if (!this.kernel.pass(glimpse, this.expected)) return false;
+    const { device, time, number, isOut } = glimpse;
+    if (this.later) return false;
+    if (isOut) {
+      if (!this.expected.account(glimpse, glimpse.captured)) return false;
+      this.counts.accounted++;
+    } else {
+      // As a packet that came in through a bridge, it would have no way that is kept.
+      if (!this.unseen.isEmpty || (this.callIptables && device?.isBridge)) return false;
+      if (!this.kernel.pass(glimpse, this.expected)) return false;
+      this.counts.received++;
+    }
     this.lastTime = time;
     this.lastFrame = number;
     this.clock.now = time;
-    this.counts.received++;
     return true;
   }
 
@@ -265,10 +278,12 @@ export class Replay {
     return arrival;
   }
 
-  private lookAt(arrival: Arrival): void {
-    if (arrival.direction === 'in' || arrival.packet.etherType !== 0 || this.isPort(arrival.device)) return;
-    this.egress.push(arrival);
-    this.labels.learn(arrival.packet);
+  private lookAt(glimpse: Glimpse): void {
+    const { arrival } = glimpse;
+    if (!glimpse.isOut) return;
+    if (arrival && (arrival.packet.etherType !== 0 || this.isPort(arrival.device))) return;
+    this.egress.push(glimpse);
+    if (arrival) this.labels.learn(arrival.packet);
   }
 
   /** What a frame tells of a bridge, whoever's it is. */
@@ -295,10 +310,7 @@ export class Replay {
     }
     if (packet.etherType !== 0) return this.otherFrame(arrival);
     const isKnown = message !== null && this.messages.isKnown(packet, message);
-    if (direction === 'out') {
-      this.egress.shift(arrival);
-      return isKnown ? this.copy() : this.left(arrival);
-    }
+    if (direction === 'out') return isKnown ? this.copy() : this.left(arrival);
     if (isKnown) return this.copy();
     const passage = new Passage(packet);
     if (!this.kernel.hooks.links.isEmpty && !message && !this.enters(passage, arrival)) return;

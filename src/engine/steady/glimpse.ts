@@ -1,6 +1,6 @@
-import type { FrameDirection } from '../../capture/frame.js';
-import type { Frame } from '../../capture/frame.js';
+import type { Frame, FrameDirection } from '../../capture/frame.js';
 import type { Device } from '../../packet/device.js';
+import { Ipv4 } from '../../packet/ipv4.js';
 import { Tuple } from '../../rules/connection.js';
 import type { Arrival } from '../arrival.js';
 
@@ -10,12 +10,14 @@ export const ROOM = 2048;
 const AT = 32;
 
 /**
- * A frame between being read and its turn. One that may be a steady flow's is no more than its bytes and what the flow is
- * found by; of any other there is its arrival. Glimpses are used again and again, so a steady packet allocates nothing.
+ * A frame between being read and its turn. One that holds a plain packet (plainFrames.ts) is no more than its bytes and what
+ * its flow is found by; of any other there is its arrival. Glimpses are used again and again, so such a packet allocates
+ * nothing.
  */
 export class Glimpse {
-  /** null: it may be a steady flow's. */
+  /** null: it is plain, and was not needed yet. */
   arrival: Arrival | null = null;
+  isOut = false;
   number = 0;
   /** ns since capture start. */
   time = -0;
@@ -25,6 +27,10 @@ export class Glimpse {
   readonly bytes: DataView;
   readonly at = AT;
   captured = 0;
+  readonly version = 4;
+  readonly sourceOffset = Ipv4.source;
+  readonly fragmentOffset = 0;
+  readonly moreFragments = false;
   /** Bytes on the wire from the network header on. */
   length = 0;
   protocol = 0;

@@ -22,49 +22,59 @@ export function lengthOfLink(linkType: number): number {
   }
 }
 
+/** What is the same for frames with the same link header. */
+export interface LinkHeader {
+  readonly device: Device;
+  readonly isOut: boolean;
+  readonly told: Pick<Frame, 'linkType' | 'interface' | 'direction'>;
+}
+
 /**
- * Link headers with which IPv4 packets came in to this host. A frame with the same header, link type, and interface and
- * direction told beside it, comes in by the same device: what tells (`Arrivals`) is the same, as long as no bridge learns
- * in between, tags lead to no other device, and where the header has no direction, the device's address tells it.
+ * Link headers of IPv4 packets that came in for this host, or left it. A frame with the same header, link type, and
+ * interface and direction told beside it, crosses the same device in the same direction: what tells (`Arrivals`) is the
+ * same, as long as no bridge learns in between, tags lead to no other device, and where the header has no direction, the
+ * device's address tells it.
  */
 export class LinkHeaders {
   private readonly words = new Int32Array(PLACES * WORDS);
-  private readonly known = new Array<{ readonly device: Device; readonly frame: Told } | null>(PLACES).fill(
-    null,
-  );
+  private readonly known = new Array<LinkHeader | null>(PLACES).fill(null);
   /** The header looked at last. */
   private readonly header = new Int32Array(WORDS);
 
-  /** By which device the frame came in; null: not known. @param length of its link header, which is there */
-  deviceOf(frame: Frame, memory: DataView, at: number, length: number): Device | null {
+  /** @param isNumbered the host's interfaces have the numbers that a header may tell; else the packets say which one it is */
+  constructor(private readonly isNumbered: boolean) {}
+
+  /** null: the frame's is not known. @param length of its link header, which is there */
+  of(frame: Frame, memory: DataView, at: number, length: number): LinkHeader | null {
     const place = this.look(memory, at, length);
     const { header, words } = this;
     const from = place * WORDS;
     for (let i = 0; i < WORDS; i++) if (words[from + i] !== header[i]) return null;
     const known = this.known[place];
     if (known === null) return null;
-    const told = known.frame;
+    const { told } = known;
     const isSame =
       told.linkType === frame.linkType &&
       told.interface === frame.interface &&
       told.direction === frame.direction;
-    return isSame ? known.device : null;
+    return isSame ? known : null;
   }
 
   /** Remembers what became of a frame. */
   learn(frame: Frame, { packet, direction, device, below, message }: Arrival): void {
     const { linkType, bytes } = frame;
     const length = lengthOfLink(linkType);
-    if (length === 0 || bytes.length < length || direction !== 'in' || message !== null) return;
+    if (length === 0 || bytes.length < length || message !== null) return;
     if (packet.version !== 4 || packet.etherType !== 0 || packet.packetType !== PacketType.host) return;
     if (device !== below || device.master !== null || device.isLoopback) return;
     if (linkType === LinkType.ethernet && device.mac.length === 0) return;
+    if (linkType === LinkType.linuxSll2 && !this.isNumbered) return;
     // A tag or session before the packet is no part of the header that is compared.
     if (bytes[typeAt(linkType)] !== 0x08 || bytes[typeAt(linkType) + 1] !== 0x00) return;
     const place = this.look(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, length);
     this.words.set(this.header, place * WORDS);
-    const { interface: name, direction: told } = frame;
-    this.known[place] = { device, frame: { linkType, interface: name, direction: told } };
+    const told = { linkType, interface: frame.interface, direction: frame.direction };
+    this.known[place] = { device, isOut: direction === 'out', told };
   }
 
   /** Takes a header's words, and says where it stands if it is known. */
@@ -79,8 +89,6 @@ export class LinkHeaders {
     return Math.imul(mixed, 0x9e3779b1) >>> 24;
   }
 }
-
-type Told = Pick<Frame, 'linkType' | 'interface' | 'direction'>;
 
 /** Where the EtherType stands in the header. */
 function typeAt(linkType: number): number {

@@ -14,14 +14,19 @@ const TRANSPORT = 20;
 const SEGMENT = TcpFlag.fin | TcpFlag.syn | TcpFlag.rst | TcpFlag.ack;
 
 /**
- * Reads frames that hold what most do: a whole IPv4 packet without options, received, a TCP segment within a connection, a
- * UDP datagram or an echo, its checksums right. Of those the decoders and conntrack's first checks have nothing else to say;
- * all others are left to them.
+ * Reads frames that hold what most do: a whole IPv4 packet without options, received or sent; and if received, a TCP segment
+ * within a connection, a UDP datagram or an echo, its checksums right. Of those the decoders and conntrack's first checks
+ * have nothing else to say; all others are left to them.
  */
 export class PlainFrames {
-  private readonly headers = new LinkHeaders();
+  private readonly headers: LinkHeaders;
   /** The link header of the frame that was refused last is the reason. */
   private isNew = false;
+
+  /** @param isNumbered whether the host's interfaces have numbers */
+  constructor(isNumbered: boolean) {
+    this.headers = new LinkHeaders(isNumbered);
+  }
 
   /** The frame that was refused has been read the long way. */
   learn(frame: Frame, arrival: Arrival): void {
@@ -45,23 +50,28 @@ export class PlainFrames {
     if (memory.getUint16(at + Ipv4.fragment) & (Ipv4Fragment.moreFragments | Ipv4Fragment.offset))
       return false;
     const protocol = memory.getUint8(at + Ipv4.protocol);
-    if (!isPlain(memory, at + TRANSPORT, protocol, length - TRANSPORT, captured - TRANSPORT)) return false;
-    const device = this.headers.deviceOf(frame, memory, from, linkLength);
-    if (device === null) {
+    const header = this.headers.of(frame, memory, from, linkLength);
+    if (header === null) {
       this.isNew = true;
       return false;
     }
-    if (!takeBytes(glimpse, memory, at, captured, length, protocol)) return false;
+    const { device, isOut } = header;
+    if (isOut) copyBytes(glimpse, memory, at, captured);
+    else {
+      if (!isPlain(memory, at + TRANSPORT, protocol, length - TRANSPORT, captured - TRANSPORT)) return false;
+      if (!takeBytes(glimpse, memory, at, captured, length, protocol)) return false;
+    }
     const { bytes } = glimpse;
     for (let i = linkLength; i > 0; i -= 2) bytes.setUint16(glimpse.at - i, memory.getUint16(at - i));
     glimpse.note(frame);
     glimpse.device = device;
+    glimpse.isOut = isOut;
     glimpse.linkLength = linkLength;
     glimpse.captured = captured;
     glimpse.length = length;
     glimpse.protocol = protocol;
     glimpse.transport = TRANSPORT;
-    takeTuple(glimpse);
+    if (!isOut) takeTuple(glimpse);
     return true;
   }
 }
@@ -90,6 +100,12 @@ function isPlain(memory: DataView, at: number, protocol: number, length: number,
     default:
       return false;
   }
+}
+
+function copyBytes({ bytes, at: to }: Glimpse, memory: DataView, at: number, captured: number): void {
+  let i = 0;
+  for (; i + 4 <= captured; i += 4) bytes.setInt32(to + i, memory.getInt32(at + i));
+  for (; i < captured; i++) bytes.setUint8(to + i, memory.getUint8(at + i));
 }
 
 /**
