@@ -118,6 +118,8 @@ export class Replay {
   /** The first frame of each reason in `counts.skipped`. */
   readonly firstSkipped = new Map<string, number>();
   private later: LaterRuleset | null;
+  /** null: every frame is read the long way. */
+  private plain: PlainFrames | null = null;
   private readonly egress = new EgressWindow((glimpse) => this.arrivalOf(glimpse));
   private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;
@@ -198,7 +200,8 @@ export class Replay {
       (glimpse) => this.lookAt(glimpse),
       (glimpse) => this.stepGlimpse(glimpse),
     );
-    const plain = this.hasShortWay ? new PlainFrames(this.options.host.isNumbered) : null;
+    if (this.hasShortWay) this.plain = new PlainFrames(this.options.host.isNumbered);
+    const { plain } = this;
     for await (const batch of this.source.batches()) {
       for (const frame of batch) {
         this.counts.frames++;
@@ -237,6 +240,7 @@ export class Replay {
   /** What a plain frame would have been read as; null: it takes no part after all. */
   private arrivalOf(glimpse: Glimpse): Arrival | null {
     if (glimpse.arrival) return glimpse.arrival;
+    this.plain?.again();
     const frame = glimpse.frame();
     const read = this.arrivals.read(frame);
     if (typeof read !== 'string') return (glimpse.arrival = read);

@@ -24,7 +24,7 @@ export function refresh(entry: ConnectionEntry, packet: Packet, direction: Direc
 }
 
 /** `nf_ct_acct_update()`. */
-export function account(entry: ConnectionEntry, packet: Packet, direction: Direction): void {
+export function account(entry: ConnectionEntry, packet: Pick<Packet, 'length'>, direction: Direction): void {
   if (!entry.counted) return;
   entry.packets[direction]++;
   entry.bytes[direction] += packet.length;

@@ -23,6 +23,12 @@ export class PlainFrames {
   /** The link header of the frame that was refused last is the reason. */
   private isNew = false;
 
+  /** Of the frames read since, how many went the long way after all. */
+  private tried = 0;
+  private wentLong = 0;
+  /** Frames that are not tried. */
+  private resting = 0;
+
   /** @param isNumbered whether the host's interfaces have numbers */
   constructor(isNumbered: boolean) {
     this.headers = new LinkHeaders(isNumbered);
@@ -33,9 +39,24 @@ export class PlainFrames {
     if (this.isNew) this.headers.learn(frame, arrival);
   }
 
+  /** A frame that was read here had to be read again. */
+  again(): void {
+    this.wentLong++;
+  }
+
+  /** Under some rules no flow has a way that is kept; then most frames would be read twice. */
+  private judge(): void {
+    if (this.wentLong > TRIED / 2) this.resting = RESTING;
+    this.tried = this.wentLong = 0;
+  }
+
   /** Fills the glimpse; false: it is no such frame. */
   read(frame: Frame, glimpse: Glimpse): boolean {
     this.isNew = false;
+    if (this.resting > 0) {
+      this.resting--;
+      return false;
+    }
     const linkLength = lengthOfLink(frame.linkType);
     if (linkLength === 0) return false;
     const memory = frame.memory ?? viewOf(frame.bytes);
@@ -72,9 +93,15 @@ export class PlainFrames {
     glimpse.protocol = protocol;
     glimpse.transport = TRANSPORT;
     if (!isOut) takeTuple(glimpse);
+    this.tried++;
+    if (this.tried === TRIED) this.judge();
     return true;
   }
 }
+
+/** Frames after which it is judged whether trying was worth it, and how many are not tried where it was not. */
+const TRIED = 4096;
+const RESTING = 16_384;
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -3,6 +3,7 @@ import { CtStatus, Direction } from '../../rules/connection.js';
 import type { ConnectionEntry } from '../conntrack/entry.js';
 import { NOWHERE } from '../conntrack/rows.js';
 import { NOT_STEADY, steadyTimeout } from '../conntrack/steady.js';
+import { account } from '../conntrack/verdict.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { ExpectedFrames } from '../expected.js';
 import type { FlowPath } from '../flowPath.js';
@@ -15,15 +16,14 @@ import type { Glimpse } from './glimpse.js';
  * and its frame is waited for. What makes that right:
  *
  * - A connection's row keeps the ways of both directions when a packet has gone one of them, together with what was true
- *   of the entry then: confirmed, answered, assured or not, no event pending, in no zone, with the host's own timeouts, not
- *   counted.
+ *   of the entry then: confirmed, answered, assured or not, no event pending, in no zone, with the host's own timeouts.
  * - Whatever else meets the entry (any packet that goes through conntrack, an error about it) makes the row forget both
  *   ways before it does anything. So what was true of the entry still is, but for what stands in the row itself.
  * - A packet for which conntrack would do more than change the row (conntrack/steady.ts) goes the long way, too.
  */
 
-/** What is kept in a row: the number of the way from 1 on, and below it whether the connection is assured. */
-const ASSURED = 1;
+/** What is kept in a row: the number of the way from 1 on, and below it whether the connection is assured, and counted. */
+const Kept = { assured: 1, counted: 2, way: 2 } as const;
 
 /** What an entry must be for that, and what not. */
 const NEEDED = CtStatus.confirmed | CtStatus.seenReply;
@@ -42,7 +42,7 @@ export class SteadyFlows {
   /** A packet of the connection has gone the way that the entry has for it, and nothing is left to be said of it. */
   went(entry: ConnectionEntry): void {
     if ((entry.status & (NEEDED | BARRED)) !== NEEDED || !entry.listed || entry.events !== 0) return;
-    if (entry.zone !== 0 || entry.timeouts !== null || entry.counted) return;
+    if (entry.zone !== 0 || entry.timeouts !== null) return;
     this.keep(entry, Direction.original, entry.originalPath);
     this.keep(entry, Direction.reply, entry.replyPath);
   }
@@ -51,8 +51,9 @@ export class SteadyFlows {
     if (way === null || !way.countsPlainly || !way.isOfStatus(entry.status)) return;
     let number = this.numbers.get(way);
     if (number === undefined) this.numbers.set(way, (number = this.ways.push(way)));
-    const assured = entry.has(CtStatus.assured) ? ASSURED : 0;
-    this.tracker.table.rows.setSteady(entry.row, direction, (number << 1) | assured);
+    const assured = entry.has(CtStatus.assured) ? Kept.assured : 0;
+    const counted = entry.counted ? Kept.counted : 0;
+    this.tracker.table.rows.setSteady(entry.row, direction, (number << Kept.way) | assured | counted);
   }
 
   /**
@@ -68,12 +69,13 @@ export class SteadyFlows {
     const { rows } = table;
     const kept = rows.steady(row, direction);
     if (kept === 0) return null;
-    const way = this.ways[(kept >> 1) - 1];
+    const way = this.ways[(kept >> Kept.way) - 1];
     if (!way.takes(packet, program) || rows.expires(row) <= packet.time) return null;
-    const timeout = steadyTimeout(rows, row, direction, packet, (kept & ASSURED) !== 0, settings);
+    const timeout = steadyTimeout(rows, row, direction, packet, (kept & Kept.assured) !== 0, settings);
     if (timeout === NOT_STEADY) return null;
     this.tracker.reach(packet.time);
     rows.setExpires(row, packet.time + timeout);
+    if (kept & Kept.counted) account(rows.owner(row), packet, direction);
     if (way.add(packet.length)) this.uncounted.push(way);
     // It leaves as what the answers of the connection go to: `nf_nat_packet()`.
     const answers = (1 - direction) as Direction;
