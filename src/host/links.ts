@@ -85,6 +85,12 @@ export function parseLinks(json: unknown): Link[] {
   return links;
 }
 
+/** `ip -d` says the kind where there is one, and always how many queues there are. */
+function kindShown(row: JsonObject, kind: string): string | null | undefined {
+  if (kind !== '') return kind;
+  return integerIn(row, 'num_tx_queues') === undefined ? undefined : null;
+}
+
 function parseLink(row: JsonObject): Link | undefined {
   const index = integerIn(row, 'ifindex');
   const name = stringIn(row, 'ifname');
@@ -101,6 +107,7 @@ function parseLink(row: JsonObject): Link | undefined {
       index,
       name,
       kind: linkKind(stringIn(row, 'link_type')),
+      linkKind: kindShown(row, kind),
       mac: parseMac(stringIn(row, 'address') ?? '') ?? NO_MAC,
       master: null,
       isBridge: kind === 'bridge',

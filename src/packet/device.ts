@@ -6,6 +6,8 @@ export interface Device {
   readonly name: string;
   /** ARPHRD_* of linux/if_arp.h. */
   readonly kind: number;
+  /** What made it: veth, bridge, vlan…; null: a driver that has no such name; undefined where nothing tells. */
+  readonly linkKind?: string | null;
   readonly mac: MacAddress;
   /** The bridge that this is a port of. */
   readonly master: Device | null;

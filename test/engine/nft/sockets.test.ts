@@ -42,6 +42,8 @@ describe('what the host has none of', () => {
     ['ipsec in reqid != 1', ''],
     ['rt ipsec missing', 'A'],
     ['meta ipsec missing', 'A'],
+    ['meta sdif 0', 'A'],
+    ['meta sdif != 0', ''],
     ['osf name != "Linux"', ''],
   ])('%s', async (rule, logged) => {
     const table = `table inet t {\n\tchain i {\n\t\ttype filter hook input priority 0; policy accept;\n\t\t${rule} ${log('A')}\n\t}\n}\n`;

@@ -1,7 +1,10 @@
-import { EtherType, PacketType } from '../../../packet/numbers.js';
+import { u8 } from '../../../packet/bytes.js';
+import { EtherType, PacketType, Protocol } from '../../../packet/numbers.js';
 import type { Device } from '../../../packet/device.js';
 import type { Packet } from '../../../packet/packet.js';
+import { Tcp, TcpFlag } from '../../../packet/transport.js';
 import type { Context } from '../../context.js';
+import { Hook } from '../../hook.js';
 import type { Family } from '../../model.js';
 import type { Meta } from '../model.js';
 import type { Read, Scalar } from './value.js';
@@ -20,6 +23,30 @@ const FAMILIES = new Map<Family, number>([
 /** `nft_meta_bridge_get_eval()` (net/bridge/netfilter/nft_meta_bridge.c): only in the bridge family. */
 function bridgeOf(port: Device | null, { family }: Context): string | undefined {
   return family === 'bridge' ? port?.master?.name : undefined;
+}
+
+/** `nft_meta_store_ifkind()`: a device whose driver has no such name ends the rule. */
+function kindOf(device: Device | null): Read {
+  return device?.linkKind === undefined && device ? null : (device?.linkKind ?? undefined);
+}
+
+/** Who owns a server's socket: the capture does not tell, most of a firewall host's are root's. */
+const SUPERUSER = 0;
+
+/**
+ * A SYN+ACK of the host belongs to the socket that listens (`skb_to_full_sk()`, include/net/inet_sock.h), though a LOG
+ * line has no owner for it.
+ */
+function isAcceptance(packet: Packet, { hook }: Context): boolean {
+  if (
+    hook !== Hook.output ||
+    packet.protocol !== Protocol.tcp ||
+    !packet.hasTransport ||
+    packet.etherType !== 0
+  )
+    return false;
+  const flags = u8(packet.data, packet.transport + Tcp.flags);
+  return (flags & (TcpFlag.syn | TcpFlag.ack | TcpFlag.rst)) === (TcpFlag.syn | TcpFlag.ack);
 }
 
 /** Milliseconds since the epoch at the packet. */
@@ -58,6 +85,10 @@ export function readMeta({ key }: Meta, packet: Packet, context: Context): Read 
       return packet.in?.group;
     case 'oifgroup':
       return packet.out?.group;
+    case 'iifkind':
+      return kindOf(packet.in);
+    case 'oifkind':
+      return kindOf(packet.out);
     case 'ibrname':
       return bridgeOf(packet.in, context);
     case 'obrname':
@@ -68,8 +99,10 @@ export function readMeta({ key }: Meta, packet: Packet, context: Context): Read 
     case 'pkttype':
       return packet.packetType === PacketType.outgoing ? PacketType.host : packet.packetType;
     case 'skuid':
+      if (isAcceptance(packet, context)) return SUPERUSER;
       return packet.fromSocket ? (packet.uid ?? context.socket(packet)?.uid ?? null) : undefined;
     case 'skgid':
+      if (isAcceptance(packet, context)) return SUPERUSER;
       return packet.fromSocket ? (packet.gid ?? null) : undefined;
     case 'time':
       return wallClock(context);
@@ -84,7 +117,7 @@ export function readMeta({ key }: Meta, packet: Packet, context: Context): Read 
     case 'ipsec':
       return 0;
     default:
-      // cpu, cgroup, rtclassid, iifkind, secmark…: nothing in the inputs tells.
+      // cpu, cgroup, rtclassid, secmark…: nothing in the inputs tells.
       return null;
   }
 }

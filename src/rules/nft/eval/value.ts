@@ -56,8 +56,9 @@ export function bytesValue(bytes: Uint8Array): Scalar {
 export function patternOf(constant: Expression): Pattern | null {
   switch (constant.kind) {
     case 'integer':
-      // Interfaces are compared by name; an index that nft could not name belongs to none of the host's.
-      if (constant.type === 'iface_index') return { kind: 'value', value: `#${constant.value}` };
+      // Interfaces are compared by name; an index that nft could not name belongs to none of the host's, 0 is none.
+      if (constant.type === 'iface_index')
+        return { kind: 'value', value: constant.value === 0 ? '' : `#${constant.value}` };
       return { kind: 'value', value: constant.value };
     case 'address':
       return { kind: 'value', value: addressValue(constant.address) };
