@@ -36,15 +36,18 @@ export function pairIdentical(
   };
   const ours = createChains(predicted.length, predicted.length);
   const theirs = createChains(predicted.length, observed.length);
-  for (let i = 0; i < predicted.length; i++) {
+  // Functions of their own: V8 would compile a loop this long anew for each window.
+  const addOurs = (i: number): void => {
     const slot = slotOf(predicted[i].kept);
     if (table[slot] < 0) table[slot] = i;
     ours.append(table[slot], i);
-  }
-  for (let j = 0; j < observed.length; j++) {
+  };
+  const addTheirs = (j: number): void => {
     const first = table[slotOf(observed[j].kept)];
     if (first >= 0) theirs.append(first, j);
-  }
+  };
+  for (let i = 0; i < predicted.length; i++) addOurs(i);
+  for (let j = 0; j < observed.length; j++) addTheirs(j);
   const buckets: Bucket[] = [];
   for (let i = 0; i < predicted.length; i++) {
     const o = theirs.first[i];

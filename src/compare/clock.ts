@@ -46,10 +46,10 @@ export function toCapture(fit: ClockFit, ns: number): number {
 const MOST_STRETCHES = 1000;
 
 /** Cuts the log of one file into stretches of one clock and boot: call it with every line in order; it returns the stretch's number. */
-export function createStretcher(): (line: Pick<ObservedLine, 'time' | 'boot'>) => number {
+export function createStretcher(): (time: LogTime | null, boot: number | undefined) => number {
   const current = new Map<string, { number: number; latest: number; boot: number | undefined }>();
   let count = 0;
-  return ({ time, boot }) => {
+  return (time, boot) => {
     const key = time?.clock ?? '';
     let stretch = current.get(key);
     const ns = time?.ns ?? 0;
@@ -137,7 +137,7 @@ function stretchesOf(lines: Iterable<ObservedLine>, hashOf: (line: Voter) => num
   const stretchOf = createStretcher();
   for (const line of lines) {
     const { time } = line;
-    const stretch = (stretches[stretchOf(line)] ??= {
+    const stretch = (stretches[stretchOf(time, line.boot)] ??= {
       votes: createSketch(),
       file: line.file,
       firstLine: line.line,

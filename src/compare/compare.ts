@@ -2,8 +2,15 @@ import type { PredictedLine } from '../engine/events.js';
 import { parse } from '../klog/parse.js';
 import { ruleAddress, type Rule } from '../rules/model.js';
 import type { Pair } from './align.js';
-import { createStretcher, estimateClocks, toCapture, type LogStretch } from './clock.js';
-import { type LossEvent, ObservedItem, type ObservedLine, PredictedItem } from './lines.js';
+import { type ClockFit, createStretcher, estimateClocks, toCapture, type LogStretch } from './clock.js';
+import {
+  type LogTime,
+  type LossEvent,
+  ObservedItem,
+  type ObservedLine,
+  PredictedItem,
+  type Reach,
+} from './lines.js';
 import { createLossFinder, createLossPlacer } from './losses.js';
 import { mergeFiles } from './merge.js';
 import { createPairReader, isOutsideOf, type Named, type Tally, type WritingRule } from './pairs.js';
@@ -157,12 +164,13 @@ export function placeLines(
     let own: readonly LogStretch[] | null = null;
     for (const line of lines) {
       own ??= stretches.filter(({ file }) => file === line.file);
-      const stretch = own[stretchOf(line)];
-      if (clocked && (stretch.fit === null || line.time === null)) {
+      const { time } = line;
+      const stretch = own[stretchOf(time, line.boot)];
+      if (clocked && (stretch.fit === null || time === null)) {
         unplaced++;
         continue;
       }
-      const item = place(line, stretch, order++);
+      const item = place(line, time, stretch, order++);
       passed(line, item.time);
       yield item;
     }
@@ -170,19 +178,31 @@ export function placeLines(
   return { files: files.map(items), unplaced: () => unplaced };
 }
 
-function lateOf(line: ObservedLine): number {
-  if (line.by) return GROUP_SLACK;
-  return line.time !== null && line.time.resolution > 1e6 ? COARSE_SLACK : SLACK;
+const ANYWHEN: Reach = { tolerance: Infinity, precision: Infinity };
+
+/** Those that lines have in common: of one stretch there are few. */
+const reaches = new WeakMap<ClockFit, Reach[]>();
+
+function reachOf(fit: ClockFit, resolution: number, by: ObservedLine['by']): Reach {
+  const late = by ? GROUP_SLACK : resolution > 1e6 ? COARSE_SLACK : SLACK;
+  const precision = resolution / 2 + fit.uncertainty;
+  const tolerance = precision + late;
+  let known = reaches.get(fit);
+  if (!known) reaches.set(fit, (known = []));
+  let reach = known.find((r) => r.tolerance === tolerance && r.precision === precision);
+  if (!reach) known.push((reach = { tolerance, precision }));
+  return reach;
 }
 
-function place(line: ObservedLine, { fit }: LogStretch, order: number): ObservedItem {
-  const { time } = line;
-  if (fit === null || time === null) return new ObservedItem(line, 0, Infinity, order, Infinity);
+function place(line: ObservedLine, time: LogTime | null, { fit }: LogStretch, order: number): ObservedItem {
+  if (fit === null || time === null) return new ObservedItem(line, 0, ANYWHEN, order);
   const { ns, resolution } = time;
-  const precision = resolution / 2 + fit.uncertainty;
-  const tolerance = precision + lateOf(line);
-  const at = toCapture(fit, ns + resolution / 2);
-  return new ObservedItem(line, at, tolerance, order, precision);
+  return new ObservedItem(
+    line,
+    toCapture(fit, ns + resolution / 2),
+    reachOf(fit, resolution, line.by),
+    order,
+  );
 }
 
 /** Takes lines of the side that is behind, so that the window stays small. */

@@ -35,18 +35,23 @@ function linesOf(entries: Iterable<ObservedEntry>, epoch: bigint): Iterable<Obse
         next(): IteratorResult<ObservedLine, undefined> {
           const { done, value } = from.next() as IteratorResult<ObservedEntry, undefined>;
           if (done) return { done, value: undefined };
-          return { done: false, value: new EntryLine(value, timeOf(value, epoch)) };
+          return { done: false, value: new EntryLine(value, epoch) };
         },
       };
     },
   };
 }
 
+/** An entry, seen from the capture's time; `time` is made anew each time it is asked for. */
 class EntryLine implements ObservedLine {
   constructor(
     private readonly entry: ObservedEntry,
-    readonly time: LogTime | null,
+    private readonly epoch: bigint,
   ) {}
+
+  get time(): LogTime | null {
+    return timeOf(this.entry, this.epoch);
+  }
 
   get text(): string {
     return this.entry.text;

@@ -51,14 +51,9 @@ abstract class Item<Line extends { readonly text: string; readonly kept?: KeptTe
   /** Read from the text when first asked for, see `fieldsOf`. */
   fields: ReadonlyMap<string, string> | null = null;
 
-  /**
-   * @param tolerance ns by which the time may differ from the other side's and still be the same event
-   * @param order place among the lines of its side
-   */
+  /** @param order place among the lines of its side */
   constructor(
     readonly line: Line,
-    readonly time: number,
-    readonly tolerance: number,
     public order: number,
   ) {
     this.kept = line.kept ?? KeptText.of(line.text);
@@ -71,21 +66,35 @@ abstract class Item<Line extends { readonly text: string; readonly kept?: KeptTe
 }
 
 export class PredictedItem extends Item<PredictedLine> {
-  constructor(line: PredictedLine, order: number) {
-    super(line, line.time, 0, order);
+  get time(): number {
+    return this.line.time;
   }
 }
 
+/** How far an observed line's time may be off. */
+export interface Reach {
+  /** ns by which the time may differ from the other side's and still be the same event. */
+  readonly tolerance: number;
+  /** ns by which the clock that gave the time may be wrong. */
+  readonly precision: number;
+}
+
 export class ObservedItem extends Item<ObservedLine> {
-  /** @param precision ns by which the clock that gave the time may be wrong */
   constructor(
     line: ObservedLine,
-    time: number,
-    tolerance: number,
+    readonly time: number,
+    private readonly reach: Reach,
     order: number,
-    readonly precision: number,
   ) {
-    super(line, time, tolerance, order);
+    super(line, order);
+  }
+
+  get tolerance(): number {
+    return this.reach.tolerance;
+  }
+
+  get precision(): number {
+    return this.reach.precision;
   }
 }
 

@@ -52,6 +52,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
   const kept: Difference[] = [];
   const clocks = new Map<string, LogClock>();
   let losses: (LossWindow & { count: number })[] = [];
+  const reach = { tolerance, precision: 0 };
   let end = Infinity;
   let order = 0;
   let latest = 0;
@@ -112,7 +113,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
       const time = clock.place(entry, arrival);
       latest = Math.max(latest, time);
       const observed: ObservedLine = { text, time: null, file, line, boot };
-      aligner.observed(new ObservedItem(observed, time, tolerance, order++, 0));
+      aligner.observed(new ObservedItem(observed, time, reach, order++));
     },
     lost: (time, reason) => addLoss(time, Infinity, reason),
     settle,

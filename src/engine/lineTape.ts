@@ -1,9 +1,13 @@
 import type { Rule } from '../rules/model.js';
-import type { KeptText } from '../source/keptText.js';
-import { Tape } from '../source/tape.js';
+import { type Chunk, KeptText } from '../source/keptText.js';
+import { numberAt, Tape, TapeReader } from '../source/tape.js';
 import type { PredictedLine } from './events.js';
 
 const FIELDS: readonly PredictedLine['guessed'][] = [null, 'ID', 'FLOWLBL'];
+
+/** Words of a line before its doubt, if there is one, and its text. */
+const At = { time: 0, frame: 2, rule: 4, prefix: 5, flags: 6, end: 7 } as const;
+
 /** Bits behind the level, which has three. */
 const GUESSED = 3;
 const UNCAPTURED = 1 << 5;
@@ -11,14 +15,13 @@ const DOUBTFUL = 1 << 6;
 
 /** Keeps predicted lines, however many they are. */
 export function createLineTape(): Tape<PredictedLine> {
-  const rules = createNumbering<Rule | null>();
-  const prefixes = createNumbering<string>();
+  const named: Named = { rules: createNumbering(), prefixes: createNumbering() };
   return new Tape<PredictedLine>({
     write({ time, frame, rule, level, prefix, text, doubt, uncaptured, guessed }, to) {
       to.number(time);
       to.number(frame);
-      to.int(rules.numberOf(rule));
-      to.int(prefixes.numberOf(prefix));
+      to.int(named.rules.numberOf(rule));
+      to.int(named.prefixes.numberOf(prefix));
       to.int(
         level |
           (FIELDS.indexOf(guessed) << GUESSED) |
@@ -29,48 +32,86 @@ export function createLineTape(): Tape<PredictedLine> {
       to.text(text);
     },
     read(from) {
-      const time = from.number();
-      const frame = from.number();
-      const rule = rules.at(from.int());
-      const prefix = prefixes.at(from.int());
-      const flags = from.int();
-      const doubt = flags & DOUBTFUL ? from.string() : null;
-      return new KeptLine(time, frame, rule, flags, prefix, doubt, from.text());
+      const { chunk, at } = from;
+      from.at += At.end;
+      if (chunk.words[at + At.flags] & DOUBTFUL) from.skipString();
+      const text = from.at;
+      from.skipText();
+      return new KeptLine(chunk, at, text, named);
     },
   });
 }
 
-/** Its text is read when it is asked for. */
-class KeptLine implements PredictedLine {
-  constructor(
-    readonly time: number,
-    readonly frame: number,
-    readonly rule: Rule | null,
-    private readonly flags: number,
-    readonly prefix: string,
-    readonly doubt: string | null,
-    readonly kept: KeptText,
-  ) {}
+/** What lines have in common. */
+interface Named {
+  readonly rules: Numbering<Rule | null>;
+  readonly prefixes: Numbering<string>;
+}
 
-  get text(): string {
-    return this.kept.toString();
+/** A place on the tape: windows hold many of them, and few are asked for more than their time. */
+class KeptLine extends KeptText implements PredictedLine {
+  constructor(
+    chunk: Chunk,
+    private readonly from: number,
+    text: number,
+    private readonly named: Named,
+  ) {
+    super(chunk, text);
+  }
+
+  get time(): number {
+    return numberAt(this.chunk, this.from + At.time);
+  }
+
+  get frame(): number {
+    return numberAt(this.chunk, this.from + At.frame);
+  }
+
+  get rule(): Rule | null {
+    return this.named.rules.at(this.chunk.words[this.from + At.rule]);
+  }
+
+  get prefix(): string {
+    return this.named.prefixes.at(this.chunk.words[this.from + At.prefix]);
   }
 
   get level(): number {
     return this.flags & 7;
   }
 
+  get guessed(): PredictedLine['guessed'] {
+    return FIELDS[(this.flags >> GUESSED) & 3];
+  }
+
   get uncaptured(): boolean {
     return (this.flags & UNCAPTURED) !== 0;
   }
 
-  get guessed(): PredictedLine['guessed'] {
-    return FIELDS[(this.flags >> GUESSED) & 3];
+  get doubt(): string | null {
+    if ((this.flags & DOUBTFUL) === 0) return null;
+    return new TapeReader({ chunk: this.chunk, length: Infinity }, this.from + At.end).string();
+  }
+
+  get text(): string {
+    return this.toString();
+  }
+
+  get kept(): this {
+    return this;
+  }
+
+  private get flags(): number {
+    return this.chunk.words[this.from + At.flags];
   }
 }
 
+interface Numbering<T> {
+  numberOf(value: T): number;
+  at(number: number): T;
+}
+
 /** Numbers for values of which there are few. */
-function createNumbering<T>() {
+function createNumbering<T>(): Numbering<T> {
   const values: T[] = [];
   const numbers = new Map<T, number>();
   return {

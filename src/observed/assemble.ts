@@ -1,5 +1,5 @@
 import type { Diagnostics } from '../source/diagnostic.js';
-import { type Message, takeApart } from './line.js';
+import { fromDmesg, type Message, takeApart } from './line.js';
 import type { Line } from './lines.js';
 import { mayMatter } from './loss.js';
 import { type ClockOptions, readWallStamp } from './stamps.js';
@@ -183,6 +183,9 @@ export function createAssembler(options: ClockOptions, diagnostics: Diagnostics,
 
   return {
     take({ text, number }: Line): Placed[] {
+      const isAlone = !fields && !packet && !object;
+      const plain = isAlone ? fromDmesg(text) : undefined;
+      if (plain) return mayMatter(text) ? [{ message: plain, line: number }] : [];
       return (
         entryHead(text, number) ??
         fieldLine(text) ??

@@ -1,7 +1,7 @@
 import { parse } from '../klog/parse.js';
 import type { LogRecord } from '../klog/record.js';
-import type { KeptText } from '../source/keptText.js';
-import { type Kept, Tape, type TapeReader, type TapeWriter } from '../source/tape.js';
+import { type Chunk, KeptText } from '../source/keptText.js';
+import { type Kept, numberAt, Tape, TapeReader, type TapeWriter } from '../source/tape.js';
 import type { ObservedEntry, ObservedTime, WallTime } from './entry.js';
 
 /** The lines of one file. */
@@ -59,6 +59,9 @@ export class LogHolder implements HeldLog {
   }
 }
 
+/** Words of an entry before its times, host, level and text. */
+const At = { flags: 0, line: 1, boot: 3, end: 4 } as const;
+
 const KERNEL = 1;
 const WALL = 2;
 const ZONE = 4;
@@ -94,51 +97,93 @@ function writeEntry({ time, text, line, boot, by, host, level }: ObservedEntry, 
 }
 
 function readEntry(from: TapeReader, file: string): ObservedEntry {
+  const { chunk, at } = from;
+  skipToText(from);
+  const text = from.at;
+  from.skipText();
+  return new HeldEntry(chunk, at, text, file);
+}
+
+const STAMP = 4;
+
+function skipToHost(from: TapeReader): number {
   const flags = from.int();
-  const line = from.number();
-  const boot = from.int();
-  const kernel = flags & KERNEL ? { ns: from.number(), resolution: from.number() } : undefined;
-  const wall = flags & WALL ? readWall(from, flags) : undefined;
-  const host = flags & HOST ? from.string() : undefined;
-  const level = flags & LEVEL ? from.int() : undefined;
-  return new HeldEntry(
-    kernel && !wall ? { kernel } : { ...(kernel && { kernel }), ...(wall && { wall }) },
-    from.text(),
-    file,
-    line,
-    boot,
-    flags & EMULATED ? 'ulogd' : undefined,
-    host,
-    level,
-  );
+  from.at += At.end - 1 + (flags & KERNEL ? STAMP : 0) + (flags & WALL ? STAMP : 0);
+  return flags;
 }
 
-function readWall(from: TapeReader, flags: number): WallTime {
-  return {
-    ns: from.big(),
-    resolution: from.number(),
-    ...(flags & ZONE && { zoneAssumed: true as const }),
-    ...(flags & YEAR && { yearAssumed: true as const }),
-  };
+function skipToText(from: TapeReader): void {
+  const flags = skipToHost(from);
+  if (flags & HOST) from.skipString();
+  if (flags & LEVEL) from.at++;
 }
 
-class HeldEntry implements ObservedEntry {
+/** A place on the tape. */
+class HeldEntry extends KeptText implements ObservedEntry {
   constructor(
-    readonly time: ObservedTime,
-    readonly kept: KeptText,
+    chunk: Chunk,
+    private readonly from: number,
+    text: number,
     readonly file: string,
-    readonly line: number,
-    readonly boot: number,
-    readonly by: 'ulogd' | undefined,
-    readonly host: string | undefined,
-    readonly level: number | undefined,
-  ) {}
+  ) {
+    super(chunk, text);
+  }
+
+  get time(): ObservedTime {
+    const { flags } = this;
+    const from = this.reader(At.end);
+    const kernel = flags & KERNEL ? { ns: from.number(), resolution: from.number() } : undefined;
+    if (!(flags & WALL)) return kernel ? { kernel } : {};
+    const wall: WallTime = {
+      ns: from.big(),
+      resolution: from.number(),
+      ...(flags & ZONE && { zoneAssumed: true as const }),
+      ...(flags & YEAR && { yearAssumed: true as const }),
+    };
+    return kernel ? { kernel, wall } : { wall };
+  }
+
+  get line(): number {
+    return numberAt(this.chunk, this.from + At.line);
+  }
+
+  get boot(): number {
+    return this.chunk.words[this.from + At.boot];
+  }
+
+  get by(): 'ulogd' | undefined {
+    return this.flags & EMULATED ? 'ulogd' : undefined;
+  }
+
+  get host(): string | undefined {
+    const from = this.reader();
+    return skipToHost(from) & HOST ? from.string() : undefined;
+  }
+
+  get level(): number | undefined {
+    const from = this.reader();
+    const flags = skipToHost(from);
+    if (flags & HOST) from.skipString();
+    return flags & LEVEL ? from.int() : undefined;
+  }
 
   get text(): string {
-    return this.kept.toString();
+    return this.toString();
+  }
+
+  get kept(): this {
+    return this;
   }
 
   get record(): LogRecord | null {
     return parse(this.text);
+  }
+
+  private get flags(): number {
+    return this.chunk.words[this.from + At.flags];
+  }
+
+  private reader(behind = 0): TapeReader {
+    return new TapeReader({ chunk: this.chunk, length: Infinity }, this.from + behind);
   }
 }

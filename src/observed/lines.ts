@@ -49,11 +49,16 @@ export async function* lineBatches(chunks: AsyncIterable<string | Uint8Array>): 
         ? chunk
         : decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     const batch: Line[] = [];
+    const isPlain = !text.includes('\0') && !text.includes('\r');
     let from = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
-      add(text.slice(from, end));
+      if (isPlain && length === 0 && !cut && end - from <= LONGEST_LINE)
+        batch.push({ text: text.slice(from, end), number: ++number, cut });
+      else {
+        add(text.slice(from, end));
+        batch.push(take());
+      }
       from = end + 1;
-      batch.push(take());
     }
     add(text.slice(from));
     if (batch.length > 0) yield batch;

@@ -4,6 +4,8 @@ import { createGunzip } from 'node:zlib';
 import { describeOther, sniff, SNIFFED } from '../capture/sniff.js';
 import { unzstd } from '../capture/sources.js';
 
+/** Bytes that are read at once: each reading takes a good part of a millisecond, however little it gives. */
+const READ = 1 << 18;
 /** Bytes that are taken of what zstd gives. */
 const CHUNK = 65_536;
 
@@ -12,7 +14,7 @@ const CHUNK = 65_536;
  * archives of other kinds, are thrown into the loop.
  */
 export async function* openLog(path: string): AsyncGenerator<Uint8Array> {
-  const input = createReadStream(path, path === '-' ? { fd: 0 } : {});
+  const input = createReadStream(path, { highWaterMark: READ, ...(path === '-' && { fd: 0 }) });
   const chunks = input[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
   const first = await chunks.next();
   if (first.done) return;

@@ -16,6 +16,9 @@ const SPACE = 0x20;
 const TAB = 0x09;
 const RETURN = 0x0d;
 
+/** Words before a text: its size in bytes, that without the space at its end with a bit for ASCII, the hash of the latter. */
+export const HEADER = 3;
+
 /**
  * A line's text as UTF-8, read when somebody wants to see it: of millions of lines nearly all are only found to be equal to
  * another one. Equal means but for space at the end, which syslog daemons cut.
@@ -23,51 +26,66 @@ const RETURN = 0x0d;
 export class KeptText {
   private told: string | null = null;
 
-  /**
-   * @param at where it begins, bytes; a multiple of 4
-   * @param size bytes
-   * @param trimmed bytes without the space at the end
-   * @param hash of those
-   */
+  /** @param at where its header begins, words */
   constructor(
-    private readonly chunk: Chunk,
+    protected readonly chunk: Chunk,
     private readonly at: number,
-    private readonly size: number,
-    private readonly trimmed: number,
-    readonly hash: number,
-    private readonly isAscii: boolean,
   ) {}
 
   /** @param text well-formed; what is not Unicode becomes U+FFFD */
   static of(text: string): KeptText {
-    const chunk = createChunk(text.length * UNIT);
-    const size = chunk.bytes.write(text, 0, 'utf8');
-    const trimmed = trimmedSize(text, chunk.bytes, 0, size);
-    return new KeptText(chunk, 0, size, trimmed, hashOf(chunk, 0, trimmed), size === text.length);
+    const chunk = createChunk((HEADER << 2) + text.length * UNIT);
+    writeText(chunk, 0, text);
+    return new KeptText(chunk, 0);
+  }
+
+  /** Of the text without the space at its end, 30 bits. */
+  get hash(): number {
+    return this.chunk.words[this.at + 2];
   }
 
   equals(other: KeptText): boolean {
-    const { trimmed } = this;
-    if (this.hash !== other.hash || trimmed !== other.trimmed) return false;
     const ours = this.chunk.words;
     const theirs = other.chunk.words;
-    const end = trimmed >> 2;
-    const a = this.at >> 2;
-    const b = other.at >> 2;
-    for (let i = 0; i < end; i++) if (ours[a + i] !== theirs[b + i]) return false;
-    for (let i = end << 2; i < trimmed; i++)
-      if (this.chunk.bytes[this.at + i] !== other.chunk.bytes[other.at + i]) return false;
-    return true;
+    if (ours[this.at + 2] !== theirs[other.at + 2]) return false;
+    const size = ours[this.at + 1] >>> 1;
+    if (size !== theirs[other.at + 1] >>> 1) return false;
+    const from = this.at + HEADER;
+    const end = from + (size >> 2);
+    const further = other.at - this.at;
+    for (let i = from; i < end; i++) if (ours[i] !== theirs[i + further]) return false;
+    // What is behind the last byte may differ.
+    const rest = (size & 3) << 3;
+    return rest === 0 || (ours[end] ^ theirs[end + further]) << (32 - rest) === 0;
   }
 
   toString(): string {
-    const { at, size, isAscii } = this;
-    return (this.told ??= this.chunk.bytes.toString(isAscii ? 'latin1' : 'utf8', at, at + size));
+    if (this.told !== null) return this.told;
+    const { chunk, at } = this;
+    const from = (at + HEADER) << 2;
+    const isAscii = (chunk.words[at + 1] & 1) === 1;
+    return (this.told = chunk.bytes.toString(isAscii ? 'latin1' : 'utf8', from, from + chunk.words[at]));
   }
 }
 
+/** Writes a text and its header; there must be room. @returns where it ends, words */
+export function writeText(chunk: Chunk, at: number, text: string): number {
+  const { bytes, words } = chunk;
+  const from = at + HEADER;
+  const size = bytes.write(text, from << 2, 'utf8');
+  const trimmed = trimmedSize(text, bytes, from << 2, size);
+  words[at] = size;
+  words[at + 1] = (trimmed << 1) | (size === text.length ? 1 : 0);
+  words[at + 2] = hashOf(chunk, from << 2, trimmed);
+  return from + wordsOf(size);
+}
+
+export function wordsOf(bytes: number): number {
+  return (bytes + 3) >> 2;
+}
+
 /** Bytes of a text that was written as UTF-8, without the space at its end. */
-export function trimmedSize(text: string, bytes: Uint8Array, at: number, size: number): number {
+function trimmedSize(text: string, bytes: Uint8Array, at: number, size: number): number {
   if (size !== text.length) return Buffer.byteLength(text.trimEnd());
   let end = at + size;
   while (end > at && isSpace(bytes[end - 1])) end--;
@@ -83,7 +101,7 @@ function isSpace(code: number): boolean {
  * FNV-1a over four bytes at a time, 30 bits (a small integer for V8).
  * @param at a multiple of 4
  */
-export function hashOf({ bytes, words }: Chunk, at: number, length: number): number {
+function hashOf({ bytes, words }: Chunk, at: number, length: number): number {
   let h = 0x811c9dc5;
   const from = at >> 2;
   const end = from + (length >> 2);

@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Chunk, createChunk, hashOf, KeptText, trimmedSize, UNIT } from './keptText.js';
+import { type Chunk, createChunk, HEADER, KeptText, UNIT, wordsOf, writeText } from './keptText.js';
 
 /** Items that were kept, to be gone through in their order any number of times. */
 export interface Kept<T> extends Iterable<T> {
@@ -167,14 +167,7 @@ export class TapeWriter {
   /** A text that is only compared before it is read, if ever. */
   text(value: string): void {
     this.room(HEADER + wordsOf(value.length * UNIT));
-    const { chunk, length } = this;
-    const at = (length + HEADER) << 2;
-    const size = chunk.bytes.write(value, at, 'utf8');
-    const trimmed = trimmedSize(value, chunk.bytes, at, size);
-    chunk.words[length] = size;
-    chunk.words[length + 1] = (trimmed << 1) | (size === value.length ? 1 : 0);
-    chunk.words[length + 2] = hashOf(chunk, at, trimmed);
-    this.length = length + HEADER + wordsOf(size);
+    this.length = writeText(this.chunk, this.length, value);
   }
 
   private halves(): void {
@@ -194,21 +187,24 @@ export class TapeWriter {
   }
 }
 
-function wordsOf(bytes: number): number {
-  return (bytes + 3) >> 2;
+/** The number that stands at that word. */
+export function numberAt({ words }: Chunk, at: number): number {
+  halves[0] = words[at];
+  halves[1] = words[at + 1];
+  return double[0];
 }
 
-/** Words before a text: its size, that without the space at its end and whether it is ASCII, its hash. */
-const HEADER = 3;
-
+/** Reads items, or notes where they are, to be read when they are asked for. */
 export class TapeReader {
-  private readonly chunk: Chunk;
+  readonly chunk: Chunk;
   private readonly length: number;
-  private at = 0;
+  /** The word that is read next. */
+  at: number;
 
-  constructor({ chunk, length }: Written) {
+  constructor({ chunk, length }: Written, at = 0) {
     this.chunk = chunk;
     this.length = length;
+    this.at = at;
   }
 
   get isAtEnd(): boolean {
@@ -220,36 +216,33 @@ export class TapeReader {
   }
 
   number(): number {
-    this.halves();
-    return double[0];
+    this.at += 2;
+    return numberAt(this.chunk, this.at - 2);
   }
 
   big(): bigint {
-    this.halves();
+    this.number();
     return big[0];
   }
 
   string(): string {
-    const size = this.int();
-    const from = this.at << 2;
-    this.at += wordsOf(size);
+    const from = (this.at + 1) << 2;
+    const size = this.chunk.words[this.at];
+    this.skipString();
     return this.chunk.bytes.toString('utf8', from, from + size);
   }
 
   text(): KeptText {
-    const { words } = this.chunk;
-    const size = words[this.at];
-    const trimmed = words[this.at + 1];
-    const hash = words[this.at + 2];
-    const from = this.at + HEADER;
-    this.at = from + wordsOf(size);
-    return new KeptText(this.chunk, from << 2, size, trimmed >>> 1, hash, (trimmed & 1) === 1);
+    const { at } = this;
+    this.skipText();
+    return new KeptText(this.chunk, at);
   }
 
-  private halves(): void {
-    const { words } = this.chunk;
-    halves[0] = words[this.at];
-    halves[1] = words[this.at + 1];
-    this.at += 2;
+  skipString(): void {
+    this.at += 1 + wordsOf(this.chunk.words[this.at]);
+  }
+
+  skipText(): void {
+    this.at += HEADER + wordsOf(this.chunk.words[this.at]);
   }
 }

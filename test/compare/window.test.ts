@@ -27,9 +27,8 @@ function sides(fates: ReadonlyMap<number, Fate>): { ours: PredictedItem[]; their
         new ObservedItem(
           { text, time: null, file: 'log', line: theirs.length + 1 },
           line.time + 5e4,
-          SECOND,
+          { tolerance: SECOND, precision: 1000 },
           theirs.length,
-          1000,
         ),
       );
   }

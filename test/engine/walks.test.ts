@@ -348,9 +348,9 @@ describe('recorded captures: the fast walk and the recorded one', () => {
         }
         if (isPadded && given.ruleset.tables.some(({ nft }) => !nft)) expect(indexed).toBeGreaterThan(0);
         return {
-          lines: [...lines].map(({ time, frame, level, text, doubt, uncaptured, guessed }) => ({
-            ...{ time, frame, level, text, doubt, uncaptured, guessed },
-          })),
+          lines: [...lines].map(({ time, frame, level, prefix, text, doubt, uncaptured, guessed }) => {
+            return { time, frame, level, prefix, text, doubt, uncaptured, guessed };
+          }),
           counts: replay.counts,
           saved: saveText(program, 4),
           nft: nftText(program, replay.lastTime),
