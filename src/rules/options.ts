@@ -10,6 +10,8 @@ export interface OptionSpec {
   readonly args: 0 | 1 | 2 | 'optional';
   /** `!` may stand before it. */
   readonly negatable?: boolean;
+  /** What it says of itself on standard error each time it is given. */
+  readonly warns?: string;
   /** What the extension itself says where libxtables has words for it otherwise: of a `!` before it, of its second time. */
   readonly refuses?: { readonly inverted?: string; readonly twice?: string };
 }

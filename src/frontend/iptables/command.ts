@@ -192,6 +192,7 @@ function extensionOption(scan: Scan, owner: Loaded, spec: OptionSpec, word: Word
     wrong(spec.refuses?.inverted ?? `${extension}: option "${longName(spec)}" cannot be inverted.\n`);
   if (!REPEATABLE.has(extension) && owner.given.some((g) => g.name === spec.name))
     wrong(usedTwice(extension, spec));
+  if (spec.warns !== undefined) scan.reader.warn(spec.warns, word);
   owner.given.push({ name: spec.name, negated, args, position: word.position });
 }
 

@@ -42,11 +42,14 @@ function show({ prefix, group, range, size, threshold }: NflogTarget, dashes: '-
   );
 }
 
+const NO_RANGE =
+  'warn: --nflog-range has never worked and is no longer supported, please use --nflog-size instead';
+
 export const nflog: TargetDefinition<NflogTarget, undefined> = {
   name: 'NFLOG',
   versions: [4, 6],
   options: ['--nflog-group', '--nflog-prefix', '--nflog-range', '--nflog-size', '--nflog-threshold'].map(
-    (name) => ({ name, args: 1 as const }),
+    (name) => ({ name, args: 1 as const, ...(name === '--nflog-range' && { warns: NO_RANGE }) }),
   ),
   parse,
   print: (data) => show(data, '--'),
