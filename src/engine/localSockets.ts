@@ -1,3 +1,4 @@
+import type { IpAddress } from '../address/ip.js';
 import type { Host } from '../host/host.js';
 import type { ListeningSocket } from '../host/sockets.js';
 import { addressOf, addressText } from '../packet/addresses.js';
@@ -45,11 +46,31 @@ export class LocalSockets {
     } else if (this.requests.size > 0 && flags === ACK) this.requests.delete(tupleText(packet));
   }
 
-  /** tproxy takes the packet for a proxy. */
-  divert(packet: Packet): void {
+  /**
+   * tproxy takes the packet for a proxy that listens where the rule says; one is taken to be there where nobody told
+   * which sockets the host has. False: none is there, `nf_tproxy_get_sock_v4()` (net/ipv4/netfilter/nf_tproxy_ipv4.c).
+   * @param address null or no address at all: that of the device (`nf_tproxy_laddr4()`)
+   * @param port null or 0: the packet's own
+   */
+  divert(packet: Packet, address: IpAddress | null, port: number | null): boolean {
+    const isKnown = this.diverted.has(tupleText(packet));
+    if (!isKnown && this.host.parts.sockets !== undefined && !this.proxy(packet, address, port)) return false;
     remember(this.diverted, tupleText(packet));
     if (packet.protocol === Protocol.tcp && flagsOf(packet) === SYN)
       remember(this.requests, tupleText(packet));
+    return true;
+  }
+
+  private proxy(packet: Packet, address: IpAddress | null, port: number | null): boolean {
+    const own = this.host.addresses.filter((a) => a.address.version === packet.version).map((a) => a.address);
+    const at = address === null || isNone(address) ? own : [address];
+    return this.host.sockets.some(
+      (s) =>
+        s.protocol === packet.protocol &&
+        s.port === (port === null || port === 0 ? packet.destinationPort : port) &&
+        s.versions.includes(packet.version) &&
+        (s.address === null || at.some((a) => s.address?.equals(a))),
+    );
   }
 
   /** Whether somebody takes a packet that came in. */
@@ -117,6 +138,10 @@ export class LocalSockets {
       true,
     );
   }
+}
+
+function isNone({ a, b, c, d }: IpAddress): boolean {
+  return (a | b | c | d) === 0;
 }
 
 function remember(set: Set<string>, tuple: string): void {

@@ -197,8 +197,8 @@ export class RuleContext implements Context {
     return this.kernel.offload(this.passage, table);
   }
 
-  divert(packet: Packet): void {
-    this.kernel.host.divert?.(packet);
+  divert(packet: Packet, address: IpAddress | null, port: number | null): boolean {
+    return this.kernel.host.divert?.(packet, address, port) ?? true;
   }
 
   duplicate(packet: Packet, gateway: IpAddress, device: string): void {

@@ -73,7 +73,7 @@ export function assumeHost(told: AssumedHost, diagnostics: Diagnostics): Host {
     links: devices.links,
     addresses,
     sysctls,
-    sockets,
+    ...(told.sockets === undefined ? {} : { sockets }),
     moreRoutes,
     assumptions,
     isNumbered: false,

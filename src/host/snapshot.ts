@@ -152,7 +152,10 @@ export function readHost(dir: string, diagnostics: Diagnostics): Host {
         ? addressesOfRoutes([...(routes4 ?? []), ...(routes6 ?? [])])
         : parseAddresses(addressJson, devices),
     sysctls: sysctlText ? parseSysctls(sysctlText, files.path('sysctl.txt'), diagnostics) : new Map(),
-    sockets: socketText ? parseListeningSockets(socketText, files.path('ss-listen.txt'), diagnostics) : [],
+    sockets:
+      socketText === undefined
+        ? undefined
+        : parseListeningSockets(socketText, files.path('ss-listen.txt'), diagnostics),
     conntrack: conntrackText ? readConntrack(conntrackText, files.path('conntrack.txt'), diagnostics) : [],
     neighbours: parseNeighbours(neighbourJson, devices),
     routes4,

@@ -40,12 +40,12 @@ function parse(options: OptionList): TproxyTarget {
 }
 
 /**
- * `tproxy_tg4()`, `tproxy_tg6_v1()` (net/netfilter/xt_TPROXY.c), where the proxy listens; that it does is not
- * in the rules, so it is noted. Without one the kernel drops the packet.
+ * `tproxy_tg4()`, `tproxy_tg6_v1()` (net/netfilter/xt_TPROXY.c), where the proxy listens; where nobody told
+ * that it does, it is noted. Without one the kernel drops the packet.
  */
 function run({ port, address, mark }: TproxyTarget, packet: Packet, context: Context): Verdict {
   if (!packet.hasTransport) return Verdict.drop;
-  context.divert?.(packet);
+  if (context.divert?.(packet, address, port) === false) return Verdict.drop;
   packet.mark = ((packet.mark & ~mark.mask) ^ mark.value) >>> 0;
   context.note(`TPROXY to ${address.toString()} port ${port}, taken to be listening`);
   return Verdict.accept;

@@ -65,10 +65,10 @@ describe('proxies', () => {
   it('go on behind tproxy, for TCP and UDP only', async () => {
     const { rules } = await play(
       `table ip t { chain c { type filter hook prerouting priority mangle;
-        meta l4proto { tcp, udp, icmp } tproxy to :50080 counter; }; }`,
+        meta l4proto { tcp, udp, icmp } tproxy to :5000 counter; }; }`,
       ['eth0: tcp 198.51.100.9:1 > 10.0.0.1:80 S', 'eth0: icmp 198.51.100.9 > 10.0.0.1 8/0 id 7 n 1'],
     );
-    expect(rules).toContain('tproxy to :50080 counter packets 1 bytes 40');
+    expect(rules).toContain('tproxy to :5000 counter packets 1 bytes 40');
   });
 
   it('take the handshake from the hooks behind synproxy', async () => {

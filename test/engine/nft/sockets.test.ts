@@ -36,6 +36,19 @@ describe('socket', () => {
   });
 });
 
+describe('tproxy', () => {
+  // As xt_TPROXY and nft_tproxy of Linux 6.18: what no proxy takes is dropped, or the rule ends.
+  it.each([
+    ['to :5000', 'P A'],
+    ['ip to 198.51.100.2:5000', 'P A'],
+    ['to :5001', 'A'],
+    ['ip to 198.51.100.9', 'A'],
+  ])('%s', async (to, logged) => {
+    const proxied = `meta l4proto tcp tproxy ${to} ${log('P')}`;
+    expect((await play(rules(proxied, log('A')), [tcp(81, 'S')])).logged).toEqual([logged]);
+  });
+});
+
 describe('what the host has none of', () => {
   it.each([
     ['ipsec in reqid 1', ''],

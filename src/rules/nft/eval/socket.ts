@@ -25,8 +25,8 @@ export function readSocket({ key }: Socket, packet: Packet, context: Context): R
 }
 
 /**
- * `nft_tproxy_eval()` (net/netfilter/nft_tproxy.c), where the proxy listens; that it does is not in the rules, so it is
- * noted. The rule goes on behind it.
+ * `nft_tproxy_eval()` (net/netfilter/nft_tproxy.c), where the proxy listens; where nobody told that it does, it is noted.
+ * The rule goes on behind it, and ends where no proxy is.
  */
 export function transparentProxy(statement: TransparentProxy, lookup: Lookup): RunningStatement {
   const readAddress = statement.address && reader(statement.address, lookup);
@@ -41,8 +41,9 @@ export function transparentProxy(statement: TransparentProxy, lookup: Lookup): R
       const address = readAddress?.(packet, context);
       const port = readPort?.(packet, context);
       if ((readAddress && address === undefined) || (readPort && port === undefined)) return Flow.break;
-      context.divert?.(packet);
       const to = typeof address === 'number' || typeof address === 'bigint' ? toAddress(address) : null;
+      const at = port === undefined || port === null ? null : Number(port);
+      if (context.divert?.(packet, to, at) === false) return Flow.break;
       const on = [to?.toString(), port === undefined || port === null ? null : `port ${String(port)}`];
       context.note(`tproxy to ${on.filter(Boolean).join(' ')}, taken to be listening`);
       return Flow.continue;
