@@ -33,8 +33,6 @@ export interface Arrival {
   claimed: boolean;
   /** It is of another share: only where its sender is, behind which port of a bridge, is learned from it. */
   readonly isForeign?: true;
-  /** The number of the first frame that is too late to tell of it; only a share notes it. */
-  closedBy?: number;
 }
 
 /** Why a frame takes no part in the replay; counted by these words. */

@@ -5,6 +5,7 @@ import { EtherType } from '../packet/numbers.js';
 import type { Arrival, Arrivals } from './arrival.js';
 import { Queue } from './queue.js';
 import { FIRST, type Share } from './share.js';
+import type { Glimpse } from './steady/glimpse.js';
 
 /** What a share of a capture reads of the frames that are of others: as little as it may, since it reads them all. */
 export class ForeignFrames {
@@ -12,7 +13,7 @@ export class ForeignFrames {
   /** Interfaces that foreign frames were seen on, and whether each is a port of a bridge. */
   private readonly met = new Map<number | string, boolean>();
   /** Frames of this share that a later frame may tell of. */
-  private readonly open = new Queue<Arrival>();
+  private readonly open = new Queue<Glimpse>();
   /** ns since capture start. */
   private time = -Infinity;
 
@@ -31,21 +32,22 @@ export class ForeignFrames {
       this.share.refuse(`the time of frame ${number} is before that of the frame before it`);
     this.time = time;
     while (open.length > 0) {
-      const { packet } = open.first;
-      if (packet.frame + ahead.frames >= number && packet.time + ahead.time >= time) break;
+      const { first } = open;
+      if (first.number + ahead.frames >= number && first.time + ahead.time >= time) break;
       open.shift().closedBy = number;
     }
     this.host.assumptions.at = number + 0.5;
   }
 
   /** A frame is of this share. */
-  own(arrival: Arrival): void {
-    this.open.push(arrival);
+  own(glimpse: Glimpse): void {
+    glimpse.closedBy = 0;
+    this.open.push(glimpse);
   }
 
   /** A frame is about to be run. @param count of all frames, where no later one came */
-  step({ closedBy, packet }: Arrival, count: number): void {
-    this.host.assumptions.at = (closedBy ?? count + 1) + packet.frame / 2 ** 32;
+  step({ closedBy, number }: Glimpse, count: number): void {
+    this.host.assumptions.at = (closedBy === 0 ? count + 1 : closedBy) + number / 2 ** 32;
   }
 
   /**

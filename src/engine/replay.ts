@@ -205,16 +205,21 @@ export class Replay {
     for await (const batch of this.source.batches()) {
       for (const frame of batch) {
         this.counts.frames++;
-        if (plain?.read(frame, ahead.next)) {
-          ahead.push();
-          continue;
-        }
-        const arrival = this.foreign ? this.readShare(frame, this.foreign) : this.arrivals.read(frame);
-        if (arrival === null) continue;
-        if (typeof arrival !== 'string') {
-          plain?.learn(frame, arrival);
+        this.foreign?.read(frame);
+        const foreign = this.foreign?.isForeign(frame) ?? false;
+        if (foreign === true) continue;
+        const { next } = ahead;
+        if (foreign === false && plain?.read(frame, next)) ahead.push();
+        else {
+          const arrival = foreign || this.arrivals.read(frame);
+          if (typeof arrival === 'string') {
+            this.skip(arrival, frame);
+            continue;
+          }
+          if (foreign === false) plain?.learn(frame, arrival);
           ahead.pushArrival(arrival);
-        } else this.skip(arrival, frame);
+        }
+        this.foreign?.own(next);
       }
       if (this.options.share?.refusal) return;
       // While a capture is being made, time goes on where no frame comes.
@@ -227,10 +232,11 @@ export class Replay {
   /** Nobody wants to see each packet, or has a say in it. */
   private get hasShortWay(): boolean {
     const { admits, prepares, sinks } = this.options;
-    return this.kernel.canPass && !admits && !prepares && !sinks.sent && !sinks.seen && this.foreign === null;
+    return this.kernel.canPass && !admits && !prepares && !sinks.sent && !sinks.seen;
   }
 
   private stepGlimpse(glimpse: Glimpse): void {
+    this.foreign?.step(glimpse, this.counts.frames);
     if (glimpse.isOut) this.egress.shift(glimpse);
     if (glimpse.arrival === null && this.pass(glimpse)) return;
     const arrival = this.arrivalOf(glimpse);
@@ -273,15 +279,6 @@ export class Replay {
     this.counts.skipped.set(reason, before + 1);
   }
 
-  /** null: the frame is of another share. */
-  private readShare(frame: Frame, foreign: ForeignFrames): Arrival | string | null {
-    foreign.read(frame);
-    const isForeign = foreign.isForeign(frame);
-    const arrival = isForeign === true ? null : isForeign === false ? this.arrivals.read(frame) : isForeign;
-    if (arrival !== null && typeof arrival !== 'string') foreign.own(arrival);
-    return arrival;
-  }
-
   private lookAt(glimpse: Glimpse): void {
     const { arrival } = glimpse;
     if (!glimpse.isOut) return;
@@ -303,7 +300,6 @@ export class Replay {
 
   private step(arrival: Arrival): void {
     const { packet, device, direction, message } = arrival;
-    this.foreign?.step(arrival, this.counts.frames);
     if (arrival.isForeign) return this.learnPort(device, packet);
     this.lastTime = packet.time;
     this.lastFrame = packet.frame;

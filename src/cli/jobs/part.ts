@@ -72,10 +72,14 @@ export async function runPart(
   const { source } = captures;
   const verdicts = new Map<string, Kind>();
   let answers = 0;
-  const watch = watchOutcomes((frame, { verdict }, isFirst) => {
-    if (isFirst) add(verdicts, verdict, frame);
-    else answers++;
-  }, false);
+  const watch = watchOutcomes(
+    (frame, { verdict }, isFirst) => {
+      if (isFirst) add(verdicts, verdict, frame);
+      else answers++;
+    },
+    false,
+    false,
+  );
   const lines = { count: 0, doubtful: 0 };
   const rows: LogRow[] = [];
   let frames = 0;

@@ -4,6 +4,9 @@ import { Ipv4 } from '../../packet/ipv4.js';
 import { Tuple } from '../../rules/connection.js';
 import type { Arrival } from '../arrival.js';
 
+const NO_BYTES = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
+
 /** Bytes of a packet that a glimpse has room for; what is longer is read like any other. */
 export const ROOM = 2048;
 /** Where the packet stands; its link header ends here. */
@@ -19,12 +22,14 @@ export class Glimpse {
   arrival: Arrival | null = null;
   isOut = false;
   number = 0;
+  /** The number of the first frame that is too late to tell of it; 0: none was yet. Only a share notes it. */
+  closedBy = 0;
   /** ns since capture start. */
   time = -0;
   device: Device | null = null;
-  /** From the network header on; the array is longer than the packet. */
-  readonly data: Uint8Array;
-  readonly bytes: DataView;
+  /** From the network header on; the array is longer than the packet. Both are made when a plain packet first needs them. */
+  data: Uint8Array = NO_BYTES;
+  bytes: DataView = NO_VIEW;
   readonly at = AT;
   captured = 0;
   readonly version = 4;
@@ -44,7 +49,8 @@ export class Glimpse {
   private interface = '';
   private direction: FrameDirection = '';
 
-  constructor() {
+  makeRoom(): void {
+    if (this.data !== NO_BYTES) return;
     const all = new Uint8Array(AT + ROOM);
     this.bytes = new DataView(all.buffer);
     this.data = all.subarray(AT);

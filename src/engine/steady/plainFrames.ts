@@ -77,6 +77,7 @@ export class PlainFrames {
       return false;
     }
     const { device, isOut } = header;
+    glimpse.makeRoom();
     if (isOut) copyBytes(glimpse, memory, at, captured);
     else {
       if (!isPlain(memory, at + TRANSPORT, protocol, length - TRANSPORT, captured - TRANSPORT)) return false;
