@@ -87,6 +87,13 @@ const NETWORKS = new Map<number, Network>([
   [-ETHERTYPE.vlan, 'vlan'],
 ]);
 
+/** Headers that only one version of IP has. */
+const MESSAGES = new Map<string, Network>([
+  ['icmp', 'ip'],
+  ['igmp', 'ip'],
+  ['icmpv6', 'ip6'],
+]);
+
 type Network = 'ip' | 'ip6' | 'arp' | 'vlan' | 'unknown';
 
 /** What is known about the packets that get to the statement being read. */
@@ -179,6 +186,8 @@ export class RuleContext {
     const other = this.otherTransport(protocol);
     if (other !== undefined) return `conflicting protocols specified: ${other} vs. ${header}`;
     this.transport = protocol;
+    // nft asks for the version that alone has such messages.
+    this.network ??= MESSAGES.get(header) ?? null;
     return undefined;
   }
 
@@ -204,7 +213,8 @@ export class RuleContext {
     if (said?.layer === 'network') this.learnNetwork(statement, said.value);
     if (statement.kind !== 'match') return;
     const { left, right } = statement;
-    if (left.kind === 'ct' && left.key === 'protocol' && right.kind === 'integer')
+    // `ct_expr_pctx_update()`, src/ct.c of nftables: nothing is learnt where the version of IP is not known.
+    if (left.kind === 'ct' && left.key === 'protocol' && right.kind === 'integer' && this.network !== null)
       this.transport = right.value;
     const namesTransport =
       (left.kind === 'meta' && left.key === 'l4proto') ||
