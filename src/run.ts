@@ -253,18 +253,21 @@ export async function causes({
     /** Frames of a packet that others follow: it was sent once. */
     let parts = 0;
     let answers = 0;
+    /** The frame that was seen to leave last: where it is sent after that, the host made it by itself. */
+    let last = 0;
     // Counters and connections are those of all packets.
     const watch = watchBeside(isWhole ? after : null);
     const sinks: ReplaySinks = {
       seen: (packet, device, isPredicted) => {
         if (isPredicted && packet.moreFragments) parts++;
+        last = packet.frame;
         watch.sinks.seen?.(packet, device, isPredicted);
       },
       sent: (passage) => {
         sent++;
-        // What the host answers to a packet that it never had.
+        // What the host was seen to answer to a packet that it never had.
         const { packet, state } = passage;
-        if (!packet.in && packet.fromSocket && state === CtState.invalid) answers++;
+        if (packet.frame === last && state === CtState.invalid) answers++;
         watch.sinks.sent(passage);
       },
     };
