@@ -52,9 +52,7 @@ export interface FindingFacts {
     readonly at: number;
     /** The given one decides before; else from then on. */
     readonly isLater: boolean;
-    /** The other one: has other rules, the same with what they counted begun anew, or none. */
-    readonly which: 'other' | 'same' | 'none';
-    /** What is otherwise in it; null: not told. */
+    /** What is otherwise in the other one; null: not told. */
     readonly rule: string | null;
   };
   helper: { readonly name: string };

@@ -80,7 +80,7 @@ async function findByTrial(options: FindingsOptions): Promise<Ranked[]> {
   const { tried, base: whole } = await confirmed(trials, found, base);
   const untried = [
     ...lossHypotheses(clues, whole),
-    ...unknownReload(whole),
+    ...unknownReload(clues, whole),
     ...tablesTooFew(clues, whole, tried),
   ];
   const likely = [...tried, ...untried].filter((t) => t.score.bits < costOfNoCause(whole));

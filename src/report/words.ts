@@ -33,7 +33,11 @@ const WORDS = {
     statement: ({ chain, before, likely }) =>
       `The host has a rule in ${chain}${before === null ? '' : ` before ${before}`} that the given ruleset has not` +
       `${likely === null ? '' : `, such as ${likely}`}.`,
-    advice: () => 'Save the ruleset again from the running kernel and compare.',
+    advice: ({ likely }) =>
+      'Save the ruleset again from the running kernel and compare.' +
+      (likely !== null && /\b(DROP|drop)$/.test(likely)
+        ? ' A table of nft, or of the other iptables, that was not given and drops there without a log looks just the same: see nft list ruleset, iptables-legacy-save and iptables-nft-save.'
+        : ''),
   },
   ruleMoved: {
     title: 'Rule in another place',
@@ -96,7 +100,6 @@ const WORDS = {
       if (which === 'same')
         return `At ${time}, the host loads the ruleset anew: counters and limits start over.`;
       const when = isLater ? `From ${time} on` : `Until ${time}`;
-      if (which === 'none') return `${when}, the host decides as if it had no rules.`;
       const what = rule === null ? '' : `, in which ${rule} is otherwise`;
       return `${when}, the host decides by another ruleset${what}.`;
     },

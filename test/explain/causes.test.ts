@@ -9,6 +9,7 @@ import { loadGiven } from '../../src/given.js';
 import { wordsOf } from '../../src/report/words.js';
 import { type RunOptions, runReplay } from '../../src/run.js';
 import { Diagnostics } from '../../src/source/diagnostic.js';
+import { scratch } from '../cli/examples.js';
 import { compareOtherwise, type Compared, type Recording, recordingIn } from './diagnosis.js';
 import { randomOf } from './random.js';
 
@@ -113,6 +114,32 @@ describe('what is otherwise is named as what it is', () => {
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }
+  });
+
+  it('a table that only the host has and that drops without a word: what looks the same is said', async () => {
+    using temporary = scratch();
+    const chain = '\tchain c {\n\t\ttype filter hook forward priority -1; policy drop;\n\t}\n';
+    const tables = temporary.file('silent.nft', `table inet silent {\n${chain}}\n`);
+    const log = await logOfReplay(RULES, [tables], () => ({}));
+    const found = await compareOtherwise(RULES, { 'kernel.log': log });
+    expectFirst(found, 'ruleMissing');
+    expect(wordsOf(found.findings[0]).advice).toContain('A table of nft');
+  });
+
+  it('an address that the host has', async () => {
+    const links = JSON.parse(text(RULES, 'ip-addr.json')) as { addr_info: { local: string }[] }[];
+    const without = links.map((l) => ({
+      ...l,
+      addr_info: l.addr_info.filter(({ local }) => local !== '192.168.1.1'),
+    }));
+    const routes = JSON.parse(text(RULES, 'ip-route.json')) as { dst: string; type?: string }[];
+    const found = await compareOtherwise(RULES, {
+      'ip-addr.json': JSON.stringify(without),
+      'ip-route.json': JSON.stringify(routes.filter((r) => r.type !== 'local' || r.dst !== '192.168.1.1')),
+    });
+    expectFirst(found, 'address');
+    expect(found.findings[0]).toMatchObject({ facts: { interface: 'eth1', given: null }, left: 0 });
+    expect(wordsOf(found.findings[0]).statement).toContain('192.168.1.1');
   });
 
   it('a capture whose beginning is not there', async () => {
@@ -222,6 +249,20 @@ describe('another ruleset is loaded while the capture runs', () => {
     const { facts } = findings[0] as { facts: { at: number } };
     expect(facts.at).toBeGreaterThanOrEqual(at);
     expect(findings[0].left).toBe(0);
+  });
+
+  it('and the snapshot is of after that', async () => {
+    const gone = /^.*-A FORWARD -j LOG .*\n/m;
+    const { log, at } = await reloadedLog(DOCKER, 'iptables-save.txt', gone);
+    const { comparison, findings } = await compareOtherwise(DOCKER, {
+      'iptables-save.txt': text(DOCKER, 'iptables-save.txt').replace(gone, ''),
+      'kernel.log': log,
+      after: null,
+    });
+    expectFirst({ comparison, findings }, 'reloaded');
+    const { facts } = findings[0] as { facts: { at: number } };
+    expect(facts).toMatchObject({ isLater: false, which: 'other' });
+    expect(facts.at).toBeLessThanOrEqual(at);
   });
 });
 

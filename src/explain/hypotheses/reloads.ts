@@ -1,6 +1,6 @@
 import { isBehind } from '../../compare/result.js';
 import type { Ruleset } from '../../rules/model.js';
-import type { FindingFacts } from '../finding.js';
+import type { Clues } from './clues.js';
 import { suspectAddressOf } from './rank.js';
 import type { Hypothesis, Trial, Tried, World } from './hypothesis.js';
 import { KIND_BITS } from './ruleChanges.js';
@@ -8,8 +8,6 @@ import { costOf, isOpen, openCount, without } from './score.js';
 
 /** Bits for a ruleset that was loaded while the capture ran. */
 const RELOADED = 8;
-/** Bits for one that has no rules. */
-const NO_RULES = 2;
 /** Bits of a difference that an unknown ruleset makes. */
 const BY_UNKNOWN = 4;
 /** Changes that are tried as those of another generation. */
@@ -51,53 +49,43 @@ export function createGenerations(world: World, base: Trial): Generations {
       }
     },
     hypotheses: () =>
-      found.flatMap(({ side, changes }) => [
-        generation(world, side, 'same', world.ruleset),
-        generation(world, side, 'none', { ...world.ruleset, tables: [] }),
-        ...changes
+      found.flatMap(({ side, changes }) =>
+        changes
           .sort((a, b) => a.order - b.order)
           .slice(0, MOST_TRIED)
           .flatMap(({ hypothesis }) => {
             const ruleset = hypothesis.change()?.ruleset;
-            return ruleset ? [generation(world, side, 'other', ruleset, hypothesis)] : [];
+            return ruleset ? [generation(world, side, ruleset, hypothesis)] : [];
           }),
-      ]),
+      ),
   };
 }
 
-type Which = FindingFacts['reloaded']['which'];
-
 /** The world in which that ruleset decides on one side; counters and limits begin anew with the later one. */
-function generation(
-  world: World,
-  { isLater, at }: Side,
-  which: Which,
-  ruleset: Ruleset,
-  by: Hypothesis | null = null,
-): Hypothesis {
-  const bits = (by?.bits ?? KIND_BITS) + RELOADED + (which === 'none' ? NO_RULES : 0);
-  const rule = suspectAddressOf(by?.suspect ?? null);
+function generation(world: World, { isLater, at }: Side, ruleset: Ruleset, by: Hypothesis): Hypothesis {
+  const { suspect, bits } = by;
   return {
-    claim: { kind: 'reloaded', facts: { at, isLater, which, rule } },
-    suspect: by?.suspect ?? null,
-    bits,
+    claim: { kind: 'reloaded', facts: { at, isLater, rule: suspectAddressOf(suspect) } },
+    suspect,
+    bits: bits + RELOADED,
     frames: null,
     change: () => (isLater ? { later: { at, ruleset } } : { ruleset, later: { at, ruleset: world.ruleset } }),
   };
 }
 
 /** Open differences on one side, and none on the other, of a ruleset of which nothing is known. */
-export function unknownReload(base: Trial): Tried[] {
+export function unknownReload({ frameOf }: Clues, base: Trial): Tried[] {
   const { differences, summary } = base.comparison;
   const open = differences.filter(isOpen);
-  if (open.length < 4) return [];
+  // Whatever the rules are, they write of packets that came.
+  if (open.length < 4 || open.some((d) => d.kind === 'onlyHost' && frameOf(d) === 0)) return [];
   return sidesOf(base)
     .filter((side) => side.agreeing >= FEWEST_FOR_UNKNOWN)
     .map(({ at, isLater }) => {
       const trial = without(base, new Set(open));
       const bits = KIND_BITS + RELOADED + Math.log2(summary.packets + 1) + BY_UNKNOWN * open.length;
       const hypothesis: Hypothesis = {
-        claim: { kind: 'reloaded', facts: { at, isLater, which: 'other', rule: null } },
+        claim: { kind: 'reloaded', facts: { at, isLater, rule: null } },
         suspect: null,
         bits,
         frames: null,
