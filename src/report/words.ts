@@ -95,10 +95,8 @@ const WORDS = {
   },
   reloaded: {
     title: 'Ruleset loaded during the capture',
-    statement: ({ at, isLater, which, rule }) => {
+    statement: ({ at, isLater, rule }) => {
       const time = `${(at / 1e9).toFixed(6)} s`;
-      if (which === 'same')
-        return `At ${time}, the host loads the ruleset anew: counters and limits start over.`;
       const when = isLater ? `From ${time} on` : `Until ${time}`;
       const what = rule === null ? '' : `, in which ${rule} is otherwise`;
       return `${when}, the host decides by another ruleset${what}.`;
