@@ -94,8 +94,9 @@ export class RuleIndex {
     // Tests of ports are no misses but unknown, or drop the packet, where its header is not all there.
     if (this.asksPorts && !hasWholeHeader(packet)) return index;
     let first = this.unkeyedFrom.length - 1;
-    for (const table of this.tables) {
-      const found = table.find(index, packet);
+    const { tables } = this;
+    for (let i = 0; i < tables.length; i++) {
+      const found = tables[i].find(index, packet);
       if (found < first) first = found;
     }
     return first;
@@ -126,7 +127,9 @@ class Shapes {
     return choices;
   }
 
+  /** What a packet must not have is no key. */
   private choiceOf(wanted: Wanted): Choice | null {
+    if ('isNot' in wanted && wanted.isNot) return null;
     switch (wanted.field) {
       case 'ip.source':
       case 'ip.destination':
@@ -173,9 +176,11 @@ class Shapes {
 
 /** Rules by the key that they want: open addressing, the rules of a key one after the other. */
 class KeyTable {
-  private readonly keys: Int32Array;
-  /** Where the key's rules begin in `rules`; the first of them is their number. 0: nothing here. */
-  private readonly starts: Int32Array;
+  /**
+   * By slot: a key, and where its rules begin in `rules`, of which the first word is their number; of a key that one rule
+   * alone wants, that rule as ~rule. 0: nothing here.
+   */
+  private readonly slots: Int32Array;
   private readonly rules: Int32Array;
   private readonly shift: number;
 
@@ -186,14 +191,17 @@ class KeyTable {
     let bits = 2;
     while (2 ** bits < 2 * table.size) bits++;
     this.shift = 32 - bits;
-    this.keys = new Int32Array(2 ** bits);
-    this.starts = new Int32Array(2 ** bits);
+    this.slots = new Int32Array(2 * 2 ** bits);
     const rules = [0];
     for (const [key, bucket] of table) {
       let at = this.slotOf(key);
-      while (this.starts[at] !== 0) at = (at + 1) & (this.starts.length - 1);
-      this.keys[at] = key;
-      this.starts[at] = rules.length;
+      while (this.slots[at + 1] !== 0) at = (at + 2) & (this.slots.length - 1);
+      this.slots[at] = key;
+      if (bucket.length === 1) {
+        this.slots[at + 1] = ~bucket[0];
+        continue;
+      }
+      this.slots[at + 1] = rules.length;
       rules.push(bucket.length);
       for (const rule of bucket) rules.push(rule);
     }
@@ -235,12 +243,14 @@ class KeyTable {
   }
 
   private first(index: number, key: number): number {
-    const { keys, starts, rules } = this;
-    const last = starts.length - 1;
+    const { slots, rules } = this;
+    const last = slots.length - 1;
     let slot = this.slotOf(key);
-    while (starts[slot] !== 0 && keys[slot] !== key) slot = (slot + 1) & last;
-    if (starts[slot] === 0) return NONE;
-    const start = starts[slot] + 1;
+    while (slots[slot + 1] !== 0 && slots[slot] !== key) slot = (slot + 2) & last;
+    const found = slots[slot + 1];
+    if (found === 0) return NONE;
+    if (found < 0) return ~found >= index ? ~found : NONE;
+    const start = found + 1;
     const end = start + rules[start - 1];
     if (rules[start] >= index) return rules[start];
     let low = start;
@@ -254,7 +264,7 @@ class KeyTable {
   }
 
   private slotOf(key: number): number {
-    return Math.imul(key ^ (key >>> 15), 0x9e3779b1) >>> this.shift;
+    return 2 * (Math.imul(key ^ (key >>> 15), 0x9e3779b1) >>> this.shift);
   }
 }
 

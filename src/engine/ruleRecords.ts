@@ -35,6 +35,11 @@ const Flag = {
   version6: 1 << 11,
   input: 1 << 12,
   output: 1 << 13,
+  /** Anything but what the record says. */
+  notInput: 1 << 14,
+  notOutput: 1 << 15,
+  notSource: 1 << 20,
+  notDestination: 1 << 21,
 } as const;
 const PROTOCOL = 0xff;
 /** Which word of an IPv6 address is compared: two bits of the flags for each side. */
@@ -78,10 +83,12 @@ export class RuleRecords {
       if (flags & Flag.protocol && (flags & PROTOCOL) !== protocol) continue;
       if (flags & (Flag.version4 | Flag.version6)) {
         if (((flags & Flag.version4) !== 0) !== (version === 4)) continue;
-        const source = addresses[(flags >> SOURCE_WORD) & 3];
-        if ((source ^ records[at + Word.source]) & records[at + Word.sourceMask]) continue;
-        const destination = addresses[4 + ((flags >> DESTINATION_WORD) & 3)];
-        if ((destination ^ records[at + Word.destination]) & records[at + Word.destinationMask]) continue;
+        const source = addresses[(flags >> SOURCE_WORD) & 3] ^ records[at + Word.source];
+        const isElsewhere = (source & records[at + Word.sourceMask]) !== 0;
+        if (isElsewhere !== ((flags & Flag.notSource) !== 0)) continue;
+        const destination = addresses[4 + ((flags >> DESTINATION_WORD) & 3)] ^ records[at + Word.destination];
+        const isForAnother = (destination & records[at + Word.destinationMask]) !== 0;
+        if (isForAnother !== ((flags & Flag.notDestination) !== 0)) continue;
       }
       if (flags & Flag.ports && this.isWhole && !this.hasPortsOf(at)) continue;
       if (flags & (Flag.input | Flag.output) && !this.hasDevicesOf(at, flags, packet)) continue;
@@ -105,8 +112,13 @@ export class RuleRecords {
 
   private hasDevicesOf(at: number, flags: number, packet: Packet): boolean {
     const wanted = this.records[at + Word.devices];
-    if (flags & Flag.input && this.deviceNumber(packet.in?.name) !== wanted >>> 16) return false;
-    return (flags & Flag.output) === 0 || this.deviceNumber(packet.out?.name) === (wanted & 0xffff);
+    if (flags & Flag.input) {
+      const isOther = this.deviceNumber(packet.in?.name) !== wanted >>> 16;
+      if (isOther !== ((flags & Flag.notInput) !== 0)) return false;
+    }
+    if ((flags & Flag.output) === 0) return true;
+    const isOther = this.deviceNumber(packet.out?.name) !== (wanted & 0xffff);
+    return isOther === ((flags & Flag.notOutput) !== 0);
   }
 
   /** 0: no rule names it. */
@@ -156,9 +168,9 @@ export class RuleRecords {
     const { records } = this;
     switch (wanted.field) {
       case 'ip.source':
-        return this.wantAddress(at, wanted.networks, Word.source, SOURCE_WORD);
+        return this.wantAddress(at, wanted, Word.source, SOURCE_WORD, Flag.notSource);
       case 'ip.destination':
-        return this.wantAddress(at, wanted.networks, Word.destination, DESTINATION_WORD);
+        return this.wantAddress(at, wanted, Word.destination, DESTINATION_WORD, Flag.notDestination);
       case 'sourcePort':
         records[at] |= Flag.ports;
         records[at + Word.sourcePorts] = hull(wanted.ranges);
@@ -175,7 +187,10 @@ export class RuleRecords {
         const number = this.numberFor(wanted.name);
         if (number === 0) return;
         const isInput = wanted.field === 'in';
+        // Two conditions on one device: the first one is enough.
+        if (records[at] & (isInput ? Flag.input : Flag.output)) return;
         records[at] |= isInput ? Flag.input : Flag.output;
+        if (wanted.isNot) records[at] |= isInput ? Flag.notInput : Flag.notOutput;
         records[at + Word.devices] |= isInput ? number << 16 : number;
       }
     }
@@ -183,13 +198,16 @@ export class RuleRecords {
 
   private wantAddress(
     at: number,
-    networks: readonly IpNetwork[],
+    { networks, isNot = false }: { readonly networks: readonly IpNetwork[]; readonly isNot?: boolean },
     place: typeof Word.source | typeof Word.destination,
     wordPlace: number,
+    not: number,
   ): void {
     if (networks.length !== 1) return;
     const { records } = this;
     const [{ version, address, mask }] = networks;
+    // One word does not tell what is outside of a network of IPv6.
+    if (isNot && version === 6) return;
     // Of one family; a rule for addresses of both matches nothing, and is run to find out.
     const flag = version === 4 ? Flag.version4 : Flag.version6;
     if (records[at] & (Flag.version4 | Flag.version6) & ~flag) return;
@@ -197,7 +215,7 @@ export class RuleRecords {
     const masks = [mask.a, mask.b, mask.c, mask.d];
     let word = version === 4 ? 0 : 3;
     while (word > 0 && masks[word] === 0) word--;
-    records[at] = (records[at] & ~(3 << wordPlace)) | flag | (word << wordPlace);
+    records[at] = (records[at] & ~((3 << wordPlace) | not)) | flag | (word << wordPlace) | (isNot ? not : 0);
     records[at + place] = [address.a, address.b, address.c, address.d][word];
     records[at + place + 1] = masks[word];
   }

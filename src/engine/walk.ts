@@ -115,7 +115,7 @@ function outcomeOf(rule: CompiledRule, counted: number, result: StatementResult)
 /** The place as the questions about random choices take it. */
 function placeOf(chain: CompiledChain, index: number, stack: readonly Frame[] | null): Place {
   let next: Place | null = null;
-  for (const frame of stack ?? []) next = { ...frame, next };
+  for (const frame of stack ?? []) next = { chain: frame.chain, index: frame.index, next };
   return { chain, index, next };
 }
 

@@ -6,11 +6,16 @@ import type { PortRange } from './ports.js';
  * ranges it must be in one.
  */
 export type Wanted =
-  | { readonly field: 'ip.source' | 'ip.destination'; readonly networks: readonly IpNetwork[] }
+  | {
+      readonly field: 'ip.source' | 'ip.destination';
+      readonly networks: readonly IpNetwork[];
+      /** It must be in none of them. */
+      readonly isNot?: boolean;
+    }
   /** Of a protocol that has ports. */
   | { readonly field: 'sourcePort' | 'destinationPort'; readonly ranges: readonly PortRange[] }
   | { readonly field: 'ip.protocol'; readonly protocol: number }
-  | { readonly field: 'in' | 'out'; readonly name: string };
+  | { readonly field: 'in' | 'out'; readonly name: string; readonly isNot?: boolean };
 
 /** What tcp, udp and the like want by their options. */
 export function wantedPorts(

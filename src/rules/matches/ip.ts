@@ -106,12 +106,12 @@ function test(data: IpMatch, packet: Packet): Outcome {
 
 function wanted({ source, destination, in: input, out, protocol }: IpMatch): Wanted[] {
   const all: Wanted[] = [];
-  if (source && !source.negated) all.push({ field: 'ip.source', networks: [source.value] });
-  if (destination && !destination.negated)
-    all.push({ field: 'ip.destination', networks: [destination.value] });
+  if (source) all.push({ field: 'ip.source', networks: [source.value], isNot: source.negated });
+  if (destination)
+    all.push({ field: 'ip.destination', networks: [destination.value], isNot: destination.negated });
   if (protocol && !protocol.negated) all.push({ field: 'ip.protocol', protocol: protocol.value });
-  if (input && !input.negated && !input.value.isOpen) all.push({ field: 'in', name: input.value.text });
-  if (out && !out.negated && !out.value.isOpen) all.push({ field: 'out', name: out.value.text });
+  if (input && !input.value.isOpen) all.push({ field: 'in', name: input.value.text, isNot: input.negated });
+  if (out && !out.value.isOpen) all.push({ field: 'out', name: out.value.text, isNot: out.negated });
   return all;
 }
 
