@@ -162,6 +162,25 @@ describe.skipIf(missing !== null)(`live, on a veth pair${missing ? ` (${missing}
     expect(readdirSync(dir)).toContain('kept.pcapng');
   });
 
+  it('says of all interfaces which one goes down', { timeout: 120_000 }, async () => {
+    using temporary = scratch();
+    const child = live(temporary.dir, '-i', 'any', '--via', 'tcpdump');
+    const heard = listen(child);
+    try {
+      await until(child, child.stderr, 'capturing on any');
+      send();
+      await expect.poll(() => heard.out, LONG).toMatch(/IN=eth0/);
+      shell('ip link set eth0 down', host);
+      await expect.poll(() => heard.err, LONG).toMatch(/eth0 is down/);
+      shell('ip link set eth0 up', host);
+      await expect.poll(() => heard.err, LONG).toMatch(/eth0 is up again/);
+      child.kill('SIGINT');
+      expect(await ended(child)).toBe(1);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
   it('ends with its summary where the program that captures dies', { timeout: 120_000 }, async () => {
     using temporary = scratch();
     const child = live(temporary.dir, '-i', 'eth0', '--via', 'tcpdump');

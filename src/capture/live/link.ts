@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 
 /**
- * Notices when interfaces go down and come up again. What is known is of those that have an address while they are up:
- * the others, and `any`, are never said to be down.
+ * Notices when interfaces go down and come up again; `any` is all of them. What is known is of those that have an address
+ * while they are up: the others are never said to be down.
  */
 export function watchLinks(
   names: readonly string[],
@@ -11,7 +11,8 @@ export function watchLinks(
   return () => {
     const present = networkInterfaces();
     const changed = [];
-    for (const name of names) {
+    const watched = names.includes('any') ? new Set([...wereUp.keys(), ...Object.keys(present)]) : names;
+    for (const name of watched) {
       const isUp = present[name] !== undefined;
       const before = wereUp.get(name);
       if (before === undefined && !isUp) continue;
