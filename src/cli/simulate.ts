@@ -276,6 +276,15 @@ export function logRows(lines: Iterable<PredictedLine>, most = Infinity): LogRow
   return rows;
 }
 
+/** The same, made as they are asked for. */
+export function eachLogRow(lines: Iterable<PredictedLine>): Iterable<LogRow> {
+  return {
+    *[Symbol.iterator]() {
+      for (const line of lines) yield logRow(line);
+    },
+  };
+}
+
 export function logRow({ time, frame, rule, level, text, doubt }: PredictedLine): LogRow {
   return { time, frame, rule: rule && ruleAddress(rule), level, text, doubt };
 }

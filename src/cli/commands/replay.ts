@@ -16,7 +16,7 @@ import { countersFrom, type RuleRow, ruleRows } from '../../compare/ruleRows.js'
 import { createProgress } from '../progress.js';
 import type { Jobs, Joined } from '../jobs/split.js';
 import { rulesSummary } from '../ruleRows.js';
-import { eachOf, logRows, simulate, type Simulated } from '../simulate.js';
+import { eachLogRow, eachOf, logRows, simulate, type Simulated } from '../simulate.js';
 import type { Terminal } from '../terminal.js';
 
 /** `nfreplay replay`: runs the captures through the simulated host and tells what it did. */
@@ -106,13 +106,13 @@ async function replayWhole(
   );
   const { epoch } = inputs.captures.source;
   const summary = summarise(simulated);
-  const lines = logRows(simulated.result.lines);
+  const lines = eachLogRow(simulated.result.lines);
   const assumptions = inputs.given.host.assumptions.mattered.map((a) => a.text);
   if (simulated.out) {
     await simulated.out.finish();
     const html = await page!.finish({
       simulated,
-      contents: replayContents(summary, lines, epoch, assumptions),
+      contents: replayContents(summary, logRows(simulated.result.lines), epoch, assumptions),
       frames: source!,
       given: inputs.given,
       sets: sets!,
@@ -122,7 +122,7 @@ async function replayWhole(
     await simulated.out.text('report.html', html);
   }
   if (annotation) {
-    await annotation.write(options.annotate!, source!, lines, []);
+    await annotation.write(options.annotate!, source!, logRows(simulated.result.lines), []);
     if (source!.isCut)
       terminal.warn(`the capture is too long to keep: ${options.annotate} has its beginning`);
   }
@@ -133,7 +133,9 @@ async function replayWhole(
 }
 
 /** What a replay came to, by whichever way. */
-interface Outcome extends Joined {
+interface Outcome extends Omit<Joined, 'lines'> {
+  /** Gone through as often as they are asked for. */
+  readonly lines: Iterable<LogRow>;
   readonly inputs: Inputs;
   readonly isCut: boolean;
   /** null: not listed yet. */
@@ -165,7 +167,7 @@ async function report(
       json: () => ({
         version: JSON_VERSION,
         summary: summaryJson(summary),
-        lines: lines.map((line) => lineJson(line, epoch)),
+        lines: Array.from(lines, (line) => lineJson(line, epoch)),
         rules: rules(),
         assumptions,
       }),
@@ -222,7 +224,7 @@ function lineJson({ time, frame, rule, level, text, doubt }: LogRow, epoch: bigi
 /** One object a line, each with its `type`: the summary, then log lines, rules and assumptions. */
 function* ndjson(
   summary: ReplaySummary,
-  lines: readonly LogRow[],
+  lines: Iterable<LogRow>,
   rules: readonly RuleRow[],
   assumptions: readonly string[],
   epoch: bigint,
