@@ -2,94 +2,31 @@ import { addressOf } from '../packet/addresses.js';
 import { u8 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
 import { Ipv4 } from '../packet/ipv4.js';
-import { PacketType, Protocol } from '../packet/numbers.js';
+import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
-import { rewrite } from '../packet/rewrite.js';
-import { Tcp, TcpFlag } from '../packet/transport.js';
-import { CtState, Direction } from '../rules/connection.js';
-import type { SetView } from '../rules/context.js';
-import type { Ruleset } from '../rules/model.js';
+import { CtState } from '../rules/connection.js';
 import type { Frame, FrameSource } from '../capture/frame.js';
-import type { Host } from '../host/host.js';
 import { Arrivals, type Arrival } from './arrival.js';
+import { BridgeTables } from './bridgeTables.js';
+import { seedConnections } from './conntrack/snapshot.js';
+import { EgressWindow, takeIdentification } from './evidence.js';
+import { ExpectedFrames } from './expected.js';
+import { FlowLabels, setFlowLabel } from './flowLabels.js';
+import { ForeignFrames } from './foreign.js';
+import { Kernel } from './kernel.js';
+import { kernelHost } from './kernelHost.js';
 import { LinkLevel } from './linkLevel.js';
 import { LocalSockets } from './localSockets.js';
-import { FlowLabels, setFlowLabel } from './flowLabels.js';
-import { connectionOfSent, EgressWindow, takeIdentification } from './evidence.js';
-import { ExpectedFrames } from './expected.js';
-import { BridgeTables } from './bridgeTables.js';
-import { Kernel } from './kernel.js';
 import { AHEAD, LookAhead } from './lookAhead.js';
-import type { KernelHost, Sinks } from './world.js';
-import { StepKind } from './program.js';
-import { seedConnections } from './conntrack/snapshot.js';
-import type { Tracker } from './conntrack/tracker.js';
 import { Messages } from './messages.js';
-import type { Observer } from './observer.js';
 import { Neighbourhood } from './neighbourhood.js';
+import { OwnPackets } from './ownPackets.js';
 import { Passage } from './passage.js';
-import { ForeignFrames } from './foreign.js';
-import type { Share } from './share.js';
+import type { LaterRuleset, ReplayCounts, ReplayOptions } from './replayOptions.js';
 import { Sight } from './sight.js';
 import type { Glimpse } from './steady/glimpse.js';
 import { PlainFrames } from './steady/plainFrames.js';
-import { isOwnAddress, undo, UnseenArrivals } from './unseen.js';
-
-export interface ReplayOptions {
-  readonly ruleset: Ruleset;
-  readonly host: Host;
-  readonly sets: SetView;
-  readonly sinks: Sinks;
-  readonly observer?: Observer | null;
-  readonly seed?: number;
-  /** The interface of frames whose capture does not name one. */
-  readonly device?: string;
-  /**
-   * Which frames may start their way, received or as the host's own; all unless given. Where a ruleset is tried that
-   * was not the host's, the capture holds packets that would not have been there.
-   */
-  readonly admits?: Admission;
-  /** Sets what is told of a packet beside its bytes (a mark, a state), before it starts its way. */
-  readonly prepares?: Preparation;
-  /** Gets to know what the capture shows. */
-  readonly sight?: Sight;
-  /** Another ruleset is loaded during the capture, ns since its start. */
-  readonly later?: LaterRuleset;
-  /** Only these connections are run; the others are, elsewhere. */
-  readonly share?: Share | null;
-}
-
-export type Preparation = (passage: Passage, tracker: Tracker) => void;
-
-/** A ruleset that takes the place of the first one. */
-export interface LaterRuleset {
-  /** ns since capture start. */
-  readonly at: number;
-  readonly ruleset: Ruleset;
-}
-
-export type Admission = (packet: Packet, how: 'received' | 'sent') => boolean;
-
-/** What the capture held, by what became of it. */
-export interface ReplayCounts {
-  frames: number;
-  /** Packets that came in and were run. */
-  received: number;
-  /** Packets that the host made by itself, seen leaving. */
-  sent: number;
-  /** Egress frames that the simulation had predicted. */
-  accounted: number;
-  /** Copies of packets on a bridge's port, or on the bridge. */
-  copies: number;
-  /** Egress frames that nothing explains: the host sent them, the simulation did not. */
-  unexplained: number;
-  /** Packets that came in by an interface which was not captured, and were run as they must have been. */
-  assumed: number;
-  /** Frames of connections that began there, and of which nothing tells by whom: not run. */
-  undecided: number;
-  /** Frames without a packet to run, by the reason. */
-  readonly skipped: Map<string, number>;
-}
+import { isOwnAddress, UnseenArrivals } from './unseen.js';
 
 /**
  * Runs a capture through the simulated host: ingress frames drive it, egress frames are what it predicted, and what
@@ -130,6 +67,7 @@ export class Replay {
   private readonly labels = new FlowLabels();
   private readonly bridges: BridgeTables;
   private readonly localSockets: LocalSockets;
+  private readonly ownPackets: OwnPackets;
   /** Where others run the rest of the connections. */
   private readonly foreign: ForeignFrames | null;
   private readonly linkLevel: LinkLevel;
@@ -190,6 +128,7 @@ export class Replay {
       (bridge) => host.devices.filter(({ master }) => master === bridge),
     );
     seedConnections(this.kernel.tracker, host.conntrack, share);
+    this.ownPackets = new OwnPackets(host, this.kernel, this.localSockets);
     this.unseen = new UnseenArrivals(host, this.kernel, this.sight, share);
   }
 
@@ -413,63 +352,19 @@ export class Replay {
     const origin = this.unseen.originOf(packet, device);
     if (origin.kind === 'forwarded') return this.assume(origin.packet, packet);
     if (origin.kind === 'unknown') return this.undecided(packet, origin.reason);
-    const own = this.options.admits?.(packet, 'sent') === false ? null : this.beforeTranslation(packet);
+    const own =
+      this.options.admits?.(packet, 'sent') === false ? null : this.ownPackets.beforeTranslation(packet);
     this.options.sinks.seen?.(packet, device, own !== null);
     if (!own) {
       this.counts.unexplained++;
       return;
     }
     this.counts.sent++;
-    const passage = new Passage(own);
-    own.in = null;
-    own.out = null;
-    own.link = NO_LINK;
-    own.packetType = PacketType.host;
-    own.fromSocket = hasOwner(own);
-    if (own.fromSocket) {
-      // The capture does not tell who; most of what a firewall host sends is root's.
-      own.uid = 0;
-      own.gid = 0;
-    }
-    this.localSockets.sent(own);
-    if (isOfLink(own) && !device.isLoopback) passage.route = this.options.host.routing.output(own, device);
+    const passage = this.ownPackets.start(own, device);
     this.leaving = packet;
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.send(passage);
     this.leaving = null;
-  }
-
-  /** The packet as it was before OUTPUT and POSTROUTING translated it; null: it is not this host's. */
-  private beforeTranslation(packet: Packet): Packet | null {
-    const own = packet.clone();
-    const found = connectionOfSent(this.kernel.tracker, packet);
-    if (found) {
-      undo(own, found.entry.tuple(found.direction));
-      if (found.direction === Direction.original && !found.entry.fromHost) return null;
-    }
-    const { host } = this.options;
-    if (isOwnAddress(host, addressOf(own, 'source'))) return found ? own : (this.kernel.aimOf(own) ?? own);
-    if (found) return null;
-    // A source that is not the host's was given to it by SNAT: it was made with the address that its route has.
-    const route = host.routing.output(own);
-    const address = route && host.routing.sourceAddress(addressOf(own, 'destination'), route);
-    if (!address || !this.translatesSources()) return null;
-    rewrite(own, { source: address });
-    return own;
-  }
-
-  private translatesSources(): boolean {
-    return this.kernel.program.chains.some((c) =>
-      c.rules.some((r) =>
-        r.steps.some((s) =>
-          'definition' in s
-            ? ['SNAT', 'NETMAP'].includes(s.definition.name)
-            : s.kind === StepKind.statement &&
-              s.statement.statement.kind === 'nat' &&
-              s.statement.statement.nat === 'snat',
-        ),
-      ),
-    );
   }
 
   private adopt(passage: Passage): boolean {
@@ -496,48 +391,4 @@ function isPlainReset(passage: Passage): boolean {
   return passage.packet.protocol === Protocol.tcp && passage.state === CtState.related;
 }
 
-/** Whether it goes to a group or an address of one link: its sender names the device, which no route tells. */
-function isOfLink(packet: Packet): boolean {
-  const { a } = addressOf(packet, 'destination');
-  return packet.version === 4 ? a >>> 28 >= 14 : a >>> 24 === 0xff || a >>> 22 === 0x3fa;
-}
-
-const NO_LINK = new Uint8Array(0);
 const ANSWER_TO_UNKNOWN = 'it answers a connection that came in by an interface which was not captured';
-
-/**
- * Whether a full socket with an owner stands behind a packet of the host: not behind a SYN+ACK, which a request
- * socket sends, and not behind what the stack answers by itself (`dump_sk_uid_gid()`, net/netfilter/nf_log_syslog.c).
- */
-function hasOwner(packet: Packet): boolean {
-  if (packet.protocol === Protocol.tcp) {
-    const flags = u8(packet.data, packet.transport + Tcp.flags);
-    return (flags & (TcpFlag.syn | TcpFlag.ack)) !== (TcpFlag.syn | TcpFlag.ack) && !(flags & TcpFlag.rst);
-  }
-  return true;
-}
-
-function kernelHost(
-  host: Host,
-  sockets: LocalSockets,
-  bridges: BridgeTables,
-  neighbourhood: Neighbourhood,
-  share: Share | null,
-): KernelHost {
-  return {
-    ...(share && { askedMessage: (message) => share.noteMessage(message) }),
-    routing: host.routing,
-    routes: host.routes,
-    loopback: host.routing.world.loopback,
-    deviceByName: (name) => host.deviceByName(name),
-    sysctl: (name, fallback) => host.sysctlNumber(name, fallback),
-    hopLimit: (version, device) => host.hopLimit(version, device),
-    limitsIcmpv6: (type) => host.limitsIcmpv6(type),
-    listens: (packet) => sockets.takes(packet),
-    linkHeader: (packet, device, nextHop) => neighbourhood.header(packet, device, nextHop),
-    delivered: (packet) => sockets.delivered(packet),
-    divert: (packet, address, port) => sockets.divert(packet, address, port),
-    bridgePort: (bridge, address) => (bridge ? bridges.port(bridge, address) : null),
-    socketFor: (packet) => sockets.of(packet),
-  };
-}

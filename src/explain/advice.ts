@@ -1,5 +1,5 @@
 import type { Observer } from '../engine/observer.js';
-import type { Admission } from '../engine/replay.js';
+import type { Admission } from '../engine/replayOptions.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import { type Candidate, candidates, keyOf, oneDirection } from './candidates.js';
 import { isChangeable, withChange } from './change.js';

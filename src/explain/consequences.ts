@@ -1,6 +1,6 @@
 import type { PacketEnd } from '../engine/observer.js';
 import type { Passage } from '../engine/passage.js';
-import type { Admission } from '../engine/replay.js';
+import type { Admission } from '../engine/replayOptions.js';
 import { u8 } from '../packet/bytes.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';

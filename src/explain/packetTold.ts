@@ -4,7 +4,7 @@ import { TcpConnState, TcpFlagBit, TcpState } from '../engine/conntrack/tcpState
 import type { Tracker } from '../engine/conntrack/tracker.js';
 import { invertTuple, readTuple } from '../engine/conntrack/tuple.js';
 import type { Passage } from '../engine/passage.js';
-import type { Preparation } from '../engine/replay.js';
+import type { Preparation } from '../engine/replayOptions.js';
 import { Protocol } from '../packet/numbers.js';
 import { CtState, CtStatus, Tuple } from '../rules/connection.js';
 import type { WordedPacket } from './packetWords.js';

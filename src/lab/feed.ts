@@ -5,7 +5,7 @@ import { fillTransportChecksum, ipv4HeaderChecksum, isOffloaded } from '../packe
 import { Ipv4 } from '../packet/ipv4.js';
 import { PacketType } from '../packet/numbers.js';
 import { decodePacket, type Packet } from '../packet/packet.js';
-import type { Admission } from '../engine/replay.js';
+import type { Admission } from '../engine/replayOptions.js';
 import type { Passage } from '../engine/passage.js';
 import type { LabNeighbour } from './namespaces.js';
 import { type LabPacket, PEER, SPACING } from './record.js';

@@ -1,4 +1,4 @@
-import type { LaterRuleset } from '../../engine/replay.js';
+import type { LaterRuleset } from '../../engine/replayOptions.js';
 import type { Observer } from '../../engine/observer.js';
 import type { Comparison } from '../../compare/result.js';
 import type { Host } from '../../host/host.js';

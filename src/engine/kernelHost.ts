@@ -1,0 +1,32 @@
+import type { Host } from '../host/host.js';
+import type { BridgeTables } from './bridgeTables.js';
+import type { LocalSockets } from './localSockets.js';
+import type { Neighbourhood } from './neighbourhood.js';
+import type { Share } from './share.js';
+import type { KernelHost } from './world.js';
+
+/** The host as the kernel asks for it, with what the capture shows of its sockets, bridges and neighbours. */
+export function kernelHost(
+  host: Host,
+  sockets: LocalSockets,
+  bridges: BridgeTables,
+  neighbourhood: Neighbourhood,
+  share: Share | null,
+): KernelHost {
+  return {
+    ...(share && { askedMessage: (message) => share.noteMessage(message) }),
+    routing: host.routing,
+    routes: host.routes,
+    loopback: host.routing.world.loopback,
+    deviceByName: (name) => host.deviceByName(name),
+    sysctl: (name, fallback) => host.sysctlNumber(name, fallback),
+    hopLimit: (version, device) => host.hopLimit(version, device),
+    limitsIcmpv6: (type) => host.limitsIcmpv6(type),
+    listens: (packet) => sockets.takes(packet),
+    linkHeader: (packet, device, nextHop) => neighbourhood.header(packet, device, nextHop),
+    delivered: (packet) => sockets.delivered(packet),
+    divert: (packet, address, port) => sockets.divert(packet, address, port),
+    bridgePort: (bridge, address) => (bridge ? bridges.port(bridge, address) : null),
+    socketFor: (packet) => sockets.of(packet),
+  };
+}
