@@ -20,19 +20,6 @@ export type HookEntry =
   | { readonly kind: typeof StageKind.confirm; readonly priority: number }
   | { readonly kind: typeof StageKind.chain; readonly priority: number; readonly chain: BaseChainProgram };
 
-/** Matches that switch connection tracking on for their family when a rule uses them (`nf_ct_netns_get()`). */
-const TRACKING_MATCHES = new Set([
-  'conntrack',
-  'state',
-  'connmark',
-  'connbytes',
-  'connlimit',
-  'connlabel',
-  'helper',
-  'cluster',
-]);
-const TRACKING_TARGETS = new Set(['CT', 'CONNMARK', 'CONNSECMARK', 'SYNPROXY']);
-
 const HOOKS = [Hook.prerouting, Hook.input, Hook.forward, Hook.output, Hook.postrouting] as const;
 
 /** What each hook runs for one IP version, lowest priority first. */
@@ -72,12 +59,9 @@ function needsTracking(chain: CompiledChain): boolean {
   return chain.rules.some((rule) =>
     rule.steps.some((step) => {
       if (step.kind === StepKind.statement) return statementNeedsTracking(step.statement.statement);
-      if (step.kind === StepKind.match) return TRACKING_MATCHES.has(step.definition.name);
+      if (step.kind === StepKind.match) return step.definition.tracks === true;
       if (step.kind !== StepKind.target) return false;
-      if (step.definition.translates) return true;
-      if (!TRACKING_TARGETS.has(step.definition.name)) return false;
-      // What only says not to track needs no tracking (`xt_ct_tg_check()`).
-      return (step.data as { readonly notrack?: boolean } | null)?.notrack !== true;
+      return step.definition.translates !== undefined || step.definition.tracks?.(step.data) === true;
     }),
   );
 }

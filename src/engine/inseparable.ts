@@ -1,3 +1,4 @@
+import { set } from '../rules/matches/set.js';
 import { type Rule, ruleAddress, type Ruleset, type Step } from '../rules/model.js';
 import type { NftTable } from '../rules/nft/model.js';
 import type { IpSets } from '../rules/sets/set.js';
@@ -5,16 +6,6 @@ import { HostLimit, PeerLimit } from './icmpLimit.js';
 import type { Noted } from './share.js';
 import { parseAddress } from '../address/ip.js';
 
-/** Matches that remember, or ask, no more than the packet and its connection. */
-const OF_A_CONNECTION: ReadonlySet<string> = new Set(['connbytes', 'connlabel', 'cluster', 'time']);
-/** Matches whose answer hangs on what other packets did, though they change nothing. */
-const OF_THE_HOST: ReadonlySet<string> = new Set(['socket', 'statistic', 'osf', 'rateest', 'nfacct']);
-/** Targets that change nothing but the packet and its connection. */
-const OF_A_PACKET: ReadonlySet<string> = new Set([
-  ...['ACCEPT', 'DROP', 'RETURN', 'REJECT', 'LOG', 'NFLOG', 'ULOG', 'AUDIT', 'TRACE'],
-  ...['CT', 'NOTRACK', 'MARK', 'CONNMARK'],
-  ...['TOS', 'DSCP', 'ECN', 'TTL', 'HL', 'TCPMSS', 'TCPOPTSTRIP', 'CHECKSUM', 'CLASSIFY'],
-]);
 const BELOW_IP: ReadonlySet<string> = new Set(['netdev', 'bridge', 'arp']);
 const STATEMENTS_OF_A_PACKET: ReadonlySet<string> = new Set([
   ...['match', 'verdict', 'vmap', 'counter', 'log', 'reject', 'nat', 'mangle', 'resetTcpOption', 'notrack'],
@@ -43,15 +34,12 @@ function textOf({ text }: Rule): string {
 function commonIn(step: Step, sets: IpSets, nft: NftTable | undefined): string | null {
   switch (step.kind) {
     case 'match': {
-      const { name, pure } = step.definition;
-      if (name === 'set') return setInCommon(sets);
-      const alone = pure ? !OF_THE_HOST.has(name) : OF_A_CONNECTION.has(name);
-      return alone ? null : `-m ${name}`;
+      const { definition } = step;
+      if (definition === set) return setInCommon(sets);
+      return definition.common ? `-m ${definition.name}` : null;
     }
     case 'target':
-      return step.definition.translates || OF_A_PACKET.has(step.definition.name)
-        ? null
-        : `-j ${step.definition.name}`;
+      return step.definition.common ? `-j ${step.definition.name}` : null;
     case 'statement':
       if (!STATEMENTS_OF_A_PACKET.has(step.statement.kind)) return `"${step.text}"`;
       return expressionInCommon(step.statement, nft);
@@ -60,7 +48,7 @@ function commonIn(step: Step, sets: IpSets, nft: NftTable | undefined): string |
   }
 }
 
-/** A set that counts, or that a packet may change by asking. */
+/** A set that counts, or that a packet may change by asking; all others are the same for everyone. */
 function setInCommon(sets: IpSets): string | null {
   for (const { name, options, type } of sets.values())
     if (options.counters || type.name === 'bitmap:ip,mac') return `a set (${name} counts)`;

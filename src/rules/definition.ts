@@ -94,6 +94,10 @@ export interface MatchDefinition<D = any, S = any> {
   readonly wants?: (data: D) => readonly Wanted[] | null;
   /** The same packet, connection and host always give the same answer, and nothing is changed by asking. */
   readonly pure: boolean;
+  /** Its answer hangs on packets of other connections, too: connections cannot be run apart from each other. */
+  readonly common: boolean;
+  /** A rule that uses it switches connection tracking on for its family (`nf_ct_netns_get()`). */
+  readonly tracks?: true;
   /** What this use of it remembers, as it is when the rule is loaded. */
   start(data: D, context: Pick<Context, 'shared' | 'now'>): S;
   test(data: D, packet: Packet, context: Context, state: S): Outcome;
@@ -126,6 +130,10 @@ export interface TargetDefinition<D = any, S = any> {
   readonly unforeseen?: true;
   /** Always ends the walk of the chain, whatever the packet (ACCEPT, DROP, REJECT…). */
   readonly terminal: boolean;
+  /** What it does reaches packets of other connections: connections cannot be run apart from each other. */
+  readonly common: boolean;
+  /** Whether a rule that uses it so switches connection tracking on for its family (`nf_ct_netns_get()`). */
+  readonly tracks?: (data: D) => boolean;
   /** The ends of a packet that it may have NAT give other addresses or ports; undefined: it has nothing to do with NAT. */
   readonly translates?: readonly Manip[];
   start(data: D, context: Pick<Context, 'shared' | 'now'>): S;

@@ -164,6 +164,7 @@ const CAME_BY: MatchDefinition<Frames, undefined> = {
   parse: () => new Set<number>(),
   reads: () => [],
   pure: true,
+  common: false,
   start: () => undefined,
   test: (frames, packet) => (frames.has(packet.frame) ? Outcome.hit : Outcome.miss),
 };
@@ -185,6 +186,7 @@ const OTHERWISE: MatchDefinition<Otherwise, readonly unknown[]> = {
   parse: () => ({ tests: [], frames: new Set() }),
   reads: ({ tests }) => tests.flatMap((t) => t.definition.reads(t.data)),
   pure: false,
+  common: true,
   start: ({ tests }, context) => tests.map((t) => t.definition.start(t.data, context) as unknown),
   test({ tests, frames }, packet, context, states) {
     let outcome: Outcome = Outcome.hit;

@@ -145,6 +145,7 @@ export const addrtype: MatchDefinition<AddrtypeMatch, undefined> = {
     ...(data.limit ? [data.limit] : []),
   ],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

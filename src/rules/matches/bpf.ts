@@ -61,6 +61,7 @@ export const bpf: MatchDefinition<BpfMatch, undefined> = {
     data.program ? `match bpf ${printProgram(data.program)}\0` : `match bpf pinned ${data.pinned}`,
   reads: () => ['payload'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

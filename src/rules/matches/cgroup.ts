@@ -41,6 +41,7 @@ export const cgroup: MatchDefinition<CgroupMatch, undefined> = {
     ].join(' '),
   reads: () => ['socket'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: () => Outcome.unknown,
   explain: ({ path, classId }) => {

@@ -111,6 +111,8 @@ export const cluster: MatchDefinition<ClusterMatch, undefined> = {
     `cluster ${data.negated ? '!' : ''}node_mask=${hex(data.nodeMask, 8)} total_nodes=${data.nodes} hash_seed=${hex(data.seed, 8)}`,
   reads: () => ['ct.tuple', 'packetType'],
   pure: false,
+  common: false,
+  tracks: true,
   start: () => undefined,
   test,
   explain,

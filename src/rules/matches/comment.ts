@@ -34,6 +34,7 @@ export const comment: MatchDefinition<CommentMatch, undefined> = {
   wants: () => [],
   reads: () => [],
   pure: true,
+  common: false,
   start: () => undefined,
   test: () => Outcome.hit,
   explain: () => [],

@@ -104,6 +104,8 @@ export const connbytes: MatchDefinition<ConnbytesMatch, undefined> = {
     `${bang(data.negated)}connbytes ${range(data)} connbytes mode ${data.what} connbytes direction ${data.direction}`,
   reads: () => ['ct.counters'],
   pure: false,
+  common: false,
+  tracks: true,
   start: () => undefined,
   test,
   explain,

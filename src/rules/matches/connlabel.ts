@@ -85,6 +85,8 @@ export const connlabel: MatchDefinition<ConnlabelMatch, undefined> = {
   list: (data) => `connlabel ${bang(data.negated)}${data.label}${data.set ? ' set' : ''}`,
   reads: () => ['ct.label'],
   pure: false,
+  common: false,
+  tracks: true,
   start: () => undefined,
   test,
   explain,

@@ -204,6 +204,8 @@ export const connlimit: MatchDefinition<ConnlimitMatch, ConnlimitState> = {
     `#conn ${data.side === 'source' ? 'src' : 'dst'}/${data.mask} ${data.above ? '>' : '<='} ${data.limit}`,
   reads: (data) => [data.side === 'source' ? 'ip.source' : 'ip.destination', 'ct.tuple', 'count'],
   pure: false,
+  common: true,
+  tracks: true,
   start: () => new WordMap<ConnectionList>(5),
   test,
   explain,

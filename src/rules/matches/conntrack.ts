@@ -280,6 +280,8 @@ export const conntrack: MatchDefinition<ConntrackMatch, undefined> = {
   list: (data, numeric) => words(data, '', numeric ? printHostMask : listHostMask),
   reads,
   pure: true,
+  common: false,
+  tracks: true,
   start: () => undefined,
   test,
   explain,

@@ -20,6 +20,7 @@ export const cpu: MatchDefinition<CpuMatch, undefined> = {
   list: ({ value, negated }) => `cpu ${bang(negated)}${value}`,
   reads: () => ['random'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: () => Outcome.unknown,
   explain: ({ value, negated }) => [

@@ -162,6 +162,7 @@ export const dccp: MatchDefinition<DccpMatch, undefined> = {
     ].join(' '),
   reads: () => ['sourcePort', 'destinationPort', 'transport'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -82,6 +82,7 @@ export const devgroup: MatchDefinition<DevgroupMatch, undefined> = {
   list: (data) => parts(data, ''),
   reads: (data) => [...(data.in ? (['in'] as const) : []), ...(data.out ? (['out'] as const) : [])],
   pure: true,
+  common: false,
   start: () => undefined,
   test: (data, packet) =>
     outcomeOf((!data.in || hits(data.in, packet.in)) && (!data.out || hits(data.out, packet.out))),
@@ -101,6 +102,7 @@ export const realm: MatchDefinition<{ readonly realm: MaskedNumber | null }, und
   list: (data) => (data.realm ? `${bang(data.realm.negated)}realm ${printMasked(data.realm)}` : ''),
   reads: () => ['routing'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: () => Outcome.unknown,
   explain: (data) => [

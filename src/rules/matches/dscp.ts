@@ -45,6 +45,7 @@ export const dscp: MatchDefinition<DscpMatch, undefined> = {
   list: ({ value, negated }) => `DSCP match ${negated ? '!' : ''}${hex(value, 2)}`,
   reads: () => ['ip.tos'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: ({ value, negated }, packet) =>
     (trafficClass(packet) >> 2 === value) !== negated ? Outcome.hit : Outcome.miss,

@@ -128,6 +128,7 @@ export const ecn: MatchDefinition<EcnMatch, undefined> = {
   list,
   reads,
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

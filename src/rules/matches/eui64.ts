@@ -37,6 +37,7 @@ export const eui64: MatchDefinition<null, undefined> = {
   list: () => 'eui64 ',
   reads: () => ['ip.source', 'link'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain: (_, packet, __, ___, outcome) => {

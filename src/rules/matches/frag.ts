@@ -101,6 +101,7 @@ export const frag: MatchDefinition<FragMatch, undefined> = {
   list,
   reads: () => ['ip.fragment'],
   pure: true,
+  common: false,
   start: () => undefined,
   ...lookInto('fragment', examine),
 };

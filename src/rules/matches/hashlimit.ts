@@ -334,6 +334,7 @@ export const hashlimit: MatchDefinition<HashlimitMatch, HashlimitTable> = {
     return fields;
   },
   pure: false,
+  common: true,
   start,
   test,
   explain,

@@ -38,6 +38,8 @@ export const helper: MatchDefinition<HelperMatch, undefined> = {
   list: (data) => `helper match ${bang(data.negated)}"${data.name}"`,
   reads: () => ['ct.helper'],
   pure: true,
+  common: false,
+  tracks: true,
   start: () => undefined,
   test,
   explain: (data, _, context, __, outcome) => [

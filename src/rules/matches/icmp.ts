@@ -116,6 +116,7 @@ function define({ version, name, option, protocol, label }: Dialect): MatchDefin
     list,
     reads: () => ['transport', 'icmp.type'],
     pure: true,
+    common: false,
     start: () => undefined,
     test,
     explain,

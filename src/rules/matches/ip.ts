@@ -189,6 +189,7 @@ export const ip: MatchDefinition<IpMatch, undefined> = {
   wants: wanted,
   reads,
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

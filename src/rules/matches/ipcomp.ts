@@ -47,6 +47,7 @@ export const ipcomp: MatchDefinition<IpcompMatch, undefined> = {
   list: ({ spi, reserved }) => `comp ${listHeaderRange('spi', spi)}${reserved ? ' reserved' : ''}`,
   reads: () => ['ip.protocol', 'transport'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: (data, packet) => {
     const there = transportHeader(packet, HEADER_LENGTH);

@@ -107,6 +107,7 @@ export const iprange: MatchDefinition<IprangeMatch, undefined> = {
     ...(destination ? (['ip.destination'] as const) : []),
   ],
   pure: true,
+  common: false,
   start: () => undefined,
   test: ({ source, destination }, packet) =>
     (source && !hits(source, packet, packet.sourceOffset)) ||

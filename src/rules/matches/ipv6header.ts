@@ -100,6 +100,7 @@ export const ipv6header: MatchDefinition<Ipv6headerMatch, undefined> = {
     `${numeric ? `0x${data.headers.toString(16).toUpperCase().padStart(2, '0')}` : names(data.headers)}${data.soft ? ' soft' : ''}`,
   reads: () => ['ip.options', 'ip.protocol'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain: (data, packet, _, __, outcome) => {

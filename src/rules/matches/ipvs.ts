@@ -93,6 +93,7 @@ export const ipvs: MatchDefinition<IpvsMatch, undefined> = {
   list: (data, numeric) => words(data, '', numeric ? printHostMask : listHostMask),
   reads: () => ['random'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: () => Outcome.unknown,
   explain: (data) => [undecided('ipvs', 'random', false, words(data, '', printHostMask), WHY)],

@@ -31,6 +31,7 @@ export const length: MatchDefinition<LengthMatch, undefined> = {
   list: ({ value, negated }) => `length ${negated ? '!' : ''}${printUintRange(value)}`,
   reads: () => ['ip.length'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: (data, packet) => (hits(data, packet.length) ? Outcome.hit : Outcome.miss),
   explain: (data, packet) => {

@@ -103,6 +103,7 @@ export const limit: MatchDefinition<LimitMatch, LimitState> = {
   list: ({ period, burst }) => `limit: avg ${printRate(period, SCALE).text} burst ${burst}`,
   reads: () => ['time', 'count'],
   pure: false,
+  common: true,
   start,
   test,
   explain,

@@ -58,6 +58,7 @@ export const mac: MatchDefinition<MacMatch, undefined> = {
   list: ({ value, negated }) => `MAC ${bang(negated)}${formatMac(value)}`,
   reads: () => ['link', 'in'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -43,6 +43,7 @@ export const mark: MatchDefinition<MarkMatch, undefined> = {
   list: (data) => `mark match ${bang(data.negated)}${words(data)}`,
   reads: () => ['mark'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: (data, packet) => (hits(data, packet.mark) ? Outcome.hit : Outcome.miss),
   explain: (data, packet) => [
@@ -60,6 +61,8 @@ export const connmark: MatchDefinition<MarkMatch, undefined> = {
   list: (data) => `connmark match ${data.negated ? '!' : ''} ${words(data)}`,
   reads: () => ['ct.mark'],
   pure: true,
+  common: false,
+  tracks: true,
   start: () => undefined,
   test: (data, _packet, { connection }) =>
     connection !== null && hits(data, connection.mark) ? Outcome.hit : Outcome.miss,

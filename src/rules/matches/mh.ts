@@ -88,6 +88,7 @@ export const mh: MatchDefinition<MhMatch, undefined> = {
   list,
   reads: () => ['ip.protocol', 'transport'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain: (data, packet, _, __, outcome) => {

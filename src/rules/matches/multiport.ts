@@ -151,6 +151,7 @@ export const multiport: MatchDefinition<MultiportMatch, undefined> = {
   wants: wanted,
   reads,
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

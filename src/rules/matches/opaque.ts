@@ -53,6 +53,7 @@ function define(
     list,
     reads: () => ['random'],
     pure: true,
+    common: true,
     start: () => undefined,
     test: () => outcome,
     explain: (data) => [{ name, field: 'random', wanted: list(data), saw: what, outcome }],

@@ -97,6 +97,7 @@ function define(name: Name): MatchDefinition<Options6Match, undefined> {
     list,
     reads: () => ['ip.options'],
     pure: true,
+    common: false,
     start: () => undefined,
     test: (data, packet) => test(name, data, packet),
     explain: (data, packet, _, __, outcome) => {

@@ -162,6 +162,7 @@ export const owner: MatchDefinition<OwnerMatch, undefined> = {
   list,
   reads: () => ['socket'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

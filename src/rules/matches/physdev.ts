@@ -143,6 +143,7 @@ export const physdev: MatchDefinition<PhysdevMatch, undefined> = {
   list: (data) => `PHYSDEV match ${print(data)}`,
   reads: () => ['physIn', 'physOut'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

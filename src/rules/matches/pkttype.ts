@@ -50,6 +50,7 @@ export const pkttype: MatchDefinition<PkttypeMatch, undefined> = {
   list: ({ value, negated }) => `PKTTYPE ${negated ? '!=' : '='} ${nameOf(value)}`,
   reads: () => ['packetType'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: ({ value, negated }, packet) => ((typeOf(packet) === value) !== negated ? Outcome.hit : Outcome.miss),
   explain: ({ value, negated }, packet, _context, _state, outcome) => {

@@ -147,6 +147,7 @@ export const policy: MatchDefinition<PolicyMatch, undefined> = {
   list,
   reads: () => ['routing'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: (data) => (data.ipsec ? Outcome.unknown : Outcome.hit),
   explain: (data, _, __, ___, outcome) => [

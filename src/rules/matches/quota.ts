@@ -60,6 +60,7 @@ export const quota: MatchDefinition<QuotaMatch, QuotaState> = {
   list: (data) => `quota: ${data.quota} bytes`,
   reads: () => ['ip.length', 'count'],
   pure: false,
+  common: true,
   start: (data) => ({ left: Number(data.quota) }),
   test,
   explain,

@@ -250,6 +250,7 @@ export const rateest: MatchDefinition<RateestMatch, RateestState> = {
   list,
   reads: () => ['random'],
   pure: false,
+  common: true,
   start: () => ({ one: undefined, other: undefined }),
   test,
   explain,

@@ -278,6 +278,7 @@ export const recent: MatchDefinition<RecentMatch, RecentTable> = {
     return fields;
   },
   pure: false,
+  common: true,
   start,
   test,
   explain,

@@ -86,6 +86,7 @@ export const rpfilter: MatchDefinition<RpfilterMatch, undefined> = {
   list: (data) => ['rpfilter', ...flags(data)].join(' '),
   reads: (data) => ['ip.source', 'in', 'routing', ...(data.validMark ? (['mark'] as const) : [])],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -157,6 +157,7 @@ export const rt: MatchDefinition<RtMatch, undefined> = {
   list,
   reads: () => ['ip.options'],
   pure: true,
+  common: false,
   start: () => undefined,
   ...lookInto('routing', examine),
 };

@@ -201,6 +201,7 @@ export const sctp: MatchDefinition<SctpMatch, undefined> = {
     ].join(' '),
   reads: () => ['sourcePort', 'destinationPort', 'transport'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -120,6 +120,7 @@ export const set: MatchDefinition<SetMatch, undefined> = {
     'set',
   ],
   pure: false,
+  common: true,
   start: () => undefined,
   test,
   explain,

@@ -71,6 +71,7 @@ export const socket: MatchDefinition<SocketMatch, undefined> = {
   list: (data) => ['socket', flags(data)].join(' ').trim(),
   reads: () => ['ip.source', 'ip.destination', 'sourcePort', 'destinationPort', 'socket'],
   pure: true,
+  common: true,
   start: () => undefined,
   test,
   explain,

@@ -103,6 +103,7 @@ function define(
     list: (data) => list(name, data),
     reads: () => ['ip.protocol', 'transport'],
     pure: true,
+    common: false,
     start: () => undefined,
     // `ah_mt()` (net/ipv4/netfilter/ipt_ah.c), `ah_mt6()` (net/ipv6/netfilter/ip6t_ah.c), `esp_mt()` (net/netfilter/xt_esp.c).
     test: (data, packet) => {

@@ -180,6 +180,7 @@ export const srh: MatchDefinition<SrhMatch, undefined> = {
   list,
   reads: () => ['ip.options'],
   pure: true,
+  common: false,
   start: () => undefined,
   ...lookInto('segment routing', examine),
 };

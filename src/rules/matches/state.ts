@@ -29,6 +29,8 @@ export const state: MatchDefinition<StateMatch, undefined> = {
   list: ({ value, negated }) => `${bang(negated)}state ${formatStates(value)}`,
   reads: () => ['ct.state'],
   pure: true,
+  common: false,
+  tracks: true,
   start: () => undefined,
   test: ({ value, negated }, _packet, context) =>
     ((statesOf(context) & value) !== 0) !== negated ? Outcome.hit : Outcome.miss,

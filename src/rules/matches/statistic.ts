@@ -121,6 +121,7 @@ export const statistic: MatchDefinition<StatisticMatch, StatisticState> = {
   list,
   reads: ({ mode }) => [mode === 'random' ? 'random' : 'count'],
   pure: false,
+  common: true,
   // libxt_statistic loads the counter so that `packet` packets are let by before the first is picked.
   start: (data) => ({ count: data.mode === 'nth' ? data.every - 1 - data.packet : 0 }),
   test,

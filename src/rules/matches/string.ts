@@ -162,6 +162,7 @@ export const string: MatchDefinition<StringMatch, undefined> = {
   list,
   reads: () => ['payload'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -196,6 +196,7 @@ export const tcp: MatchDefinition<TcpMatch, undefined> = {
   wants: (data) => (data.option ? null : wantedPorts(data.sourcePort, data.destinationPort)),
   reads,
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

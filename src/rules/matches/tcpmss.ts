@@ -81,6 +81,7 @@ export const tcpmss: MatchDefinition<TcpmssMatch, undefined> = {
   list: ({ value, negated }) => `tcpmss match ${negated ? '!' : ''}${printUintRange(value)}`,
   reads: () => ['transport', 'tcp.options'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -195,6 +195,7 @@ export const time: MatchDefinition<TimeMatch, undefined> = {
   list,
   reads: () => ['time'],
   pure: false,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -60,6 +60,7 @@ export const tos: MatchDefinition<TosMatch, undefined> = {
   },
   reads: () => ['ip.tos'],
   pure: true,
+  common: false,
   start: () => undefined,
   test: ({ value, mask, negated }, packet) =>
     ((trafficClass(packet) & mask) === value) !== negated ? Outcome.hit : Outcome.miss,

@@ -77,6 +77,7 @@ function define({ version, name, offset, none }: Dialect): MatchDefinition<TtlMa
     list: ({ is, value }) => `${label} match ${label} ${SIGNS[is]} ${value}`,
     reads: () => ['ip.ttl'],
     pure: true,
+    common: false,
     start: () => undefined,
     test: (data, packet) => (hits(data, u8(packet.data, offset)) ? Outcome.hit : Outcome.miss),
     explain: (data, packet) => {

@@ -146,6 +146,7 @@ export const u32: MatchDefinition<U32Match, undefined> = {
   list: (data) => `u32 ${bang(data.negated)}${expression(data)}`,
   reads: () => ['payload'],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -120,6 +120,7 @@ export const udp: MatchDefinition<UdpMatch, undefined> = {
     ...(data.destinationPort ? (['destinationPort'] as const) : []),
   ],
   pure: true,
+  common: false,
   start: () => undefined,
   test,
   explain,

@@ -19,6 +19,7 @@ export const unknownMatch: MatchDefinition<UnknownMatch, undefined> = {
   list: (data) => data.text,
   reads: () => [],
   pure: true,
+  common: false,
   start: () => undefined,
   test: () => Outcome.unknown,
   explain: (data) => [

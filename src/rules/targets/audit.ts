@@ -27,6 +27,7 @@ export const audit: TargetDefinition<AuditTarget, undefined> = {
   list: ({ type }) => `AUDIT ${type}`,
   writes: [],
   terminal: false,
+  common: false,
   start: () => undefined,
   run({ type }, _, context) {
     context.note(`AUDIT ${type}`);

@@ -17,6 +17,7 @@ export const checksum: TargetDefinition<undefined, undefined> = {
   list: () => 'CHECKSUM fill',
   writes: [],
   terminal: false,
+  common: false,
   start: () => undefined,
   run(_, packet) {
     // What a snaplen took would be missing from the sum.

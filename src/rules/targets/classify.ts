@@ -35,6 +35,7 @@ export const classify: TargetDefinition<ClassifyTarget, undefined> = {
   list: ({ major, minor }) => `CLASSIFY set ${major.toString(16)}:${minor.toString(16)}`,
   writes: ['priority'],
   terminal: false,
+  common: false,
   start: () => undefined,
   run({ major, minor }, packet) {
     packet.priority = ((major << 16) | minor) >>> 0;

@@ -62,6 +62,7 @@ export const clusterip: TargetDefinition<ClusteripTarget, undefined> = {
   unforeseen: true,
   writes: [],
   terminal: false,
+  common: true,
   start: () => undefined,
   run(_, __, context) {
     context.note('CLUSTERIP: which node of the cluster takes the packet is not modelled');

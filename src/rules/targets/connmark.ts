@@ -123,6 +123,8 @@ export const connmark: TargetDefinition<ConnmarkTarget, undefined> = {
   list,
   writes: ['mark', 'ct.mark'],
   terminal: false,
+  common: false,
+  tracks: () => true,
   start: () => undefined,
   run,
 };

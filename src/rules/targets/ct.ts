@@ -138,6 +138,9 @@ export const ct: TargetDefinition<CtTarget, undefined> = {
   list: (data) => words('CT', show(data, '')),
   writes: ['ct.state'],
   terminal: false,
+  common: false,
+  // What only says not to track needs no tracking (`xt_ct_tg_check()`).
+  tracks: ({ template }) => !template.notrack,
   start: () => undefined,
   run,
 };

@@ -37,6 +37,7 @@ export const dscp: TargetDefinition<DscpTarget, undefined> = {
   list: (data) => `DSCP set ${hex(data.dscp, 2)}`,
   writes: ['ip.tos'],
   terminal: false,
+  common: false,
   start: () => undefined,
   run(data, packet) {
     setDscp(packet, data.dscp);

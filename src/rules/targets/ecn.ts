@@ -79,6 +79,7 @@ export const ecn: TargetDefinition<EcnTarget, undefined> = {
   list,
   writes: ['ip.tos', 'tcp.flags'],
   terminal: false,
+  common: false,
   start: () => undefined,
   run,
 };

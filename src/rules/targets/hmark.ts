@@ -253,6 +253,7 @@ export const hmark: TargetDefinition<HmarkTarget, undefined> = {
   list,
   writes: ['mark'],
   terminal: false,
+  common: false,
   start: () => undefined,
   run,
 };

@@ -45,6 +45,7 @@ function hopLimit(name: 'TTL' | 'HL', version: 4 | 6): TargetDefinition<HopLimit
     list: ({ mode, value }) => `${name} ${WORDS[mode]} ${value}`,
     writes: ['ip.ttl'],
     terminal: false,
+    common: false,
     start: () => undefined,
     run,
   };

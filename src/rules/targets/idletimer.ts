@@ -47,6 +47,7 @@ export const idletimer: TargetDefinition<IdletimerTarget, undefined> = {
     ),
   writes: [],
   terminal: false,
+  common: true,
   start: () => undefined,
   run: () => Verdict.continue,
 };

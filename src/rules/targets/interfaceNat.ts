@@ -34,6 +34,7 @@ function interfaceNat(
     list: (range) => words(range.minPort !== null && `${listed} ${printPorts(range)}`, printFlags(range, '')),
     writes: [],
     terminal: true,
+    common: false,
     translates: [manip],
     start: () => undefined,
     run(range, packet, context: Context) {

@@ -50,6 +50,7 @@ export const led: TargetDefinition<LedTarget, undefined> = {
     ),
   writes: [],
   terminal: false,
+  common: true,
   start: () => undefined,
   run: () => Verdict.continue,
 };

@@ -96,6 +96,7 @@ export const log: TargetDefinition<LogOptions, undefined> = {
   list,
   writes: [],
   terminal: false,
+  common: false,
   start: () => undefined,
   run,
 };

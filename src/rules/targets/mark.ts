@@ -60,6 +60,7 @@ export const mark: TargetDefinition<MarkAndMask, undefined> = {
   list: (data) => `MARK ${listMarkChange(data)}`,
   writes: ['mark'],
   terminal: false,
+  common: false,
   start: () => undefined,
   run,
 };

@@ -57,6 +57,7 @@ export const netmap: TargetDefinition<NetmapTarget, undefined> = {
   list: ({ network }) => `to:${network.toString()}`,
   writes: [],
   terminal: true,
+  common: false,
   translates: [Manip.source, Manip.destination],
   start: () => undefined,
   run,

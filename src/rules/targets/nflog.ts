@@ -56,6 +56,7 @@ export const nflog: TargetDefinition<NflogTarget, undefined> = {
   list: (data) => show(data, ''),
   writes: [],
   terminal: false,
+  common: false,
   start: () => undefined,
   run({ prefix, group, size }, packet, context) {
     context.logToGroup?.(packet, group, prefix, size);

@@ -87,6 +87,7 @@ export const nfqueue: TargetDefinition<NfqueueTarget, undefined> = {
   list,
   writes: [],
   terminal: true,
+  common: true,
   start: () => undefined,
   run,
 };

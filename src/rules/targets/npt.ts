@@ -111,6 +111,8 @@ function define(name: 'SNPT' | 'DNPT'): TargetDefinition<NptTarget, undefined> {
     list: (data) => `${name} ${text(data, '')}`,
     writes: [own === 'source' ? 'ip.source' : 'ip.destination'],
     terminal: false,
+    // Its packets leave as no connection says.
+    common: true,
     start: () => undefined,
     // `ip6t_snpt_tg()`, `ip6t_dnpt_tg()`: the address, and the one it was in a packet that an error sends back.
     run(data, packet, context) {

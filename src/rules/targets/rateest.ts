@@ -90,6 +90,7 @@ export const rateest: TargetDefinition<RateestTarget, RateEstimator> = {
   list: (data) => show(data, ''),
   writes: ['count'],
   terminal: false,
+  common: true,
   start,
   run(_, packet, context, state) {
     state.count(packet.length, context.now);

@@ -69,6 +69,7 @@ export const reject: TargetDefinition<RejectTarget, undefined> = {
   list: ({ kind }) => `reject-with ${kind}`,
   writes: [],
   terminal: true,
+  common: false,
   start: () => undefined,
   run,
 };

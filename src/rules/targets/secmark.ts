@@ -16,6 +16,7 @@ export const secmark: TargetDefinition<{ readonly context: string }, undefined> 
   list: ({ context }) => `SECMARK selctx ${context}`,
   writes: [],
   terminal: false,
+  common: false,
   start: () => undefined,
   run: () => Verdict.continue,
 };
@@ -40,6 +41,8 @@ export const connsecmark: TargetDefinition<{ readonly mode: 'save' | 'restore' }
   list: ({ mode }) => `CONNSECMARK ${mode}`,
   writes: [],
   terminal: false,
+  common: false,
+  tracks: () => true,
   start: () => undefined,
   run: () => Verdict.continue,
 };

@@ -125,6 +125,7 @@ export const set: TargetDefinition<SetTarget, undefined> = {
   list: (data) => show(data, ''),
   writes: ['set', 'mark', 'priority'],
   terminal: false,
+  common: true,
   start: () => undefined,
   run,
 };

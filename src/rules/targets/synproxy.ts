@@ -77,6 +77,8 @@ export const synproxy: TargetDefinition<SynproxyTarget, undefined> = {
   list: (data) => `${words('SYNPROXY', show(data, ''))} `,
   writes: [],
   terminal: false,
+  common: true,
+  tracks: () => true,
   start: () => undefined,
   run,
 };

@@ -64,6 +64,7 @@ export const tcpmss: TargetDefinition<TcpMssTarget, undefined> = {
   list: ({ mss }) => (mss === null ? 'TCPMSS clamp to PMTU' : `TCPMSS set ${mss}`),
   writes: ['tcp.options', 'ip.length'],
   terminal: false,
+  common: false,
   start: () => undefined,
   run,
 };

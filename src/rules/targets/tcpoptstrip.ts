@@ -56,6 +56,7 @@ export const tcpoptstrip: TargetDefinition<TcpOptStripTarget, undefined> = {
       : '',
   writes: ['tcp.options'],
   terminal: false,
+  common: false,
   start: () => undefined,
   run: ({ kinds }, packet) => (stripTcpOptions(packet, kinds) ? Verdict.continue : Verdict.drop),
 };

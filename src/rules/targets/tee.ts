@@ -38,6 +38,7 @@ export const tee: TargetDefinition<TeeTarget, undefined> = {
     words(`TEE gw:${gateway?.toString() ?? ''}`, device !== '' && `oif=${device}`),
   writes: [],
   terminal: false,
+  common: true,
   start: () => undefined,
   run({ gateway, device }, packet, context) {
     if (gateway) context.duplicate?.(packet, gateway, device);

@@ -80,6 +80,7 @@ export const tos: TargetDefinition<MarkAndMask, undefined> = {
   list,
   writes: ['ip.tos'],
   terminal: false,
+  common: false,
   start: () => undefined,
   run,
 };

@@ -68,6 +68,7 @@ export const tproxy: TargetDefinition<TproxyTarget, undefined> = {
     `TPROXY redirect ${address.toString()}:${port} mark ${hex(mark.value)}/${hex(mark.mask)}`,
   writes: ['mark'],
   terminal: true,
+  common: true,
   start: () => undefined,
   run,
 };

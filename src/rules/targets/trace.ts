@@ -12,6 +12,7 @@ export const trace: TargetDefinition<undefined, undefined> = {
   list: () => '',
   writes: [],
   terminal: false,
+  common: false,
   start: () => undefined,
   run(_, packet) {
     packet.traced = true;

@@ -28,6 +28,7 @@ function translation(
     list: (range, _, version) => words(`to:${printAddresses(range, version)}`, printFlags(range, '')),
     writes: [],
     terminal: true,
+    common: false,
     translates: [manip],
     start: () => undefined,
     run: (range, packet: Packet, context: Context) =>

@@ -47,6 +47,7 @@ export const ulog: TargetDefinition<UlogTarget, undefined> = {
     ),
   writes: [],
   terminal: false,
+  common: false,
   start: () => undefined,
   run({ group, prefix }, _, context) {
     context.note(`ULOG group ${group} prefix "${prefix}"`);

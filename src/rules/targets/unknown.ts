@@ -21,6 +21,7 @@ export const unknownTarget: TargetDefinition<UnknownTarget, undefined> = {
   unforeseen: true,
   writes: [],
   terminal: false,
+  common: true,
   start: () => undefined,
   run(data, _packet, context) {
     context.note(`what ${data.name} does to the packet is not modelled`);
