@@ -18,9 +18,8 @@ export interface SeveralReader extends FrameReader {
 export class OrderedReader implements FrameReader {
   readonly frame = new CurrentFrame();
   private readonly shelf = new Shelf();
-  /** Those that stand in order, from `head` on, and a heap of those that stand behind a later one. */
-  private readonly inTurn: Waiting[] = [];
-  private head = 0;
+  /** Those that stand in order, and a heap of those that stand behind a later one. */
+  private readonly inTurn = new Queue();
   private readonly late: Waiting[] = [];
   private newest = -Infinity;
   private isAtEnd = false;
@@ -48,8 +47,10 @@ export class OrderedReader implements FrameReader {
       }
       if (this.isAtEnd || !reader.next()) return false;
       if (!first && !reader.hasSeveral) {
-        describe(reader.frame, this.frame);
-        this.frame.bytes = reader.frame.bytes;
+        const { frame } = reader;
+        describe(frame, this.frame);
+        if (frame.memory) this.frame.place(frame.memory, frame.at, frame.captured);
+        else this.frame.bytes = frame.bytes;
         return true;
       }
       this.keep(reader.frame);
@@ -72,24 +73,26 @@ export class OrderedReader implements FrameReader {
   }
 
   private first(): Waiting | null {
-    const { late, inTurn, head } = this;
-    if (head === inTurn.length) return late.length > 0 ? late[0] : null;
-    return late.length > 0 && isBefore(late[0], inTurn[head]) ? late[0] : inTurn[head];
+    const { late } = this;
+    const inTurn = this.inTurn.first;
+    if (late.length === 0) return inTurn;
+    return inTurn && !isBefore(late[0], inTurn) ? inTurn : late[0];
   }
 
   /** Whether what is still to come is taken for later than this. */
   private isDue(first: Waiting): boolean {
-    const count = this.late.length + this.inTurn.length - this.head;
+    const count = this.late.length + this.inTurn.length;
     if (count >= MOST_WAITING.frames || this.shelf.bytes >= MOST_WAITING.bytes) return true;
-    return first.seconds + first.nanoseconds / 1e9 < this.newest - SPAN;
+    return timeOf(first) < this.newest - SPAN;
   }
 
   private keep(frame: CurrentFrame): void {
     const waiting = this.shelf.keep(frame);
     waiting.number = ++this.place;
     const { inTurn, late } = this;
-    this.newest = Math.max(this.newest, waiting.seconds + waiting.nanoseconds / 1e9);
-    if (this.head === inTurn.length || !isBefore(waiting, inTurn[inTurn.length - 1])) inTurn.push(waiting);
+    this.newest = Math.max(this.newest, timeOf(waiting));
+    const { last } = inTurn;
+    if (!last || !isBefore(waiting, last)) inTurn.push(waiting);
     else {
       let at = late.length;
       for (let above; at > 0 && isBefore(waiting, late[(above = (at - 1) >> 1)]); at = above)
@@ -99,13 +102,8 @@ export class OrderedReader implements FrameReader {
   }
 
   private give(first: Waiting): void {
-    const { inTurn } = this;
     if (first === this.late[0]) this.dropLate();
-    else if (++this.head >= SLACK && this.head * 2 >= inTurn.length) {
-      inTurn.copyWithin(0, this.head);
-      inTurn.length -= this.head;
-      this.head = 0;
-    }
+    else this.inTurn.drop();
     if (first.number < this.furthest) this.moved++;
     else this.furthest = first.number;
     this.shelf.give(first, this.frame);
@@ -126,52 +124,101 @@ export class OrderedReader implements FrameReader {
   }
 }
 
-/** Places of packets that were given, which stay in the row at least. */
-const SLACK = 1024;
 /** Bytes of packets that stand in one piece. */
 const PIECE = 1 << 20;
 
+/** Up to this length bytes are copied one by one; more are copied faster as a whole. */
+const SHORT = 128;
+
 /** A packet that waits, its bytes in a piece that others stand in too. */
-class Waiting extends CurrentFrame {
-  from = 0;
+type Waiting = CurrentFrame;
+
+/** First in, first out: a ring, as long as a power of two. */
+class Queue {
   length = 0;
+  private ring: (Waiting | null)[] = new Array<Waiting | null>(1024).fill(null);
+  private head = 0;
+
+  get first(): Waiting | null {
+    return this.length === 0 ? null : this.ring[this.head];
+  }
+
+  get last(): Waiting | null {
+    return this.length === 0 ? null : this.ring[(this.head + this.length - 1) & (this.ring.length - 1)];
+  }
+
+  push(waiting: Waiting): void {
+    const { ring, head, length } = this;
+    if (length === ring.length) {
+      const rest = new Array<Waiting | null>(length).fill(null);
+      this.ring = [...ring.slice(head), ...ring.slice(0, head), ...rest];
+      this.head = 0;
+    }
+    this.ring[(this.head + length) & (this.ring.length - 1)] = waiting;
+    this.length++;
+  }
+
+  drop(): void {
+    this.ring[this.head] = null;
+    this.head = (this.head + 1) & (this.ring.length - 1);
+    this.length--;
+  }
 }
 
 /** Where packets wait: what is told of them in objects that are used again, since many of them live long. */
 class Shelf {
   bytes = 0;
   private piece = new Uint8Array(0);
+  private view = new DataView(this.piece.buffer);
   private end = 0;
   private readonly free: Waiting[] = [];
+  /** The memory that packets are read from, and its bytes. */
+  private source: DataView | null = null;
+  private sourceBytes: Uint8Array = NOTHING;
 
   keep(frame: CurrentFrame): Waiting {
-    const waiting = this.free.pop() ?? new Waiting();
+    const waiting = this.free.pop() ?? new CurrentFrame();
     describe(frame, waiting);
-    const { length } = frame.bytes;
+    const length = frame.captured;
     if (this.end + length > this.piece.length) {
       this.piece = new Uint8Array(Math.max(PIECE, length));
+      this.view = new DataView(this.piece.buffer);
       this.end = 0;
     }
-    this.piece.set(frame.bytes, this.end);
-    waiting.bytes = this.piece;
-    waiting.from = this.end;
-    waiting.length = length;
+    if (frame.memory && length <= SHORT) this.copy(frame.memory, frame.at, length);
+    else this.piece.set(frame.bytes, this.end);
+    waiting.place(this.view, this.end, length);
     this.end += length;
     this.bytes += length;
     return waiting;
   }
 
+  private copy(memory: DataView, at: number, length: number): void {
+    if (memory !== this.source) {
+      this.source = memory;
+      this.sourceBytes = new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
+    }
+    const { piece, sourceBytes, end } = this;
+    for (let i = 0; i < length; i++) piece[end + i] = sourceBytes[at + i];
+  }
+
   /** Lets `frame` be what waited. */
   give(waiting: Waiting, frame: CurrentFrame): void {
+    const { memory, at, captured } = waiting;
     describe(waiting, frame);
-    frame.bytes = waiting.bytes.subarray(waiting.from, waiting.from + waiting.length);
-    this.bytes -= waiting.length;
+    if (memory) frame.place(memory, at, captured);
+    this.bytes -= captured;
     waiting.bytes = NOTHING;
     this.free.push(waiting);
   }
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** s since the epoch, exact enough to wait by. */
+function timeOf({ seconds, nanoseconds }: CurrentFrame): number {
+  return seconds + nanoseconds / 1e9;
+}
 
 function isBefore(a: CurrentFrame, b: CurrentFrame): boolean {
   if (a.seconds !== b.seconds) return a.seconds < b.seconds;
