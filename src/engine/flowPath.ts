@@ -6,7 +6,7 @@ import type { Packet } from '../packet/packet.js';
 import { tosOf, ttlOf } from '../packet/rewrite.js';
 import { u8 } from '../packet/bytes.js';
 import { Ipv4 } from '../packet/ipv4.js';
-import { Sctp, Tcp, Udp } from '../packet/transport.js';
+import { Tcp, transportHeaderLength, Udp } from '../packet/transport.js';
 import { CtState, CtStatus, Direction } from '../rules/connection.js';
 import type { Context, SetView } from '../rules/context.js';
 import type { RunningStatement } from '../rules/nft/eval/result.js';
@@ -310,12 +310,6 @@ function isKept(connection: ConnectionEntry | null): boolean {
 
 /** What rules read of ports and flags is there, in the packet and in the capture. */
 function hasWholeHeader({ protocol, transport, data, length }: Packet): boolean {
-  const header =
-    protocol === Protocol.tcp
-      ? Tcp.minimumLength
-      : protocol === Protocol.sctp
-        ? Sctp.headerLength
-        : Udp.headerLength;
-  const end = transport + header;
+  const end = transport + Math.max(Udp.headerLength, transportHeaderLength(protocol));
   return end <= length && end <= data.length;
 }

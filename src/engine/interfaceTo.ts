@@ -1,3 +1,4 @@
+import { isLinkLocal6, isLoopback4, isMulticast6, isNoHost4 } from '../address/scope.js';
 import type { IpAddress } from '../address/ip.js';
 import type { Host } from '../host/host.js';
 import type { Device } from '../packet/device.js';
@@ -11,7 +12,6 @@ export function interfaceTo(host: Host, address: IpAddress): Device | null {
 
 /** RFC 6890: this network, loopback, groups and the limited broadcast; of IPv6, what is unspecified or link-local, too. */
 function isOfNobody({ version, a, b, c, d }: IpAddress): boolean {
-  const first = a >>> 24;
-  if (version === 4) return first === 0 || first === 127 || first >= 224;
-  return first === 0xff || a >>> 22 === 0x3fa || (a === 0 && b === 0 && c === 0 && d >>> 1 === 0);
+  if (version === 4) return a >>> 24 === 0 || isLoopback4(a) || isNoHost4(a);
+  return isMulticast6(a) || isLinkLocal6(a) || (a === 0 && b === 0 && c === 0 && d >>> 1 === 0);
 }

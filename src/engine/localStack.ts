@@ -1,3 +1,4 @@
+import { isLinkLocal6, isMulticast4, isMulticast6 } from '../address/scope.js';
 import type { IpAddress } from '../address/ip.js';
 import type { Route } from '../host/routeModel.js';
 import { addressOf, addressText } from '../packet/addresses.js';
@@ -374,7 +375,7 @@ export class LocalStack {
  * `icmpv6_echo_reply()`, `tcp_v6_send_response()`). null: any.
  */
 function linkTo({ packet }: Passage, destination: IpAddress): Device | null {
-  return packet.version === 6 && destination.a >>> 22 === 0x3fa ? packet.in : null;
+  return packet.version === 6 && isLinkLocal6(destination.a) ? packet.in : null;
 }
 
 const OUT_OF_CREDITS = 'the host may have sent too many ICMP messages before it (net.ipv4.icmp_msgs_per_sec)';
@@ -398,8 +399,8 @@ function hasLostSum({ packet, summedHeader }: Passage): boolean {
 function goesToMany({ route, packet }: Passage): boolean {
   if (route) return route.type === 'broadcast' || route.type === 'multicast';
   const first = i32(packet.data, packet.destinationOffset);
-  if (packet.version === 6) return first >>> 24 === 0xff;
-  return first === -1 || first === 0 || first >>> 28 === 14;
+  if (packet.version === 6) return isMulticast6(first);
+  return first === -1 || first === 0 || isMulticast4(first);
 }
 
 function isToMany(passage: Passage): boolean {

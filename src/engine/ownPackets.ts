@@ -1,3 +1,4 @@
+import { isLinkLocal6, isMulticast6, isNoHost4 } from '../address/scope.js';
 import { addressOf } from '../packet/addresses.js';
 import { u8 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
@@ -65,7 +66,7 @@ const NO_LINK = new Uint8Array(0);
 /** Whether it goes to a group or an address of one link: its sender names the device, which no route tells. */
 function isOfLink(packet: Packet): boolean {
   const { a } = addressOf(packet, 'destination');
-  return packet.version === 4 ? a >>> 28 >= 14 : a >>> 24 === 0xff || a >>> 22 === 0x3fa;
+  return packet.version === 4 ? isNoHost4(a) : isMulticast6(a) || isLinkLocal6(a);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isMulticast6 } from '../address/scope.js';
 import { Ipv6 } from '../packet/ipv6.js';
 import { i32 } from '../packet/bytes.js';
 import type { Packet } from '../packet/packet.js';
@@ -11,8 +12,8 @@ export function isRefusedOnReceipt({ version, data, in: device }: Packet): boole
   if (version !== 6 || data.length < Ipv6.length || device?.isLoopback) return false;
   const source = i32(data, Ipv6.source);
   const destination = i32(data, Ipv6.destination);
-  if (source >>> 24 === 0xff || isLoopback(data, Ipv6.source)) return true;
-  if (destination >>> 24 === 0xff) return ((destination >>> 16) & 15) <= 1;
+  if (isMulticast6(source) || isLoopback(data, Ipv6.source)) return true;
+  if (isMulticast6(destination)) return ((destination >>> 16) & 15) <= 1;
   return isLoopback(data, Ipv6.destination);
 }
 

@@ -1,3 +1,4 @@
+import { isMulticast6, isNoHost4 } from '../address/scope.js';
 import type { IpAddress } from '../address/ip.js';
 import { addressOf } from '../packet/addresses.js';
 import type { Device } from '../packet/device.js';
@@ -257,7 +258,7 @@ function translates({ chains }: Program, manip?: Manip): boolean {
 
 function isGroup(packet: Packet): boolean {
   const to = addressOf(packet, 'destination');
-  return packet.version === 4 ? to.a >>> 28 >= 14 : to.a >>> 24 === 0xff;
+  return packet.version === 4 ? isNoHost4(to.a) : isMulticast6(to.a);
 }
 
 function tupleOf(packet: Packet): Tuple | null {

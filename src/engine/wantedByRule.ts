@@ -1,7 +1,6 @@
-import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { hasPorts } from '../packet/rewrite.js';
-import { Tcp, Udp } from '../packet/transport.js';
+import { transportHeaderLength } from '../packet/transport.js';
 import { wantedBy as wantedByStatement } from '../rules/nft/eval/wanted.js';
 import type { Wanted } from '../rules/wanted.js';
 import { type CompiledRule, StepKind } from './program.js';
@@ -25,6 +24,6 @@ export function wantedByRule({ steps }: CompiledRule): readonly Wanted[] {
 /** What rules want of ports can be held against the packet, in its length and in what was captured of it. */
 export function hasWholeHeader({ protocol, fragmentOffset, transport, data, length }: Packet): boolean {
   if (fragmentOffset !== 0) return false;
-  const end = transport + (protocol === Protocol.tcp ? Tcp.minimumLength : Udp.headerLength);
+  const end = transport + transportHeaderLength(protocol);
   return !hasPorts(protocol) || (end <= data.length && end <= length);
 }

@@ -14,7 +14,7 @@ import { LinkType } from '../packet/linkType.js';
 import { Protocol } from '../packet/numbers.js';
 import { Packet } from '../packet/packet.js';
 import { hasPorts } from '../packet/rewrite.js';
-import { Icmp, IcmpType, Icmpv6Type, Tcp, TcpFlag, Udp } from '../packet/transport.js';
+import { Icmp, IcmpType, Icmpv6Type, Tcp, TcpFlag, transportHeaderLength, Udp } from '../packet/transport.js';
 import { parsePort } from '../rules/ports.js';
 import { parseProtocol, protocolName } from '../rules/protocols.js';
 import { parseFlags } from '../rules/tcpFlags.js';
@@ -160,7 +160,7 @@ export function packetBytes(worded: WordedPacket): Uint8Array {
   const { protocol, source, destination, payload } = worded;
   const version = source.version;
   const header = version === 4 ? Ipv4.minimumLength : Ipv6.length;
-  const data = new Uint8Array(header + transportLength(protocol) + payload);
+  const data = new Uint8Array(header + transportHeaderLength(protocol) + payload);
   const packet = new Packet(data, version, data.length);
   packet.protocol = protocol;
   packet.transport = header;
@@ -182,11 +182,6 @@ export function packetBytes(worded: WordedPacket): Uint8Array {
   fillTransportChecksum(packet);
   if (worded.state === 'INVALID') spoilChecksum(packet);
   return packet.data;
-}
-
-function transportLength(protocol: number): number {
-  if (protocol === Protocol.tcp) return Tcp.minimumLength;
-  return isIcmp(protocol) || hasPorts(protocol) ? Udp.headerLength : 0;
 }
 
 /** Whether a wrong checksum makes it INVALID: `nf_conntrack_in()` looks at no others. */

@@ -1,3 +1,4 @@
+import { isLinkLocal6, isLoopback4 } from '../address/scope.js';
 import { IpAddress, IpNetwork, parseAddress } from '../address/ip.js';
 import type { Device } from '../packet/device.js';
 import { has, integerIn, isObject, objectsIn, stringIn, type JsonObject } from './json.js';
@@ -43,9 +44,9 @@ export function makeHostAddress(
 
 /** The scope that iproute2 gives an address without a word: host for loopback, link for fe80::/10. */
 export function addressScope(address: IpAddress): number {
-  if (address.version === 4) return address.a >>> 24 === 127 ? Scope.host : Scope.universe;
+  if (address.version === 4) return isLoopback4(address.a) ? Scope.host : Scope.universe;
   if (address.a === 0 && address.b === 0 && address.c === 0 && address.d === 1) return Scope.host;
-  return address.a >>> 22 === 0x3fa ? Scope.link : Scope.universe;
+  return isLinkLocal6(address.a) ? Scope.link : Scope.universe;
 }
 
 const SCOPE_NAMES: ReadonlyMap<string, number> = new Map([

@@ -1,3 +1,4 @@
+import { isLoopback4, isMulticast4 } from '../address/scope.js';
 import { formatIpv4, IpAddress } from '../address/ip.js';
 import type { Device } from '../packet/device.js';
 import { Scope } from './addresses.js';
@@ -5,11 +6,9 @@ import { DROPPED, type DeviceConf, type InputDecision, type RoutingWorld } from 
 import { Flow } from './fib.js';
 import type { Route } from './routeModel.js';
 
-const isMulticast = (a: number): boolean => a >>> 28 === 14;
 const isLimitedBroadcast = (a: number): boolean => a === -1;
 /** `ipv4_is_zeronet()`: the whole of 0/8 until Linux 5.3, since then 0.0.0.0 alone. */
 const isZeroNet = (a: number): boolean => a === 0;
-const isLoopback = (a: number): boolean => a >>> 24 === 127;
 const isLocalMulticast = (a: number): boolean => a >>> 8 === 0xe00000;
 
 /** ICMP destination unreachable codes (RFC 792, RFC 1812 section 5.2.7.1). */
@@ -23,13 +22,13 @@ function drop(reason: string, more: Partial<InputDecision> = {}): InputDecision 
 export function route4(world: RoutingWorld, flow: Flow, device: Device): InputDecision {
   const { s0, d0 } = flow;
   const conf = world.conf(device);
-  if (isMulticast(d0)) return multicast(world, flow, device, conf);
-  if (isMulticast(s0) || isLimitedBroadcast(s0)) return drop('IP_INVALID_SOURCE');
+  if (isMulticast4(d0)) return multicast(world, flow, device, conf);
+  if (isMulticast4(s0) || isLimitedBroadcast(s0)) return drop('IP_INVALID_SOURCE');
   if (isLimitedBroadcast(d0) || (s0 === 0 && d0 === 0)) return broadcast(world, flow, device, conf, null);
   if (isZeroNet(s0)) return drop('IP_INVALID_SOURCE');
   if (isZeroNet(d0)) return drop('IP_INVALID_DEST');
   // Over the loopback device a packet keeps the route it was sent with.
-  if (!device.isLoopback && !conf.routeLocalnet && (isLoopback(d0) || isLoopback(s0)))
+  if (!device.isLoopback && !conf.routeLocalnet && (isLoopback4(d0) || isLoopback4(s0)))
     return drop('IP_LOCALNET');
 
   flow.iif = device;
@@ -103,9 +102,9 @@ function multicast(world: RoutingWorld, flow: Flow, device: Device, conf: Device
       : `whether the host has joined ${group} is not in the snapshot`;
     return drop('IP_INVALID_DEST', { type: 'multicast', doubt });
   }
-  if (isMulticast(flow.s0) || isLimitedBroadcast(flow.s0))
+  if (isMulticast4(flow.s0) || isLimitedBroadcast(flow.s0))
     return drop('IP_INVALID_SOURCE', { type: 'multicast' });
-  if (isLoopback(flow.s0) && !conf.routeLocalnet && !device.isLoopback)
+  if (isLoopback4(flow.s0) && !conf.routeLocalnet && !device.isLoopback)
     return drop('IP_LOCALNET', { type: 'multicast' });
   if (isZeroNet(flow.s0)) {
     if (!isLocalMulticast(flow.d0)) return drop('IP_INVALID_SOURCE', { type: 'multicast' });

@@ -1,3 +1,4 @@
+import { isLinkLocal6, isMulticast6 } from '../address/scope.js';
 import { formatIpv6, IpAddress } from '../address/ip.js';
 import type { Device } from '../packet/device.js';
 import { DROPPED, type InputDecision, type RoutingWorld } from './decision.js';
@@ -13,11 +14,11 @@ function drop(reason: string, more: Partial<InputDecision> = {}): InputDecision 
 
 /** `ip6_route_input()` (net/ipv6/route.c), and what `ip6_mc_input()` and `ip6_forward()` turn away before their hooks. */
 export function route6(world: RoutingWorld, flow: Flow, device: Device): InputDecision {
-  const multicast = flow.d0 >>> 24 === 0xff;
+  const multicast = isMulticast6(flow.d0);
   flow.iif = device;
   flow.oif = device;
   // rt6_need_strict(): such addresses mean something else on every link.
-  flow.strict = !device.isLoopback && (multicast || isLinkLocal(flow.d0) || isLoopback(flow));
+  flow.strict = !device.isLoopback && (multicast || isLinkLocal6(flow.d0) || isLoopback(flow));
   const route = world.fib6.lookup(flow);
   if (!route) return drop('IP_INNOROUTES', { unreachableCode: multicast ? null : Code.noRoute });
   switch (route.type) {
@@ -40,10 +41,6 @@ export function route6(world: RoutingWorld, flow: Flow, device: Device): InputDe
   }
 }
 
-function isLinkLocal(word: number): boolean {
-  return word >>> 22 === 0x3fa;
-}
-
 function isLoopback(flow: Flow): boolean {
   return flow.d0 === 0 && flow.d1 === 0 && flow.d2 === 0 && flow.d3 === 1;
 }
@@ -61,9 +58,9 @@ function forward(world: RoutingWorld, flow: Flow, device: Device, route: Route):
   const back = route.device === device;
   if (!back) {
     const { s0, s1, s2, s3 } = flow;
-    if (s0 >>> 24 === 0xff || (s0 === 0 && s1 === 0 && s2 === 0 && (s3 === 0 || s3 === 1)))
+    if (isMulticast6(s0) || (s0 === 0 && s1 === 0 && s2 === 0 && (s3 === 0 || s3 === 1)))
       return drop('IP_INADDRERRORS', at);
-    if (isLinkLocal(s0)) return drop('IP_INADDRERRORS', { ...at, unreachableCode: Code.notNeighbour });
+    if (isLinkLocal6(s0)) return drop('IP_INADDRERRORS', { ...at, unreachableCode: Code.notNeighbour });
   }
   const doubt =
     route.alternatives.length > 0

@@ -1,3 +1,4 @@
+import { isLinkLocal6, isMulticast4, isMulticast6 } from '../address/scope.js';
 import { IpAddress } from '../address/ip.js';
 import type { Side } from '../packet/addresses.js';
 import { i32, u8, u16 } from '../packet/bytes.js';
@@ -64,7 +65,7 @@ function egress4(
   const to = i32(data, side === 'source' ? Ipv4.source : Ipv4.destination);
   const from = i32(data, side === 'source' ? Ipv4.destination : Ipv4.source);
   ask(flow, new IpAddress(4, to), null);
-  flow.s0 = from >>> 28 === 14 || from === -1 || from >>> 24 === 0 ? 0 : from;
+  flow.s0 = isMulticast4(from) || from === -1 || from >>> 24 === 0 ? 0 : from;
   flow.iif = input ?? world.loopback;
   flow.mark = mark;
   flow.tos = u8(data, Ipv4.tos) & 0xfc;
@@ -86,7 +87,7 @@ function egress6(
   const at = side === 'source' ? Ipv6.source : Ipv6.destination;
   const word = (i: number): number => i32(data, at + 4 * i);
   const address = new IpAddress(6, word(0), word(1), word(2), word(3));
-  const linkLocal = address.a >>> 22 === 0x3fa;
+  const linkLocal = isLinkLocal6(address.a);
   ask(flow, address, linkLocal ? (device ?? packet.in ?? packet.out) : null);
   flow.strict = linkLocal;
   flow.iif = input ?? world.loopback;
@@ -107,7 +108,7 @@ function slotOf(address: IpAddress, device: Device | null): number {
 function type4(world: RoutingWorld, flow: Flow, address: IpAddress, device: Device | null): number {
   const { a } = address;
   if (a === 0 || a === -1) return AddressType.broadcast;
-  if (a >>> 28 === 14) return AddressType.multicast;
+  if (isMulticast4(a)) return AddressType.multicast;
   ask(flow, address, null);
   flow.iif = null;
   const route = world.fib4.lookupIn(Table.local, flow);
@@ -136,7 +137,7 @@ function type6(world: RoutingWorld, flow: Flow, address: IpAddress, device: Devi
   const { a, b, c, d } = address;
   if (a === 0 && b === 0 && c === 0 && d === 0)
     return AddressType.unspec | lookup6(world, flow, address, device);
-  if (a >>> 24 === 0xff) return AddressType.multicast | lookup6(world, flow, address, device);
+  if (isMulticast6(a)) return AddressType.multicast | lookup6(world, flow, address, device);
   // ::ffff:0:0/96 is neither unicast nor multicast to __ipv6_addr_type().
   const mapped = a === 0 && b === 0 && c === 0xffff;
   return (mapped ? 0 : AddressType.unicast) | lookup6(world, flow, address, device);
@@ -217,7 +218,7 @@ function reversePath4(
   // DHCP and IGMP speak from 0.0.0.0.
   if (source === 0 && (destination === -1 || destination >>> 8 === 0xe00000)) return true;
   ask(flow, new IpAddress(4, source), null);
-  flow.s0 = destination >>> 28 === 14 || destination === -1 ? 0 : destination;
+  flow.s0 = isMulticast4(destination) || destination === -1 ? 0 : destination;
   flow.iif = world.loopback;
   flow.mark = options.validMark ? packet.mark : 0;
   flow.tos = u8(packet.data, Ipv4.tos) & 0xfc;
@@ -240,11 +241,11 @@ function reversePath6(
   const s = Ipv6.source;
   const source = new IpAddress(6, word(s), word(s + 4), word(s + 8), word(s + 12));
   if (source.a === 0 && source.b === 0 && source.c === 0 && source.d === 0) return true;
-  const linkLocal = source.a >>> 22 === 0x3fa;
+  const linkLocal = isLinkLocal6(source.a);
   ask(flow, source, linkLocal || !options.loose ? device : null);
   const d = Ipv6.destination;
   // A multicast destination says nothing about the way back.
-  if (word(d) >>> 24 !== 0xff) {
+  if (!isMulticast6(word(d))) {
     flow.s0 = word(d);
     flow.s1 = word(d + 4);
     flow.s2 = word(d + 8);

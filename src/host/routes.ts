@@ -1,3 +1,4 @@
+import { isLoopback4, isMulticast4, isNoHost4 } from '../address/scope.js';
 import { IpAddress } from '../address/ip.js';
 import { i32, u16, u8 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
@@ -109,9 +110,14 @@ export class Routing {
 
   /** IPv4 to one receiver, from a source that `route4` asks nothing about before it knows the route. */
   private isPlain({ version, s0: source, d0, mark }: Flow, fib: Fib, device: Device): boolean {
-    const top = source >>> 24;
-    if (version !== 4 || mark !== 0 || d0 >>> 28 >= 14 || fib.usesTos) return false;
-    if (source === 0 || top === 127 || top >= 224 || fib.hasCustomRules || fib.hasCustomLocalRoutes)
+    if (version !== 4 || mark !== 0 || isNoHost4(d0) || fib.usesTos) return false;
+    if (
+      source === 0 ||
+      isLoopback4(source) ||
+      isNoHost4(source) ||
+      fib.hasCustomRules ||
+      fib.hasCustomLocalRoutes
+    )
       return false;
     const conf = this.world.conf(device);
     return conf.rpFilter === 0 && !conf.acceptLocal && !this.world.sources.isOwn4(source);
@@ -291,7 +297,7 @@ function hangsOnSource({ action, route }: InputDecision, device: Device): boolea
 }
 
 function isGroup(a: number): boolean {
-  return a >>> 28 === 14 || a === -1;
+  return isMulticast4(a) || a === -1;
 }
 
 function groupType(a: number): 'broadcast' | 'multicast' {

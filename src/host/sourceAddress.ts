@@ -1,3 +1,4 @@
+import { isLinkLocal6, isMulticast, isMulticast6 } from '../address/scope.js';
 import { IpAddress } from '../address/ip.js';
 import type { Device } from '../packet/device.js';
 import { addressScope, Scope, type HostAddress } from './addresses.js';
@@ -88,10 +89,10 @@ export class SourceAddresses {
   select6(device: Device, destination: IpAddress): IpAddress | null {
     const scope = scope6(destination);
     // Multicast and link-local destinations are asked about the outgoing device only.
-    const onDevice = isMulticast6(destination) || scope <= 2;
+    const onDevice = isMulticast(destination) || scope <= 2;
     let best: HostAddress | null = null;
     for (const own of this.v6) {
-      if (own.tentative || (onDevice && own.device !== device) || isMulticast6(own.address)) continue;
+      if (own.tentative || (onDevice && own.device !== device) || isMulticast(own.address)) continue;
       if (best === null || betterSource(own, best, destination, scope, device)) best = own;
     }
     return best?.address ?? null;
@@ -127,15 +128,11 @@ function betterSource(
   );
 }
 
-export function isMulticast6(address: IpAddress): boolean {
-  return address.version === 6 && address.a >>> 24 === 0xff;
-}
-
 /** Scopes of RFC 4291 section 2.7: 1 interface, 2 link, 5 site, 14 global. */
 function scope6(address: IpAddress): number {
-  if (isMulticast6(address)) return (address.a >>> 16) & 15;
+  if (isMulticast6(address.a)) return (address.a >>> 16) & 15;
   const { a, b, c, d } = address;
-  if (a >>> 22 === 0x3fa || (a === 0 && b === 0 && c === 0 && d === 1)) return 2;
+  if (isLinkLocal6(a) || (a === 0 && b === 0 && c === 0 && d === 1)) return 2;
   return a >>> 22 === 0x3fb ? 5 : 14;
 }
 

@@ -1,3 +1,4 @@
+import { isMulticast } from '../address/scope.js';
 import type { IpAddress } from '../address/ip.js';
 import { addressOf } from './addresses.js';
 import { i32, setU16, setU32, u16, u8 } from './bytes.js';
@@ -151,10 +152,6 @@ export function timestampReply(request: Packet, midnight: number, origin: Origin
   setU32(data, transport + 16, midnight);
   fillTransportChecksum(reply);
   return from(reply, origin);
-}
-
-function isMulticast(address: IpAddress): boolean {
-  return address.version === 4 ? address.a >>> 28 === 0xe : address.a >>> 24 === 0xff;
 }
 
 /**

@@ -4,20 +4,21 @@ import { Ipv4 } from './ipv4.js';
 import type { Packet } from './packet.js';
 
 /** RFC 791 section 3.1: options by their type byte. */
-const Option = {
+export const IpOption = {
   end: 0,
   noOperation: 1,
   recordRoute: 7,
   timestamp: 68,
   looseRoute: 131,
   strictRoute: 137,
+  /** RFC 2113. */
+  routerAlert: 148,
 } as const;
 /** Offsets within an option, and those of RFC 791's flags of a timestamp that ask for more than the time. */
 const LENGTH = 1;
 const POINTER = 2;
 const FLAGS = 3;
 const TimestampFlag = { timeOnly: 0, withAddress: 1, prespecified: 3 } as const;
-const ROUTER_ALERT = 148;
 
 /** What a host that records a packet's way has to write. */
 export interface Recorder {
@@ -63,21 +64,21 @@ export function receiveOptions(packet: Packet, recorder: Recorder): IpOptions {
   const end = Math.min(packet.transport, data.length);
   for (let at: number = Ipv4.minimumLength; at < end && found.problem === 0;) {
     const type = data[at];
-    if (type === Option.noOperation) {
+    if (type === IpOption.noOperation) {
       at++;
       continue;
     }
-    if (type === Option.end) {
+    if (type === IpOption.end) {
       found.isChanged ||= data.subarray(at, end).some((byte) => byte !== 0);
       data.fill(0, at, end);
       break;
     }
     const length = at + 1 < end ? data[at + LENGTH] : 0;
     if (length < 2 || at + length > end) found.problem = at;
-    else if (type === Option.recordRoute) receiveRecord(data, at, recorder, found);
-    else if (type === Option.timestamp) receiveTimestamp(data, at, recorder, found);
-    else if (type === Option.looseRoute || type === Option.strictRoute) receiveRoute(data, at, found);
-    else if (type === ROUTER_ALERT && length < 4) found.problem = at + LENGTH;
+    else if (type === IpOption.recordRoute) receiveRecord(data, at, recorder, found);
+    else if (type === IpOption.timestamp) receiveTimestamp(data, at, recorder, found);
+    else if (type === IpOption.looseRoute || type === IpOption.strictRoute) receiveRoute(data, at, found);
+    else if (type === IpOption.routerAlert && length < 4) found.problem = at + LENGTH;
     at += length;
   }
   return found;
@@ -88,7 +89,7 @@ function receiveRoute(data: Uint8Array, at: number, found: IpOptions): void {
   else if (data[at + POINTER] < 4) found.problem = at + POINTER;
   else if (found.route !== 0) found.problem = at;
   else {
-    found.isStrict = data[at] === Option.strictRoute;
+    found.isStrict = data[at] === IpOption.strictRoute;
     found.route = at;
   }
 }
@@ -194,7 +195,7 @@ export function echoOptions(
     if (!echoTimestamp(copy, options, recorder, address)) return null;
     parts.push(...copy);
   }
-  while (parts.length % 4 !== 0) parts.push(Option.end);
+  while (parts.length % 4 !== 0) parts.push(IpOption.end);
   return Uint8Array.from(parts);
 }
 

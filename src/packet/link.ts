@@ -75,9 +75,9 @@ function holds(bytes: Uint8Array, at: number, length: number, mac: Uint8Array): 
 }
 
 /** Ethernet II and IEEE 802.3. */
-const Ethernet = { destination: 0, source: 6, type: 12, length: 14 } as const;
+export const Ethernet = { destination: 0, source: 6, type: 12, length: 14 } as const;
 /** LINKTYPE_LINUX_SLL: offsets. */
-const Sll = {
+export const Sll = {
   packetType: 0,
   hardwareType: 2,
   addressLength: 4,
@@ -86,7 +86,7 @@ const Sll = {
   length: 16,
 } as const;
 /** LINKTYPE_LINUX_SLL2: offsets. */
-const Sll2 = {
+export const Sll2 = {
   protocol: 0,
   interfaceIndex: 4,
   hardwareType: 8,

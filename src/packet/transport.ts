@@ -1,3 +1,5 @@
+import { Protocol } from './numbers.js';
+
 /** Offsets from the start of the transport header, in bytes. */
 
 /** RFC 9293 section 3.1. */
@@ -84,6 +86,29 @@ export const Sctp = {
   checksum: 8,
   headerLength: 12,
 } as const;
+
+/** RFC 4340 section 5.1, with a short sequence number. */
+export const Dccp = { headerLength: 12 } as const;
+
+/** Bytes of the header that a packet of this protocol has at least; 0: none is known. */
+export function transportHeaderLength(protocol: number): number {
+  switch (protocol) {
+    case Protocol.tcp:
+      return Tcp.minimumLength;
+    case Protocol.udp:
+    case Protocol.udplite:
+      return Udp.headerLength;
+    case Protocol.icmp:
+    case Protocol.icmpv6:
+      return Icmp.headerLength;
+    case Protocol.sctp:
+      return Sctp.headerLength;
+    case Protocol.dccp:
+      return Dccp.headerLength;
+    default:
+      return 0;
+  }
+}
 
 const ICMP_ERRORS: ReadonlySet<number> = new Set([
   IcmpType.destinationUnreachable,

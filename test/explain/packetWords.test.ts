@@ -30,6 +30,17 @@ describe('a packet in words', () => {
   });
 
   it.each([
+    ['tcp', 20],
+    ['udp', 8],
+    ['sctp', 12],
+    ['dccp', 12],
+    ['gre', 0],
+  ])('gives %s a header of %i bytes', (protocol, bytes) => {
+    const between = protocol === 'gre' ? '10.0.0.1 > 10.0.0.2' : '10.0.0.1:5 > 10.0.0.2:6';
+    expect(packetBytes(packet(`${protocol} ${between} in eth0`)).length).toBe(20 + bytes);
+  });
+
+  it.each([
     ['icmp 10.0.0.1 > 10.0.0.2 in eth0', 'icmp 10.0.0.1 > 10.0.0.2 type 8/0'],
     ['icmp 10.0.0.1 > 10.0.0.2 in eth0 type 3/4', 'icmp 10.0.0.1 > 10.0.0.2 type 3/4'],
     ['ipv6-icmp 2001:db8::1 > 2001:db8::2 in eth0', 'ipv6-icmp 2001:db8::1 > 2001:db8::2 type 128/0'],

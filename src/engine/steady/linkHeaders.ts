@@ -1,25 +1,25 @@
 import type { Frame } from '../../capture/frame.js';
+import { u16 } from '../../packet/bytes.js';
 import type { Device } from '../../packet/device.js';
 import { LinkType } from '../../packet/linkType.js';
-import { PacketType } from '../../packet/numbers.js';
+import { Ethernet, Sll, Sll2 } from '../../packet/link.js';
+import { EtherType, PacketType } from '../../packet/numbers.js';
 import type { Arrival } from '../arrival.js';
 
 /** Link headers remembered; a power of two. */
 const PLACES = 256;
 const WORDS = 5;
 
+/** Where the EtherType stands in a link header without tags, and its length, bytes; of the link types that are read here. */
+const HEADERS: ReadonlyMap<number, { readonly type: number; readonly length: number }> = new Map([
+  [LinkType.linuxSll2, { type: Sll2.protocol, length: Sll2.length }],
+  [LinkType.linuxSll, { type: Sll.protocol, length: Sll.length }],
+  [LinkType.ethernet, { type: Ethernet.type, length: Ethernet.length }],
+]);
+
 /** Bytes of a link header without tags; 0: this link type is not read here. */
 export function lengthOfLink(linkType: number): number {
-  switch (linkType) {
-    case LinkType.linuxSll2:
-      return 20;
-    case LinkType.linuxSll:
-      return 16;
-    case LinkType.ethernet:
-      return 14;
-    default:
-      return 0;
-  }
+  return HEADERS.get(linkType)?.length ?? 0;
 }
 
 /** What is the same for frames with the same link header. */
@@ -63,15 +63,15 @@ export class LinkHeaders {
   /** Remembers what became of a frame. */
   learn(frame: Frame, { packet, direction, device, below, message }: Arrival): void {
     const { linkType, bytes } = frame;
-    const length = lengthOfLink(linkType);
-    if (length === 0 || bytes.length < length || message !== null) return;
+    const header = HEADERS.get(linkType);
+    if (!header || bytes.length < header.length || message !== null) return;
     if (packet.version !== 4 || packet.etherType !== 0 || packet.packetType !== PacketType.host) return;
     if (device !== below || device.master !== null || device.isLoopback) return;
     if (linkType === LinkType.ethernet && device.mac.length === 0) return;
     if (linkType === LinkType.linuxSll2 && !this.isNumbered) return;
     // A tag or session before the packet is no part of the header that is compared.
-    if (bytes[typeAt(linkType)] !== 0x08 || bytes[typeAt(linkType) + 1] !== 0x00) return;
-    const place = this.look(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, length);
+    if (u16(bytes, header.type) !== EtherType.ipv4) return;
+    const place = this.look(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, header.length);
     this.words.set(this.header, place * WORDS);
     const told = { linkType, interface: frame.interface, direction: frame.direction };
     this.known[place] = { device, isOut: direction === 'out', told };
@@ -83,14 +83,9 @@ export class LinkHeaders {
     header[0] = memory.getInt32(at);
     header[1] = memory.getInt32(at + 4);
     header[2] = memory.getInt32(at + 8);
-    header[3] = length === 14 ? memory.getUint16(at + 12) : memory.getInt32(at + 12);
-    header[4] = length === 20 ? memory.getInt32(at + 16) : 0;
+    header[3] = length === Ethernet.length ? memory.getUint16(at + 12) : memory.getInt32(at + 12);
+    header[4] = length === Sll2.length ? memory.getInt32(at + 16) : 0;
     const mixed = header[0] ^ header[1] ^ header[2] ^ header[3] ^ header[4];
     return Math.imul(mixed, 0x9e3779b1) >>> 24;
   }
-}
-
-/** Where the EtherType stands in the header. */
-function typeAt(linkType: number): number {
-  return linkType === LinkType.linuxSll2 ? 0 : linkType === LinkType.linuxSll ? 14 : 12;
 }

@@ -1,9 +1,15 @@
+import { EtherType } from '../../packet/numbers.js';
 import type { Family } from '../../rules/model.js';
 import type { Expression, KeyField, Statement } from '../../rules/nft/model.js';
 import { headerOf, headerProtocol } from './headers.js';
 
-const NFPROTO = { ipv4: 2, ipv6: 10 };
-const ETHERTYPE = { ip: 0x800, arp: 0x806, vlan: 0x8100, ip6: 0x86dd };
+/** What `protocolOf` says of the network layer: a version of IP by its NFPROTO (linux/netfilter.h), else less its Ethernet type. */
+export const NetworkProtocol = { ip: 2, ip6: 10, arp: -EtherType.arp, vlan: -EtherType.vlan } as const;
+
+function networkProtocol(etherType: number): number {
+  if (etherType === EtherType.ipv4) return NetworkProtocol.ip;
+  return etherType === EtherType.ipv6 ? NetworkProtocol.ip6 : -etherType;
+}
 
 /**
  * Stands among headers for options of TCP: reading one demands no protocol (`expr_evaluate_exthdr()`, src/evaluate.c),
@@ -47,16 +53,7 @@ export function protocolOf(
   if (left.kind === 'meta') {
     if (left.key === 'l4proto') return { layer: 'transport', value: right.value };
     if (left.key === 'nfproto') return { layer: 'network', value: right.value };
-    if (left.key === 'protocol')
-      return {
-        layer: 'network',
-        value:
-          right.value === ETHERTYPE.ip
-            ? NFPROTO.ipv4
-            : right.value === ETHERTYPE.ip6
-              ? NFPROTO.ipv6
-              : -right.value,
-      };
+    if (left.key === 'protocol') return { layer: 'network', value: networkProtocol(right.value) };
   }
   if (left.kind === 'ct' && left.key === 'l3proto') return { layer: 'network', value: right.value };
   if (left.kind === 'payload') {
@@ -65,15 +62,7 @@ export function protocolOf(
     if (left.protocol === 'ip6' && left.field === 'nexthdr')
       return { layer: 'transport', value: right.value };
     if ((left.protocol === 'ether' || left.protocol === 'vlan') && left.field === 'type')
-      return {
-        layer: 'network',
-        value:
-          right.value === ETHERTYPE.ip
-            ? NFPROTO.ipv4
-            : right.value === ETHERTYPE.ip6
-              ? NFPROTO.ipv6
-              : -right.value,
-      };
+      return { layer: 'network', value: networkProtocol(right.value) };
   }
   return undefined;
 }
@@ -81,10 +70,10 @@ export function protocolOf(
 const LAYER_3 = new Set(['ip', 'ip6']);
 /** What nft knows of Ethernet types; a tag is one only where the packet's own type was asked for. */
 const NETWORKS = new Map<number, Network>([
-  [NFPROTO.ipv4, 'ip'],
-  [NFPROTO.ipv6, 'ip6'],
-  [-ETHERTYPE.arp, 'arp'],
-  [-ETHERTYPE.vlan, 'vlan'],
+  [NetworkProtocol.ip, 'ip'],
+  [NetworkProtocol.ip6, 'ip6'],
+  [NetworkProtocol.arp, 'arp'],
+  [NetworkProtocol.vlan, 'vlan'],
 ]);
 
 /** Headers that only one version of IP has. */
@@ -243,14 +232,14 @@ export class RuleContext {
   private learnNetwork(statement: Statement, said: number): void {
     if (statement.kind !== 'match') return;
     const { left } = statement;
-    if (left.kind === 'payload' && said === -ETHERTYPE.vlan) this.isTagged = true;
+    if (left.kind === 'payload' && said === NetworkProtocol.vlan) this.isTagged = true;
     else if (left.kind === 'payload' && left.protocol === 'ether' && NETWORKS.has(said)) this.hasType = true;
     if (this.network !== null) return;
     const mixed = this.family === 'bridge' || this.family === 'netdev';
     const ofPacket = left.kind === 'meta' && left.key === 'protocol';
     // `meta_expr_pctx_update()`, src/meta.c of nftables.
     if (ofPacket && !mixed) return;
-    if (said === -ETHERTYPE.vlan && !ofPacket) return;
+    if (said === NetworkProtocol.vlan && !ofPacket) return;
     this.network = NETWORKS.get(said) ?? (left.kind === 'meta' ? 'unknown' : null);
   }
 }

@@ -2,14 +2,11 @@ import { Protocol } from '../../packet/numbers.js';
 import type { Family } from '../../rules/model.js';
 import type { Expression, Match, Selector, Statement } from '../../rules/nft/model.js';
 import { messageTypes } from '../../rules/nft/eval/payload.js';
-import { protocolOf } from './context.js';
+import { NetworkProtocol, protocolOf } from './context.js';
 import { headerOf, headerProtocol } from './headers.js';
 
 const { tcp: TCP, icmp: ICMP, icmpv6: ICMPV6 } = Protocol;
-/** What `protocolOf` says of the packets of a version of IP, and of tagged ones. */
-const IPV4 = 2;
-const IPV6 = 10;
-const TAGGED = -0x8100;
+const { ip: IPV4, ip6: IPV6, arp: ARP, vlan: TAGGED } = NetworkProtocol;
 
 /** A match that what follows may make needless. */
 interface Pending {
@@ -105,7 +102,7 @@ class Dependencies {
           this.link = this.drop(this.link, protocol === 'vlan' ? TAGGED : null);
         break;
       case 'network':
-        this.readsNetwork(protocol === 'ip' ? IPV4 : protocol === 'ip6' ? IPV6 : -0x806);
+        this.readsNetwork(protocol === 'ip' ? IPV4 : protocol === 'ip6' ? IPV6 : ARP);
         break;
       default:
         this.readsTransport(headerProtocol(protocol));

@@ -1,3 +1,4 @@
+import { IpOption } from '../../packet/ipOptions.js';
 import type { DataType } from '../../rules/nft/types.js';
 import type { Ct, Meta, Payload, PayloadBase } from '../../rules/nft/model.js';
 
@@ -276,10 +277,10 @@ export const TCP_OPTIONS = new Map(
 const IP_OPTION_FIELDS = 'type@0/8 length@8/8 ptr@16/8 addr@24/32';
 export const IP_OPTIONS = new Map(
   Object.entries({
-    rr: { number: 7, fields: IP_OPTION_FIELDS },
-    lsrr: { number: 131, fields: IP_OPTION_FIELDS },
-    ssrr: { number: 137, fields: IP_OPTION_FIELDS },
-    ra: { number: 148, fields: 'type@0/8 length@8/8 value@16/16' },
+    rr: { number: IpOption.recordRoute, fields: IP_OPTION_FIELDS },
+    lsrr: { number: IpOption.looseRoute, fields: IP_OPTION_FIELDS },
+    ssrr: { number: IpOption.strictRoute, fields: IP_OPTION_FIELDS },
+    ra: { number: IpOption.routerAlert, fields: 'type@0/8 length@8/8 value@16/16' },
   }).map(([name, option]) => [name, { number: option.number, fields: readFields(option.fields) }]),
 );
 

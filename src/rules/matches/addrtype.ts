@@ -1,3 +1,4 @@
+import { isMulticast6 } from '../../address/scope.js';
 import { IpAddress } from '../../address/ip.js';
 import { addressOf, addressText, type Side } from '../../packet/addresses.js';
 import type { Device } from '../../packet/device.js';
@@ -83,7 +84,7 @@ function list({ source, destination, limit }: AddrtypeMatch): string {
 
 /** Which of UNSPEC, UNICAST and MULTICAST an IPv6 address is by its bits: `__ipv6_addr_type()` (net/ipv6/addrconf_core.c). */
 function classOf({ a, b, c, d }: IpAddress): number {
-  if (a >>> 24 === 0xff) return AddressType.multicast;
+  if (isMulticast6(a)) return AddressType.multicast;
   if ((a | b) === 0 && c === 0 && d === 0) return AddressType.unspec;
   // An IPv4-mapped address is neither.
   return (a | b) === 0 && c === 0xffff ? 0 : AddressType.unicast;

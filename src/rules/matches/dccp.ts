@@ -1,3 +1,4 @@
+import { Dccp } from '../../packet/transport.js';
 import { u8 } from '../../packet/bytes.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
@@ -34,7 +35,6 @@ const TYPES = [
   'SYNCACK',
 ];
 const INVALID = 0xfc00;
-const HEADER_LENGTH = 12;
 /** What follows the header, by type: RFC 4340 sections 5.1 to 5.8. */
 const MORE = [4, 12, 0, 8, 8, 8, 8, 12, 8, 8];
 
@@ -78,7 +78,7 @@ function typeOf(packet: Packet): number {
 function hasOption(packet: Packet, option: number): Outcome {
   const { data, transport } = packet;
   const extended = u8(data, transport + 8) & 1;
-  const from = HEADER_LENGTH + (extended ? 4 : 0) + (MORE[typeOf(packet)] ?? 12);
+  const from = Dccp.headerLength + (extended ? 4 : 0) + (MORE[typeOf(packet)] ?? 12);
   const length = u8(data, transport + 4) * 4;
   if (length < from) return Outcome.hotdrop;
   const there = reach(packet, transport + length);
@@ -93,7 +93,7 @@ function hasOption(packet: Packet, option: number): Outcome {
 
 /** `dccp_mt()` (net/netfilter/xt_dccp.c) */
 function test({ source, destination, types, option }: DccpMatch, packet: Packet): Outcome {
-  const there = transportHeader(packet, HEADER_LENGTH);
+  const there = transportHeader(packet, Dccp.headerLength);
   if (there !== Outcome.hit) return there;
   if (source && !portHits(source, packet.sourcePort)) return Outcome.miss;
   if (destination && !portHits(destination, packet.destinationPort)) return Outcome.miss;
@@ -105,7 +105,7 @@ function test({ source, destination, types, option }: DccpMatch, packet: Packet)
 }
 
 function explain(data: DccpMatch, packet: Packet): Condition[] {
-  const there = transportHeader(packet, HEADER_LENGTH);
+  const there = transportHeader(packet, Dccp.headerLength);
   if (there !== Outcome.hit) return [withoutHeader('DCCP', packet, there)];
   const out: Condition[] = [];
   const { source, destination, types, option } = data;

@@ -1,7 +1,7 @@
 import { i32, u16, u8 } from '../../packet/bytes.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
-import { Icmp, Sctp, Tcp, Udp } from '../../packet/transport.js';
+import { transportHeaderLength } from '../../packet/transport.js';
 import { Outcome } from '../verdict.js';
 import { reach } from '../matches/header.js';
 import type { IpSet } from './set.js';
@@ -14,23 +14,6 @@ export function maskWords(words: Int32Array, at: number, bits: number): void {
   }
 }
 
-function headerLength(protocol: number): number {
-  switch (protocol) {
-    case Protocol.tcp:
-      return Tcp.minimumLength;
-    case Protocol.udp:
-    case Protocol.udplite:
-      return Udp.headerLength;
-    case Protocol.sctp:
-      return Sctp.headerLength;
-    case Protocol.icmp:
-    case Protocol.icmpv6:
-      return Icmp.headerLength;
-    default:
-      return 0;
-  }
-}
-
 /**
  * The protocol * 65536 + port of a packet, as sets with ports see it (`ip_set_get_ip4_port()`, `get_port()` in
  * net/netfilter/ipset/ip_set_getport.c): for ICMP type * 256 + code, for protocols without ports 0.
@@ -39,7 +22,8 @@ function putPort(packet: Packet, source: boolean, key: Int32Array, at: number, t
   const { protocol } = packet;
   if (tcpUdpOnly && protocol !== Protocol.tcp && protocol !== Protocol.udp) return Outcome.miss;
   if (protocol === 0 && packet.version === 4) return Outcome.miss;
-  const length = headerLength(protocol);
+  // Of DCCP sets know no ports.
+  const length = protocol === Protocol.dccp ? 0 : transportHeaderLength(protocol);
   if (packet.fragmentOffset !== 0) {
     // An ICMPv6 number in an IPv4 fragment has no port that anybody looks for.
     if (packet.version === 6 || (length !== 0 && protocol !== Protocol.icmpv6)) return Outcome.miss;
