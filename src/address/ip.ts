@@ -40,6 +40,11 @@ export class IpAddress {
     return this.compare(min) >= 0 && this.compare(max) <= 0;
   }
 
+  /** What a mask leaves of it. */
+  under({ a, b, c, d }: IpAddress): IpAddress {
+    return new IpAddress(this.version, this.a & a, this.b & b, this.c & c, this.d & d);
+  }
+
   toString(): string {
     return this.version === 4 ? formatIpv4(this.a) : formatIpv6(this.a, this.b, this.c, this.d);
   }
@@ -149,16 +154,7 @@ export class IpNetwork {
       address.version === 4
         ? new IpAddress(4, word(0))
         : new IpAddress(6, word(0), word(1), word(2), word(3));
-    return new IpNetwork(
-      new IpAddress(
-        address.version,
-        address.a & mask.a,
-        address.b & mask.b,
-        address.c & mask.c,
-        address.d & mask.d,
-      ),
-      mask,
-    );
+    return new IpNetwork(address.under(mask), mask);
   }
 
   get version(): IpVersion {
@@ -211,14 +207,5 @@ export function parseNetwork(text: string): IpNetwork | undefined {
     return Number(rest) <= width ? IpNetwork.ofPrefix(address, Number(rest)) : undefined;
   const mask = parseAddress(rest);
   if (!mask || mask.version !== address.version) return undefined;
-  return new IpNetwork(
-    new IpAddress(
-      address.version,
-      address.a & mask.a,
-      address.b & mask.b,
-      address.c & mask.c,
-      address.d & mask.d,
-    ),
-    mask,
-  );
+  return new IpNetwork(address.under(mask), mask);
 }

@@ -1,4 +1,7 @@
 import { Protocol } from '../packet/numbers.js';
+import type { Packet } from '../packet/packet.js';
+import type { Condition, Field } from './definition.js';
+import { condition } from './explaining.js';
 import type { Negatable } from './negatable.js';
 import type { OptionList } from './options.js';
 import {
@@ -12,7 +15,7 @@ import {
   printPortRange,
 } from './ports.js';
 
-/** `--sport` and `--dport` of -m sctp and dccp. */
+/** `--sport` and `--dport` of -m tcp, udp, sctp and dccp. */
 export type PortTest = Negatable<PortRange>;
 
 /** The spelling that iptables uses in its own errors. */
@@ -42,6 +45,22 @@ export function asksForPort({ value, negated }: PortTest): boolean {
 
 export function portHits({ value, negated }: PortTest, port: number): boolean {
   return inRange(value, port) !== negated;
+}
+
+/** What they wanted and saw; nothing for a side that is not asked for. */
+export function portConditions(
+  source: PortTest | null,
+  destination: PortTest | null,
+  packet: Packet,
+): Condition[] {
+  const out: Condition[] = [];
+  const say = (name: string, field: Field, test: PortTest | null, port: number): void => {
+    if (test)
+      out.push(condition(name, field, test.negated, printPort(test), String(port), portHits(test, port)));
+  };
+  say('sport', 'sourcePort', source, packet.sourcePort);
+  say('dport', 'destinationPort', destination, packet.destinationPort);
+  return out;
 }
 
 export function printPort({ value }: PortTest): string {

@@ -10,6 +10,7 @@ import type {
   KeyField,
   SetElement,
 } from '../../rules/nft/model.js';
+import { operate } from '../../rules/nft/operate.js';
 import { DATA_TYPES } from '../../rules/nft/types.js';
 import { readConstant } from './constants.js';
 import type { Raw, RawElement } from './raw.js';
@@ -244,21 +245,6 @@ function resolveBinary(raw: Raw & { node: 'binary' }, fields: readonly KeyField[
   return combine(raw.operator, left, right);
 }
 
-function calculate(operator: BinaryOperator, a: number, b: number): number {
-  switch (operator) {
-    case '&':
-      return (a & b) >>> 0;
-    case '|':
-      return (a | b) >>> 0;
-    case '^':
-      return (a ^ b) >>> 0;
-    case '<<':
-      return b > 31 ? 0 : (a << b) >>> 0;
-    case '>>':
-      return b > 31 ? 0 : a >>> b;
-  }
-}
-
 /**
  * An operation in the form in which nft prints it back: constants are calculated, and a chain of `&`, `|`, `^` with
  * constants becomes the mask and the exclusive-or that the kernel keeps (`stmt_evaluate_arg()`, `expr_evaluate_bits()`
@@ -266,7 +252,7 @@ function calculate(operator: BinaryOperator, a: number, b: number): number {
  */
 export function combine(operator: BinaryOperator, left: Expression, right: Expression): Expression {
   if (left.kind === 'integer' && right.kind === 'integer')
-    return { kind: 'integer', value: calculate(operator, left.value, right.value), type: left.type };
+    return { kind: 'integer', value: operate(operator, left.value, right.value), type: left.type };
   if (right.kind !== 'integer' || operator === '<<' || operator === '>>')
     return { kind: 'binary', operator, left, right };
   const field = fieldsOf(left)[0] ?? INTEGER;

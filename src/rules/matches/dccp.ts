@@ -7,7 +7,15 @@ import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList } from '../options.js';
-import { asksForPort, listPort, portHits, type PortTest, portTest, printPort } from '../portTest.js';
+import {
+  asksForPort,
+  listPort,
+  portConditions,
+  portHits,
+  type PortTest,
+  portTest,
+  printPort,
+} from '../portTest.js';
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { reach, transportHeader, withoutHeader } from './header.js';
@@ -107,16 +115,8 @@ function test({ source, destination, types, option }: DccpMatch, packet: Packet)
 function explain(data: DccpMatch, packet: Packet): Condition[] {
   const there = transportHeader(packet, Dccp.headerLength);
   if (there !== Outcome.hit) return [withoutHeader('DCCP', packet, there)];
-  const out: Condition[] = [];
   const { source, destination, types, option } = data;
-  if (source) {
-    const [saw, hit] = [String(packet.sourcePort), portHits(source, packet.sourcePort)];
-    out.push(condition('sport', 'sourcePort', source.negated, printPort(source), saw, hit));
-  }
-  if (destination) {
-    const [saw, hit] = [String(packet.destinationPort), portHits(destination, packet.destinationPort)];
-    out.push(condition('dport', 'destinationPort', destination.negated, printPort(destination), saw, hit));
-  }
+  const out = portConditions(source, destination, packet);
   if (types) {
     const type = typeOf(packet);
     const hit = ((types.value >> type) & 1) !== Number(types.negated);

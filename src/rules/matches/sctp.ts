@@ -6,7 +6,15 @@ import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
 import { bang } from '../negatable.js';
 import type { GivenOption, OptionList } from '../options.js';
-import { asksForPort, listPort, type PortTest, portTest, portHits, printPort } from '../portTest.js';
+import {
+  asksForPort,
+  listPort,
+  portConditions,
+  portHits,
+  type PortTest,
+  portTest,
+  printPort,
+} from '../portTest.js';
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { reach, transportHeader, withoutHeader } from './header.js';
@@ -154,16 +162,8 @@ function test({ source, destination, chunks }: SctpMatch, packet: Packet): Outco
 function explain(data: SctpMatch, packet: Packet): Condition[] {
   const there = transportHeader(packet, Sctp.headerLength);
   if (there !== Outcome.hit) return [withoutHeader('SCTP', packet, there)];
-  const out: Condition[] = [];
   const { source, destination, chunks } = data;
-  if (source) {
-    const [saw, hit] = [String(packet.sourcePort), portHits(source, packet.sourcePort)];
-    out.push(condition('sport', 'sourcePort', source.negated, printPort(source), saw, hit));
-  }
-  if (destination) {
-    const [saw, hit] = [String(packet.destinationPort), portHits(destination, packet.destinationPort)];
-    out.push(condition('dport', 'destinationPort', destination.negated, printPort(destination), saw, hit));
-  }
+  const out = portConditions(source, destination, packet);
   if (chunks) {
     const outcome = test({ source: null, destination: null, chunks }, packet);
     const first = u8(packet.data, packet.transport + Sctp.headerLength);

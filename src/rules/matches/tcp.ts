@@ -6,7 +6,8 @@ import { condition } from '../explaining.js';
 import type { Condition, Field, MatchDefinition } from '../definition.js';
 import type { Negatable } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
-import { inRange, isAnyPort, listPortRange, parsePortsOf, type PortRange, printPortRange } from '../ports.js';
+import { portConditions, portHits } from '../portTest.js';
+import { isAnyPort, listPortRange, parsePortsOf, type PortRange, printPortRange } from '../ports.js';
 import { formatFlags, formatFlagsHex, parseFlags } from '../tcpFlags.js';
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
@@ -123,9 +124,8 @@ function test(data: TcpMatch, packet: Packet): Outcome {
   if (transport + Tcp.minimumLength > packet.length) return Outcome.hotdrop;
   const { sourcePort, destinationPort, flags, option } = data;
   if ((sourcePort || destinationPort) && transport + Tcp.sequence > bytes.length) return Outcome.unknown;
-  if (sourcePort && inRange(sourcePort.value, packet.sourcePort) === sourcePort.negated) return Outcome.miss;
-  if (destinationPort && inRange(destinationPort.value, packet.destinationPort) === destinationPort.negated)
-    return Outcome.miss;
+  if (sourcePort && !portHits(sourcePort, packet.sourcePort)) return Outcome.miss;
+  if (destinationPort && !portHits(destinationPort, packet.destinationPort)) return Outcome.miss;
   if (flags) {
     if (transport + Tcp.flags >= bytes.length) return Outcome.unknown;
     if (((bytes[transport + Tcp.flags] & flags.mask) === flags.set) === flags.negated) return Outcome.miss;
@@ -149,14 +149,7 @@ function explain(
   const { transport } = packet;
   if (outcome === Outcome.hotdrop || outcome === Outcome.unknown || !packet.hasTransport)
     return [withoutHeader('tcp', packet, outcome)];
-  const out: Condition[] = [];
-  const port = (name: string, field: Field, wanted: Negatable<PortRange> | null, value: number): void => {
-    if (!wanted) return;
-    const hit = inRange(wanted.value, value) !== wanted.negated;
-    out.push(condition(name, field, wanted.negated, printPortRange(wanted.value), String(value), hit));
-  };
-  port('sport', 'sourcePort', data.sourcePort, packet.sourcePort);
-  port('dport', 'destinationPort', data.destinationPort, packet.destinationPort);
+  const out = portConditions(data.sourcePort, data.destinationPort, packet);
   if (data.flags && transport + Tcp.flags < packet.data.length) {
     const { mask, set, negated } = data.flags;
     const have = u8(packet.data, transport + Tcp.flags) & mask;

@@ -1,19 +1,18 @@
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import { Udp } from '../../packet/transport.js';
-import type { Condition, Field, MatchDefinition } from '../definition.js';
-import { condition } from '../explaining.js';
+import type { Condition, MatchDefinition } from '../definition.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import {
   badPortRange,
-  inRange,
   isAnyPort,
   listPortRange,
   parsePortRange,
   type PortRange,
   printPortRange,
 } from '../ports.js';
+import { portConditions, portHits } from '../portTest.js';
 import { KERNEL_REFUSES } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 import { transportHeader, withoutHeader } from './header.js';
@@ -63,10 +62,8 @@ function list({ sourcePort, destinationPort }: UdpMatch, numeric: boolean): stri
 function test({ sourcePort, destinationPort }: UdpMatch, packet: Packet): Outcome {
   const header = transportHeader(packet, Udp.headerLength);
   if (header === Outcome.hit || (header === Outcome.unknown && packet.data.length >= packet.transport + 4)) {
-    if (sourcePort && inRange(sourcePort.value, packet.sourcePort) === sourcePort.negated)
-      return Outcome.miss;
-    if (destinationPort && inRange(destinationPort.value, packet.destinationPort) === destinationPort.negated)
-      return Outcome.miss;
+    if (sourcePort && !portHits(sourcePort, packet.sourcePort)) return Outcome.miss;
+    if (destinationPort && !portHits(destinationPort, packet.destinationPort)) return Outcome.miss;
     return Outcome.hit;
   }
   return header;
@@ -81,28 +78,7 @@ function explain(
 ): Condition[] {
   if (!packet.hasTransport || packet.data.length < packet.transport + 4 || outcome === Outcome.hotdrop)
     return [withoutHeader('udp', packet, outcome)];
-  const port = (
-    name: string,
-    field: Field,
-    wanted: Negatable<PortRange> | null,
-    value: number,
-  ): Condition[] =>
-    wanted
-      ? [
-          condition(
-            name,
-            field,
-            wanted.negated,
-            printPortRange(wanted.value),
-            String(value),
-            inRange(wanted.value, value) !== wanted.negated,
-          ),
-        ]
-      : [];
-  return [
-    ...port('sport', 'sourcePort', data.sourcePort, packet.sourcePort),
-    ...port('dport', 'destinationPort', data.destinationPort, packet.destinationPort),
-  ];
+  return portConditions(data.sourcePort, data.destinationPort, packet);
 }
 
 export const udp: MatchDefinition<UdpMatch, undefined> = {

@@ -1,6 +1,7 @@
 import type { Packet } from '../../../packet/packet.js';
 import type { Context } from '../../context.js';
 import type { BinaryOperator, Expression, Nat, SetExpression, SetReference, Verdict } from '../model.js';
+import { operate, operateWide } from '../operate.js';
 import { readCt } from './ct.js';
 import { elementSeen, isChosen, type Way } from './evidence.js';
 import { readFib, readRoute } from './fib.js';
@@ -125,44 +126,12 @@ function operation(operator: BinaryOperator, left: Reader, right: Reader): Reade
     if (a === undefined || b === undefined) return undefined;
     if (a === null || b === null) return null;
     if (typeof a === 'number' && typeof b === 'number' && a < 2 ** 32 && b < 2 ** 32)
-      return narrow(operator, a, b);
+      return operate(operator, a, b);
     if (typeof a === 'string' || typeof b === 'string' || typeof a === 'object' || typeof b === 'object')
       return null;
-    const wide = widened(operator, BigInt(a), BigInt(b));
+    const wide = operateWide(operator, BigInt(a), BigInt(b));
     return typeof a === 'number' ? Number(wide) : wide;
   };
-}
-
-function narrow(operator: BinaryOperator, a: number, b: number): number {
-  switch (operator) {
-    case '&':
-      return (a & b) >>> 0;
-    case '|':
-      return (a | b) >>> 0;
-    case '^':
-      return (a ^ b) >>> 0;
-    case '<<':
-      return b > 31 ? 0 : (a << b) >>> 0;
-    case '>>':
-      return b > 31 ? 0 : a >>> b;
-  }
-}
-
-const WIDEST = (1n << 128n) - 1n;
-
-function widened(operator: BinaryOperator, a: bigint, b: bigint): bigint {
-  switch (operator) {
-    case '&':
-      return a & b;
-    case '|':
-      return a | b;
-    case '^':
-      return a ^ b;
-    case '<<':
-      return b > 128n ? 0n : (a << b) & WIDEST;
-    case '>>':
-      return a >> b;
-  }
 }
 
 /** The element that a key finds; undefined and null as for values. */
