@@ -1,4 +1,5 @@
 import type { PredictedLine } from '../engine/events.js';
+import type { Unseen } from '../engine/sight.js';
 import { alignLines } from './align.js';
 import type { LogStretch } from './clock.js';
 import { placeLines, slackOf } from './compare.js';
@@ -29,7 +30,7 @@ export interface Prediction {
   readonly predicted: readonly PredictedLine[];
   readonly packets: number;
   readonly rulesOf: (prefix: string) => readonly WritingRule[];
-  readonly unseen: (line: ObservedLine) => string | null;
+  readonly unseen: (line: ObservedLine) => Unseen | null;
 }
 
 const NAMED_BY_RULES: ReadonlyMap<string, readonly string[]> = new Map();

@@ -1,4 +1,5 @@
 import type { PredictedLine } from '../engine/events.js';
+import type { Unseen } from '../engine/sight.js';
 import { parse } from '../klog/parse.js';
 import { ruleAddress, type Rule } from '../rules/model.js';
 import type { Pair } from './align.js';
@@ -36,7 +37,7 @@ export interface CompareInput {
    */
   readonly rulesOf?: (prefix: string) => readonly WritingRule[];
   /** Why the simulation may not know of the packet that an observed line tells of; null, or without it: it does. */
-  readonly unseen?: (line: ObservedLine) => string | null;
+  readonly unseen?: (line: ObservedLine) => Unseen | null;
 }
 
 /** ns that a line may be written after, or stamped before, its packet was captured. */

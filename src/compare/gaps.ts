@@ -1,3 +1,4 @@
+import type { Unseen } from '../engine/sight.js';
 import type { LogRecord } from '../klog/record.js';
 
 /** A stretch of capture time (ns) in which packets went by that the capture does not have. */
@@ -10,7 +11,7 @@ export interface Gap {
 }
 
 /**
- * Why the packet that a log line tells of may be missing; null: no gap says so.
+ * Why the packet that a log line tells of may be missing: it may as well not be; null: no gap says so.
  * @param slack ns by which the line's time and the packet's may differ
  */
 export function whyMissed(
@@ -18,11 +19,11 @@ export function whyMissed(
   record: LogRecord | null,
   time: number,
   slack: number,
-): string | null {
+): Unseen | null {
   const names = record ? [record.in, record.out, record.physIn] : [];
   const gap = gaps.find(
     (g) =>
       time >= g.from - slack && time <= g.to + slack && (g.interface === null || names.includes(g.interface)),
   );
-  return gap?.reason ?? null;
+  return gap ? { mayBeCaptured: true, reason: gap.reason } : null;
 }

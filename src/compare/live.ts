@@ -1,4 +1,5 @@
 import type { PredictedLine } from '../engine/events.js';
+import type { Unseen } from '../engine/sight.js';
 import { parse } from '../klog/parse.js';
 import type { ObservedEntry } from '../observed/entry.js';
 import { ruleAddress } from '../rules/model.js';
@@ -17,7 +18,7 @@ export interface LiveComparisonOptions {
   readonly tolerance: number;
   readonly rulesOf: (prefix: string) => readonly WritingRule[];
   /** As in `compareLines`; the time is that of the capture, ns. */
-  readonly unseen?: (line: ObservedLine, time: number) => string | null;
+  readonly unseen?: (line: ObservedLine, time: number) => Unseen | null;
 }
 
 /** A comparison that goes on while both sides still grow. Times are ns since capture start. */

@@ -1,3 +1,4 @@
+import type { Unseen } from '../engine/sight.js';
 import { ruleAddress } from '../rules/model.js';
 import type { Pair } from './align.js';
 import { packetKey } from './identity.js';
@@ -32,7 +33,22 @@ export interface PairReaderOptions {
   readonly tally: Tally;
   readonly isOutside: (item: ObservedItem) => boolean;
   /** As in `compareLines`; the time is that of the capture, ns. */
-  readonly unseen: ((line: ObservedLine, time: number) => string | null) | undefined;
+  readonly unseen: ((line: ObservedLine, time: number) => Unseen | null) | undefined;
+}
+
+const BEGAN_LATER: Unseen = { mayBeCaptured: false, reason: 'the capture began after this packet' };
+
+/** ns by which the lines of one packet may be spread: a clock that goes by the last of them puts the first before it. */
+const SPREAD = 1e6;
+
+/** Close enough to the first captured packet to be held against the capture, and yet before it, as sure as the clock is. */
+function isBeforeCapture({ time, precision }: ObservedItem): boolean {
+  return time < -SPREAD - 2 * precision;
+}
+
+/** The host's line is of a packet from before the first one that was captured. */
+export function beganLater({ kind, reason }: Difference): boolean {
+  return kind === 'notCaptured' && reason === BEGAN_LATER.reason;
 }
 
 /** ns within which a line outside the capture's time still belongs to it. */
@@ -115,9 +131,10 @@ export function createPairReader(options: PairReaderOptions): PairReader {
     const prefix = fieldsOf(o).get('PREFIX') ?? '';
     const rules = options.rulesOf?.(prefix) ?? [];
     const addresses = rules.length > 0 ? rules.map((r) => r.address) : (options.named.get(prefix) ?? []);
-    const reason = options.unseen?.(o.line, o.time) ?? rules.find((r) => r.doubt !== null)?.doubt ?? null;
+    const unseen = isBeforeCapture(o) ? BEGAN_LATER : options.unseen?.(o.line, o.time);
+    const reason = unseen?.reason ?? rules.find((r) => r.doubt !== null)?.doubt ?? null;
     add({
-      kind: reason === null ? 'onlyHost' : 'undecidable',
+      kind: unseen?.mayBeCaptured === false ? 'notCaptured' : reason === null ? 'onlyHost' : 'undecidable',
       time: o.time,
       frame: frameOf(o),
       field: null,

@@ -40,6 +40,8 @@ export interface Aside {
   /** Pairs out of order between packets: CPUs overtake each other. */
   readonly reordered: number;
   readonly undecidable: number;
+  /** The host's lines of packets that the capture does not have. */
+  readonly notCaptured: number;
 }
 
 /**
@@ -47,7 +49,15 @@ export interface Aside {
  * the capture.
  */
 export type DifferenceKind =
-  'field' | 'onlySimulated' | 'onlyHost' | 'lost' | 'undecidable' | 'egress' | 'counter' | 'conntrack';
+  | 'field'
+  | 'onlySimulated'
+  | 'onlyHost'
+  | 'notCaptured'
+  | 'lost'
+  | 'undecidable'
+  | 'egress'
+  | 'counter'
+  | 'conntrack';
 
 export interface Difference {
   readonly kind: DifferenceKind;
@@ -61,7 +71,7 @@ export interface Difference {
   readonly host: string | null;
   /** Address of the rule that wrote, or would have written, the line; null where it is not known. */
   readonly rule: string | null;
-  /** Why it is undecidable, or how the line was lost. */
+  /** Why it is undecidable, why the capture has no such packet, or how the line was lost. */
   readonly reason: string | null;
   /** The host's line in its file; null where there is none. */
   readonly position: { readonly file: string; readonly line: number } | null;
@@ -86,9 +96,9 @@ export function isBehind({ kind }: Difference): boolean {
 
 export type LogDifferenceKind = Exclude<DifferenceKind, 'egress' | 'counter' | 'conntrack'>;
 
-/** The two sides contradict each other; what is lost or undecidable only leaves a question open. */
-export function isDisagreement(difference: Difference): boolean {
-  return difference.kind !== 'lost' && difference.kind !== 'undecidable';
+/** The two sides contradict each other; what is lost, not captured or undecidable only leaves a question open. */
+export function isDisagreement({ kind }: Difference): boolean {
+  return kind !== 'lost' && kind !== 'notCaptured' && kind !== 'undecidable';
 }
 
 /** False makes `compare` exit with 1. */

@@ -26,6 +26,13 @@ export function comparisonOf({ packets, tally, countOf, unplaced, duplicates, ..
       onlyHost: count('onlyHost'),
       suppressed: count('lost'),
     },
-    aside: { outside, unplaced, duplicates, reordered, undecidable: count('undecidable') },
+    aside: {
+      outside,
+      unplaced,
+      duplicates,
+      reordered,
+      undecidable: count('undecidable'),
+      notCaptured: count('notCaptured'),
+    },
   };
 }

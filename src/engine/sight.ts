@@ -19,6 +19,13 @@ interface LeftOut {
   readonly reason: string;
 }
 
+/** Why the simulation may not know of a packet that the host saw. */
+export interface Unseen {
+  /** false: the capture does not have it; true: that cannot be told, or it has and nothing can be said of it. */
+  readonly mayBeCaptured: boolean;
+  readonly reason: string;
+}
+
 /** What the capture shows of the host's traffic, and so which of its log lines nothing can be said of. */
 export class Sight {
   private readonly seen = new Map<string, Device>();
@@ -96,18 +103,29 @@ export class Sight {
   }
 
   /** Why the simulation may not know of the packet that a log line tells of; null: it does. */
-  whyUnseen(record: LogRecord | null): string | null {
+  whyUnseen(record: LogRecord | null): Unseen | null {
     if (!record) return null;
+    const elsewhere = this.whyNotCaptured(record);
+    if (elsewhere !== null) return { mayBeCaptured: false, reason: elsewhere };
+    const reason = this.whyLeftOut(record);
+    return reason === null ? null : { mayBeCaptured: true, reason };
+  }
+
+  private whyNotCaptured(record: LogRecord): string | null {
     if (this.isTold) return 'the capture has only the packets that NFLOG told of';
-    if (this.everything && this.leftOut.size === 0) return null;
+    if (this.everything) return null;
     const { out = '', physIn = '' } = record;
     const name = record.in || out;
     const lacks = (device: string): boolean => !this.seen.has(device) && !this.hasPort(device);
-    if (!this.everything && this.seen.size > 0 && name !== '' && lacks(name) && lacks(physIn || name))
+    if (this.seen.size > 0 && name !== '' && lacks(name) && lacks(physIn || name))
       return `${name} was not captured`;
     // br_netfilter runs PREROUTING at the port: the bridge shows only what came through it.
-    if (!this.everything && physIn !== '' && lacks(physIn) && !this.hasPort(record.in))
+    if (physIn !== '' && lacks(physIn) && !this.hasPort(record.in))
       return `${physIn} was not captured, and ${record.in} shows only what PREROUTING let through`;
+    return null;
+  }
+
+  private whyLeftOut(record: LogRecord): string | null {
     if (this.leftOut.size === 0) return null;
     const of = fields(record);
     const key = keyOf(Number(of.get('LEN')), Number(of.get('ID') ?? of.get('FLOWLBL')));

@@ -2,7 +2,6 @@ import type { Comparison } from '../compare/result.js';
 import { logPrefixes } from '../rules/logPrefix.js';
 import { ruleAddress } from '../rules/model.js';
 import type { ObservedEntry } from '../observed/entry.js';
-import { isBeforeCapture } from './beforeCapture.js';
 import type { Finding } from './finding.js';
 import { type Clues, findClues } from './hypotheses/clues.js';
 import type { Hypothesis, Trial, Tried, World } from './hypotheses/hypothesis.js';
@@ -50,10 +49,7 @@ const LIMITS: Limits = { trials: 4000, packets: 2_000_000, isOver: () => false, 
 export async function findCauses(options: FindingsOptions): Promise<Finding[]> {
   const { comparison } = options;
   const plain = plainFindings(comparison, options.entries);
-  const isBefore = isBeforeCapture(comparison);
-  const differences = comparison.differences.filter((d) => !isBefore(d));
-  const inCapture = { ...options, comparison: { ...comparison, differences } };
-  const ranked = differences.some(isOpen) ? await findByTrial(inCapture) : [];
+  const ranked = comparison.differences.some(isOpen) ? await findByTrial(options) : [];
   const tried = ranked.map((r) => ({
     finding: r.finding,
     explains: r.finding.explains > 0 ? explainedBy(r) : () => false,

@@ -1,7 +1,7 @@
+import { beganLater } from '../compare/pairs.js';
 import { toCapture, type LogStretch } from '../compare/clock.js';
 import type { Comparison, Difference } from '../compare/result.js';
 import type { ObservedEntry } from '../observed/entry.js';
-import { isBeforeCapture } from './beforeCapture.js';
 import type { Finding } from './finding.js';
 import { isOpen } from './hypotheses/score.js';
 
@@ -37,17 +37,16 @@ function* lostLines({ differences }: Comparison): Generator<Plain> {
 }
 
 function* earlyLines(comparison: Comparison): Generator<Plain> {
-  const isBefore = isBeforeCapture(comparison);
-  const early = comparison.differences.filter(isBefore);
+  const early = comparison.differences.filter(beganLater);
   if (early.length === 0) return;
   yield {
-    explains: isBefore,
+    explains: beganLater,
     finding: {
       kind: 'captureIncomplete',
       facts: { packets: early.length, isBefore: true },
       confidence: 1,
       explains: early.length,
-      left: comparison.differences.filter((d) => isOpen(d) && !isBefore(d)).length,
+      left: comparison.differences.filter(isOpen).length,
       suspect: null,
       evidence: early.slice(0, MOST_EVIDENCE).map((d) => ({ frame: 0, text: `only on the host: ${d.line}` })),
     },

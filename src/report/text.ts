@@ -85,6 +85,7 @@ const STYLES: Record<Difference['kind'], Style> = {
   field: 'yellow',
   onlySimulated: 'red',
   onlyHost: 'red',
+  notCaptured: 'dim',
   lost: 'dim',
   egress: 'red',
   counter: 'yellow',
@@ -146,6 +147,7 @@ function totals({ summary, aside, clocks }: Comparison): string[] {
     summary.onlySimulated > 0 && `${summary.onlySimulated} only simulated`,
     summary.onlyHost > 0 && `${summary.onlyHost} only on the host`,
     summary.suppressed > 0 && `${summary.suppressed} lost by the log`,
+    aside.notCaptured > 0 && `${aside.notCaptured} not in the capture`,
     aside.undecidable > 0 && `${aside.undecidable} undecidable`,
   ];
   const set = [

@@ -6,6 +6,7 @@ export const DIFFERENCE_WORDS: Readonly<Record<DifferenceKind, { said: string; b
   field: { said: 'differs', badge: 'field differs' },
   onlySimulated: { said: 'only simulated', badge: 'only simulated' },
   onlyHost: { said: 'only on the host', badge: 'only on the host' },
+  notCaptured: { said: 'not in the capture', badge: 'not captured' },
   lost: { said: 'lost on the way to the log', badge: 'lost' },
   egress: { said: 'leaves otherwise', badge: 'leaves otherwise' },
   counter: { said: 'counted otherwise', badge: 'counted otherwise' },

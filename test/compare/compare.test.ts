@@ -37,7 +37,14 @@ describe('what a difference is', () => {
       onlyHost: 0,
       suppressed: 0,
     });
-    expect(aside).toEqual({ outside: 0, unplaced: 0, duplicates: 0, reordered: 0, undecidable: 0 });
+    expect(aside).toEqual({
+      outside: 0,
+      unplaced: 0,
+      duplicates: 0,
+      reordered: 0,
+      undecidable: 0,
+      notCaptured: 0,
+    });
   });
 
   it.each([0, 4, 7, 14])('a removed line (%i) is only simulated', (gone) => {
@@ -225,10 +232,19 @@ describe('what leaves a question open is no disagreement', () => {
   });
 
   it('and so is a line of a host-made packet that the capture has not', () => {
-    const result = compare(ours.slice(0, 9), host, { end: 3e6, unseen: () => NEVER_SEEN });
+    const unseen = { mayBeCaptured: true, reason: NEVER_SEEN };
+    const result = compare(ours.slice(0, 9), host, { end: 3e6, unseen: () => unseen });
     expect(result.differences.map((d) => d.kind)).toEqual(['undecidable']);
     const known = compare(ours.slice(0, 9), host, { end: 3e6 });
     expect(known.differences.map((d) => d.kind)).toEqual(['onlyHost']);
+  });
+
+  it('a line of an interface that was not captured is of a packet that the capture has not', () => {
+    const unseen = { mayBeCaptured: false, reason: 'eth1 was not captured' };
+    const result = compare(ours.slice(0, 9), host, { end: 3e6, unseen: () => unseen });
+    expect(result.differences).toMatchObject([{ kind: 'notCaptured', reason: unseen.reason }]);
+    expect(result.aside).toMatchObject({ notCaptured: 1, undecidable: 0 });
+    expect(agrees(result)).toBe(true);
   });
 
   it('what depends on an unknown says so', () => {

@@ -162,7 +162,7 @@ export async function compareWith(
 /** Says that not all differences are listed. */
 function notKept({ differences, summary, aside }: Comparison): string[] {
   const { onlySimulated, onlyHost, suppressed } = summary;
-  const all = onlySimulated + onlyHost + suppressed + aside.undecidable;
+  const all = onlySimulated + onlyHost + suppressed + aside.undecidable + aside.notCaptured;
   const listed = differences.filter((d) => isOfLog(d) && d.kind !== 'field').length;
   return all > listed
     ? [`Only the first ${listed} of ${all} differences of log lines are listed; the counts are of all.`]

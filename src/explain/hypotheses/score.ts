@@ -69,6 +69,9 @@ const NO_CAUSE = 25;
 
 /** Tells a difference of one trial from those of another. */
 export function differenceKey({ kind, frame, field, rule, line, position }: Difference): string {
-  const host = kind === 'onlyHost' ? `${position?.file}:${position?.line}` : `${frame} ${rule} ${line}`;
+  const host =
+    kind === 'onlyHost' || kind === 'notCaptured'
+      ? `${position?.file}:${position?.line}`
+      : `${frame} ${rule} ${line}`;
   return `${kind} ${field ?? ''} ${host}`;
 }

@@ -5,7 +5,6 @@ import { fieldsOf, type LossEvent, type ObservedLine } from '../../compare/lines
 import type { Comparison, Difference } from '../../compare/result.js';
 import type { Observer } from '../../engine/observer.js';
 import type { PredictedLine } from '../../engine/events.js';
-import { isBeforeCapture } from '../beforeCapture.js';
 import { Flows } from './flows.js';
 import type { Trial, TryWorld, World } from './hypothesis.js';
 import { differenceKey, isOpen } from './score.js';
@@ -119,13 +118,11 @@ function tryingOn(options: TrialsOptions, last: number, selection: Selection | n
         }
       : undefined,
   });
-  const isBefore = isBeforeCapture(comparison);
   return async (change, observer): Promise<Trial> => {
     const how = { observer, isWhole: selection === null };
     const { lines, astray, beside, frames: packets, rulesOf, unseen } = await replay(source, change, how);
     const comparison = held({ predicted: lines, packets, rulesOf, unseen });
-    const inCapture = comparison.differences.filter((d) => !isBefore(d));
-    const differences = [...inCapture, ...beside].sort((a, b) => a.time - b.time);
+    const differences = [...comparison.differences, ...beside].sort((a, b) => a.time - b.time);
     return { comparison: { ...comparison, differences }, astray };
   };
 }

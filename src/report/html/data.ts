@@ -49,6 +49,7 @@ export type LineStanding =
   | 'field differs'
   | 'only simulated'
   | 'only on the host'
+  | 'not captured'
   | 'lost'
   | 'undecidable';
 

@@ -18,6 +18,7 @@ const STANDINGS: Readonly<Record<LogDifferenceKind, LineStanding>> = {
   field: 'field differs',
   onlySimulated: 'only simulated',
   onlyHost: 'only on the host',
+  notCaptured: 'not captured',
   lost: 'lost',
   undecidable: 'undecidable',
 };
@@ -50,7 +51,7 @@ export function standingLines(
   const alone: LogDifference[] = [];
   for (const d of differences.filter(isOfLog)) {
     const key = `${d.frame} ${d.line.trimEnd()}`;
-    if (d.kind === 'onlyHost') alone.push(d);
+    if (d.kind === 'onlyHost' || d.kind === 'notCaptured') alone.push(d);
     else if (about.has(key)) about.get(key)!.push(d);
     else about.set(key, [d]);
   }

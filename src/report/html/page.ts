@@ -220,7 +220,7 @@ const HELD_LEGEND: readonly (readonly [string, string])[] = [
   ['field-differs', 'a field differs'],
   ['only-simulated', 'only simulated'],
   ['only-on-the-host', 'only on the host'],
-  ['lost', 'lost or undecidable'],
+  ['lost', 'lost, not captured or undecidable'],
 ];
 
 const TABLES: readonly (readonly [TableName, string, string])[] = [

@@ -52,7 +52,7 @@ tr.dead td{color:var(--soft)}tr.dead td:first-child::after{content:" never match
 .timeline .axis{stroke:var(--line);vector-effect:non-scaling-stroke}.timeline rect{vector-effect:non-scaling-stroke}
 .side{display:flex;justify-content:space-between;gap:1rem;margin:.25rem 0;color:var(--soft);font-size:.8125rem;font-variant-numeric:tabular-nums}
 .timeline a:hover rect,.timeline a:focus-visible rect{stroke:var(--ink);stroke-width:2}
-rect.alike,rect.predicted{fill:var(--soft)}rect.field-differs{fill:var(--warn)}rect.only-simulated{fill:var(--bad)}rect.only-on-the-host{fill:var(--lit)}rect.lost,rect.undecidable,rect.doubtful{fill:none;stroke:var(--soft);stroke-dasharray:2 2}
+rect.alike,rect.predicted{fill:var(--soft)}rect.field-differs{fill:var(--warn)}rect.only-simulated{fill:var(--bad)}rect.only-on-the-host{fill:var(--lit)}rect.lost,rect.not-captured,rect.undecidable,rect.doubtful{fill:none;stroke:var(--soft);stroke-dasharray:2 2}
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;margin:.5rem 0 0;padding:0;font-size:.875rem}
 .swatch{display:inline-block;width:.8rem;height:.8rem;margin-right:.4rem;border-radius:2px;vertical-align:-1px}
 .swatch.alike{background:var(--soft)}.swatch.field-differs{background:var(--warn)}.swatch.only-simulated{background:var(--bad)}.swatch.only-on-the-host{background:var(--lit)}.swatch.lost{border:1px dashed var(--soft)}

@@ -20,6 +20,7 @@ const SIDES: Readonly<Record<LineStanding, { readonly above: boolean; readonly b
   'field differs': { above: true, below: true },
   'only simulated': { above: true, below: false },
   'only on the host': { above: false, below: true },
+  'not captured': { above: false, below: true },
   lost: { above: true, below: false },
   undecidable: { above: true, below: false },
 };
