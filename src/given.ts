@@ -174,8 +174,10 @@ function scriptHost({ sets, diagnostics, voice }: Loaded, nft: NftScript): Scrip
     ((stream, text, position) => {
       if (stream === 'stderr') diagnostics.error(text.trimEnd().split('\n')[0], { position });
     });
+  let mayHave = false;
   return {
     write,
+    hasSet: (name) => mayHave || sets.has(name),
     other({ name, arguments: words, input, position }) {
       if (name === 'nft') {
         if (!nft.add(words, input, position))
@@ -193,6 +195,7 @@ function scriptHost({ sets, diagnostics, voice }: Loaded, nft: NftScript): Scrip
             diagnostics,
             sets,
           );
+        else mayHave = true;
         return 0;
       }
       const problem = runIpset(words, sets, 0);

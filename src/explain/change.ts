@@ -59,7 +59,7 @@ export function withChange(
   const rule: Rule = { ...read.rule, steps, chain, position: old.position };
   if (wanted) chain.rules.splice(placeIn(wanted, target, old), 0, rule);
   else chain.rules.splice(0, chain.rules.length, rule);
-  if (kernelRefusesTable(stateOf(home))) return null;
+  if (kernelRefusesTable(stateOf(home), () => true)) return null;
   const tables = ruleset.tables.map((t) => copies.get(t) ?? t);
   return { ruleset: { ...ruleset, tables: wanted ? tables : [...tables, home] }, rule };
 }

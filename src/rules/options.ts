@@ -30,6 +30,11 @@ export interface Word {
   readonly position: Position;
 }
 
+/** What the host has, where a rule is given to it by a command. */
+export interface HostNames {
+  hasSet(name: string): boolean;
+}
+
 /** The options of one -m or -j, and where to complain. */
 export class OptionList {
   constructor(
@@ -42,6 +47,8 @@ export class OptionList {
     readonly version: 4 | 6,
     /** What `! -p` said; null where it said nothing. */
     readonly negatedProtocol: number | null = null,
+    /** null: nobody was asked, as where saved rules are read. */
+    readonly names: HostNames | null = null,
   ) {}
 
   has(name: string): boolean {

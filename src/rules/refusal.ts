@@ -1,8 +1,14 @@
 import { leadingUint } from './integers.js';
 import type { OptionList } from './options.js';
 
-/** What iptables says when the kernel refuses a rule that the program itself found nothing wrong with. */
+/** What iptables says when the kernel refuses a rule that the program itself found nothing wrong with: EINVAL, and ERANGE. */
 export const KERNEL_REFUSES = "Invalid argument. Run `dmesg' for more information.";
+export const KERNEL_OUT_OF_RANGE = 'Numerical result out of range.';
+
+/** Whether it is the kernel that would refuse a rule with these words. */
+export function isByKernel(message: string): boolean {
+  return message === KERNEL_REFUSES || message === KERNEL_OUT_OF_RANGE;
+}
 
 /** The words of libxtables for what is wrong with the options of an extension, without the program's name before them. */
 export const refusal = {
@@ -28,6 +34,8 @@ export const refusal = {
     `${extension}: bad value for option "${option}" near "${near}", or out of range (0-${max}).`,
   cannotMark: (extension: string, option: string) =>
     `${extension}: bad integer value for option "${option}", or out of range.`,
+  /** `get_set_byname()` (extensions/libxt_set.h). */
+  noSuchSet: (set: string) => `Set ${set} doesn't exist.\n`,
   badValue: (extension: string, option: string, value: string) =>
     `${extension}: Bad value for "${option}" option: "${value}"`,
 } as const;

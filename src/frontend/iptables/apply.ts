@@ -1,8 +1,9 @@
 import type { Chain, MatchStep, Rule, Step } from '../../rules/model.js';
 import type { Word } from '../../rules/options.js';
+import { KERNEL_OUT_OF_RANGE } from '../../rules/refusal.js';
 import type { Position } from '../../source/text.js';
 import type { Command } from './scan.js';
-import { isVerdict, kernelRefuses, kernelRefusesWithout } from './kernelChecks.js';
+import { hasEstimators, isVerdict, kernelRefuses, kernelRefusesWithout } from './kernelChecks.js';
 import { printRuleLine } from './list.js';
 import type { Problem } from './problem.js';
 import { load, unknownTargetStep } from './specification.js';
@@ -43,6 +44,8 @@ const SENTENCE = {
   badPolicy: `Bad policy name${DMESG}`,
   EINVAL: `Invalid argument${DMESG}`,
   ELOOP: 'Too many levels of symbolic links.',
+  ENOENT: 'No chain/target/match by that name.',
+  ERANGE: KERNEL_OUT_OF_RANGE,
 } as const;
 
 export function refuse(why: keyof typeof SENTENCE): Refused {
@@ -59,6 +62,8 @@ export interface Applying {
   readonly strict: boolean;
   /** Whether the kernel looks at the table after each command (it does not inside iptables-restore). */
   readonly kernel: boolean;
+  /** Whether some table of the host has the rate estimator. */
+  hasEstimator(name: string): boolean;
   readonly position: Position;
   readonly voice: Voice;
 }
@@ -196,9 +201,11 @@ function changeRules(
   // Base chains cannot be jumped to (`iptcc_map_target()`).
   if (end?.kind === 'jump' && state.table.chains.get(end.chain)?.base) return refuse('EINVAL');
   if (command.refusedByKernel && !looks) {
-    if (how.kernel) return refuse('EINVAL');
+    if (how.kernel) return refuse(command.refusedByKernel);
     state.refused = true;
   }
+  if (how.kernel && !looks && !rules.every((rule) => hasEstimators(rule, (name) => how.hasEstimator(name))))
+    return refuse('ENOENT');
   const before = rules.length > 1 ? [...chain.rules] : null;
   for (const rule of rules) {
     const failure = changeRule(state, chain, rule, command, how);

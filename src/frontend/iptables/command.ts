@@ -1,4 +1,4 @@
-import { KERNEL_REFUSES } from '../../rules/refusal.js';
+import { isByKernel, KERNEL_OUT_OF_RANGE } from '../../rules/refusal.js';
 import { MATCHES } from '../../rules/matches/index.js';
 import type { OptionSpec, Word } from '../../rules/options.js';
 import type { MatchDefinition } from '../../rules/definition.js';
@@ -45,7 +45,7 @@ export function parseCommand(words: readonly Word[], at: Position, reader: Reade
     head: new Map(),
     sources: null,
     destinations: null,
-    refusedByKernel: false,
+    refusedByKernel: null,
     ignored: false,
     protocol: null,
     protocolNegated: false,
@@ -337,18 +337,21 @@ function finish(scan: Scan, at: Position): Command | null {
     ? { is: null, isNot: named }
     : { is: named, isNot: null };
   const complain = (message: string, position: Position, length: number): void => {
-    if (message === KERNEL_REFUSES && reader.strict) scan.refusedByKernel = true;
+    if (isByKernel(message) && reader.strict)
+      scan.refusedByKernel = message === KERNEL_OUT_OF_RANGE ? 'ERANGE' : 'EINVAL';
     else fail(scan, GUIDED.test(message) ? `${message}\n` : message, position, length);
   };
   checkNatDrop(scan, table);
-  const loaded = scan.matches.map((m) => matchStep(m, protocol, reader.version, complain));
-  const target = scan.target && targetStep(scan.target, protocol, reader.version, complain);
+  const loaded = scan.matches.map((m) => matchStep(m, protocol, reader.version, complain, reader.names));
+  const target = scan.target && targetStep(scan.target, protocol, reader.version, complain, reader.names);
   if (scan.letters.length === 0 && !scan.failed) fail(scan, 'no command specified', at);
   if (scan.inverted) fail(scan, 'nothing appropriate following !', scan.inverted);
   readNetworks(scan);
   const matches = [
     ...loaded,
-    ...scan.matches.slice(loaded.length).map((m) => matchStep(m, protocol, reader.version, complain)),
+    ...scan.matches
+      .slice(loaded.length)
+      .map((m) => matchStep(m, protocol, reader.version, complain, reader.names)),
   ];
   checkCommand(scan);
   const heads = headSteps(scan, at, protocol, complain);

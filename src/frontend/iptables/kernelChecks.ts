@@ -1,6 +1,8 @@
 import { ip, type IpMatch } from '../../rules/matches/ip.js';
 import { TcpFlag } from '../../packet/transport.js';
+import { rateest, type RateestMatch } from '../../rules/matches/rateest.js';
 import { tcp, type TcpMatch } from '../../rules/matches/tcp.js';
+import { rateest as rateestTarget, type RateestTarget } from '../../rules/targets/rateest.js';
 import { set, type SetTarget } from '../../rules/targets/set.js';
 import { tcpmss, type TcpMssTarget } from '../../rules/targets/tcpmss.js';
 import { Hook } from '../../rules/hook.js';
@@ -8,7 +10,7 @@ import type { Chain, Rule, Step } from '../../rules/model.js';
 import type { TableState } from './tables.js';
 
 /** Why the kernel refuses a table that libiptc hands it, as an error number's name. */
-export type Refusal = 'EINVAL' | 'ELOOP';
+export type Refusal = 'EINVAL' | 'ELOOP' | 'ENOENT' | 'ERANGE';
 
 /**
  * What `mark_source_chains()` (net/ipv4/netfilter/ip_tables.c) finds in a chain: it goes no further than the first
@@ -123,13 +125,21 @@ export function kernelRefusesWithout(state: TableState, rule: Rule): Refusal | n
 }
 
 /** The same for a whole table, as iptables-restore hands it over at COMMIT. */
-export function kernelRefusesTable(state: TableState): Refusal | null {
+export function kernelRefusesTable(
+  state: TableState,
+  isEstimator: (name: string) => boolean,
+): Refusal | null {
   if (state.refused) return 'EINVAL';
+  const made = new Set<string>();
   for (const chain of state.table.chains.values())
     for (const rule of chain.rules) {
       const protocol = protocolOf(rule);
-      for (const step of rule.steps)
+      for (const step of rule.steps) {
         if (!standsHere(step, state.table.name, protocol) || lacksSyn(step, rule)) return 'EINVAL';
+        if (!estimatorsOf(step).every((name) => made.has(name) || isEstimator(name))) return 'ENOENT';
+        const estimator = estimatorMadeBy(step);
+        if (estimator !== null) made.add(estimator);
+      }
     }
   return refusesPaths(state);
 }
@@ -157,6 +167,34 @@ function lacksSyn(step: Step, rule: Rule): boolean {
     const { flags } = other.data as TcpMatch;
     return flags !== null && !flags.negated && (flags.set & TcpFlag.syn) !== 0;
   });
+}
+
+/** The rate estimators that a match asks: `xt_rateest_mt_checkentry()` (net/netfilter/xt_rateest.c). */
+function estimatorsOf(step: Step): string[] {
+  if (step.kind !== 'match' || step.definition !== rateest) return [];
+  const { one, other } = step.data as RateestMatch;
+  return other === null ? [one] : [one, other];
+}
+
+function estimatorMadeBy(step: Step): string | null {
+  return step.kind === 'target' && step.definition === rateestTarget
+    ? (step.data as RateestTarget).name
+    : null;
+}
+
+/** Whether the rate estimators that a rule asks are there. */
+export function hasEstimators({ steps }: Rule, isEstimator: (name: string) => boolean): boolean {
+  return steps.every((step) => estimatorsOf(step).every(isEstimator));
+}
+
+/** Whether a rule of these tables makes the rate estimator, or holds on to it. */
+export function hasEstimator(tables: Iterable<TableState>, name: string): boolean {
+  for (const { table } of tables)
+    for (const { rules } of table.chains.values())
+      for (const { steps } of rules)
+        if (steps.some((step) => estimatorMadeBy(step) === name || estimatorsOf(step).includes(name)))
+          return true;
+  return false;
 }
 
 /** Follows the jumps from each hook: a loop is refused, and what may not be reached from there. */

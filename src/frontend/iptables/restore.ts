@@ -1,5 +1,5 @@
 import type { Chain } from '../../rules/model.js';
-import type { Word } from '../../rules/options.js';
+import type { HostNames, Word } from '../../rules/options.js';
 import type { Position } from '../../source/text.js';
 import { applyCommand, type Failure, keepRule, type Voice } from './apply.js';
 import { parseCommand } from './command.js';
@@ -26,6 +26,9 @@ export interface Restoring {
   readonly test: boolean;
   /** -T: only this table. */
   readonly only: string | null;
+  readonly names: HostNames | null;
+  /** Whether some table of the host has the rate estimator, the one at hand aside. */
+  hasEstimator(name: string): boolean;
   /** A table to work on, flushed unless `noflush`; null where there is none of that name. */
   open(name: string, at: Position): TableState | null;
   commit(state: TableState): void;
@@ -113,7 +116,7 @@ function commit(progress: Progress, at: Position, line: number): void {
   progress.inTable = false;
   progress.state = null;
   if (!state || how.test) return;
-  const refusal = how.strict ? kernelRefusesTable(state) : null;
+  const refusal = how.strict ? kernelRefusesTable(state, (name) => how.hasEstimator(name)) : null;
   if (refusal) failure(progress, { refused: refusal }, line, at);
   else how.commit(state);
 }
@@ -135,6 +138,7 @@ function openTable(progress: Progress, text: string, at: Position, line: number)
   progress.reader = {
     version: how.version,
     strict: how.strict,
+    names: how.names,
     table: name,
     counters: null,
     report: (problem) => failure(progress, problem, problem.position.line - at.line + line),
@@ -219,7 +223,7 @@ function ruleLine(progress: Progress, state: TableState, line: string, at: Posit
     return;
   }
   const position = command.chain?.position ?? at;
-  const applying = { strict: how.strict, kernel: false, position: at, voice: how.voice };
+  const applying = { ...how, kernel: false, position: at };
   const failed = applyCommand(state, command, applying);
   if (!failed) return;
   failure(progress, failed, ownLine, position);

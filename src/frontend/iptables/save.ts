@@ -22,6 +22,8 @@ export function parseSave(text: string, file: string, version: 4 | 6, diagnostic
   restore(source.lines, file, 1, {
     version,
     strict: false,
+    names: null,
+    hasEstimator: () => true,
     counters: true,
     noflush: false,
     test: false,

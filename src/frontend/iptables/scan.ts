@@ -1,5 +1,6 @@
-import type { GivenOption, Word } from '../../rules/options.js';
+import type { GivenOption, HostNames, Word } from '../../rules/options.js';
 import type { Position } from '../../source/text.js';
+import type { Refusal } from './kernelChecks.js';
 import type { Problem } from './problem.js';
 import type { Loaded, Specification } from './specification.js';
 
@@ -25,8 +26,8 @@ export interface Command {
   readonly verbose: boolean;
   readonly exact: boolean;
   readonly lineNumbers: boolean;
-  /** An extension says that the kernel will not take it so. */
-  readonly refusedByKernel: boolean;
+  /** Why an extension says that the kernel will not take it so. */
+  readonly refusedByKernel: Refusal | null;
   readonly specification: Specification;
 }
 
@@ -35,6 +36,8 @@ export interface Reader {
   readonly version: 4 | 6;
   /** Give up at the first problem, as iptables does; else go on, and what is not understood becomes unknown. */
   readonly strict: boolean;
+  /** What the host has that a rule may name; null: nobody is asked. */
+  readonly names: HostNames | null;
   /** The table in which iptables-restore is; null on a command line. */
   readonly table: string | null;
   /** What stood in brackets before a line of iptables-restore: as good as -c. */
@@ -72,7 +75,7 @@ export interface Scan {
   target: Loaded | null;
   jump: Word | null;
   goto: boolean;
-  refusedByKernel: boolean;
+  refusedByKernel: Refusal | null;
   /** -4 or -6 says that the line is for the other program (iptables-restore(8)). */
   ignored: boolean;
   failed: boolean;

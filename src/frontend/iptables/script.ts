@@ -1,5 +1,5 @@
 import type { Table } from '../../rules/model.js';
-import type { Word } from '../../rules/options.js';
+import type { HostNames, Word } from '../../rules/options.js';
 import type { Diagnostics } from '../../source/diagnostic.js';
 import { readLines } from '../../source/lines.js';
 import type { Position } from '../../source/text.js';
@@ -7,8 +7,9 @@ import { interpret, type SimpleCommand } from '../shell/interpret.js';
 import type { Stream } from '../shell/streams.js';
 import { baseName, changesNothing, isHarmless } from '../shell/test.js';
 import type { HereDocument } from '../shell/token.js';
-import { applyCommand, type Failure, refuse } from './apply.js';
+import { applyCommand, type Applying, type Failure, refuse } from './apply.js';
 import { parseCommand } from './command.js';
+import { hasEstimator } from './kernelChecks.js';
 import type { Command, Reader } from './scan.js';
 import { printList } from './list.js';
 import { printRules, printSave } from './print.js';
@@ -31,6 +32,8 @@ export interface OtherCommand {
 export interface ScriptHost {
   /** What a command printed; `at` is the command. */
   write(stream: 'stdout' | 'stderr', text: string, at: Position): void;
+  /** Whether ipset has made the set, or might have where its commands could not be followed. */
+  hasSet(name: string): boolean;
   /** Runs what is not iptables; its exit status, or undefined where nobody knows the command. */
   other(command: OtherCommand): number | undefined;
 }
@@ -56,6 +59,8 @@ interface Session {
   /** By `4 filter` and so on, the table last used for the first time last. */
   readonly tables: Map<string, TableState>;
   readonly unknownNames: Set<string>;
+  /** Something of the script was not run. */
+  hasGaps: boolean;
   exited: boolean;
   lastFailure: ScriptResult['lastFailure'];
   copied: number;
@@ -82,13 +87,16 @@ export function runScript(
     file,
     tables: new Map(),
     unknownNames: new Set(),
+    hasGaps: false,
     exited: false,
     lastFailure: null,
     copied: 0,
     printed: 0,
   };
-  const complain = (message: string, position: Position, length: number): void =>
+  const complain = (message: string, position: Position, length: number): void => {
+    session.hasGaps = true;
     tell.problem({ message, position, length, status: 2 });
+  };
   const status = interpret(source, {
     run: (command) => runOne(session, command),
     write: (stream, words, at) => write(session, stream, words, at),
@@ -152,6 +160,7 @@ function runOther(run: Run, name: string, { words, input }: SimpleCommand): numb
   if (status !== undefined) return status;
   if (!changesNothing(name) && !session.unknownNames.has(name)) {
     session.unknownNames.add(name);
+    session.hasGaps = true;
     session.tell.warning(
       `${name} is not run: only iptables, ip6tables, ipset and nft are known here`,
       words[0].position,
@@ -201,6 +210,7 @@ function runIptables(run: Run, words: readonly Word[]): number {
   const reader: Reader = {
     version,
     strict: true,
+    names: namesOf(session),
     table: null,
     counters: null,
     report: (problem) => (first ??= problem),
@@ -217,7 +227,7 @@ function runIptables(run: Run, words: readonly Word[]): number {
   const failure =
     command.letter === 'L' || command.letter === 'S'
       ? show(state, command, run)
-      : applyCommand(state, command, { strict: true, kernel: true, position, voice });
+      : applyCommand(state, command, applyingOf(run));
   if (failure) return say(run, failure);
   if (!'LSC'.includes(command.letter) || command.zero)
     loseCounters(state, command.letter === 'P' ? (command.chain?.text ?? null) : null);
@@ -232,12 +242,22 @@ function show(state: TableState, command: Command, run: Run): Failure | null {
   run.voice.out(text);
   if (command.zero === null) return null;
   const zeroing = { ...command, letter: command.zero };
-  return applyCommand(state, zeroing, {
+  return applyCommand(state, zeroing, applyingOf(run));
+}
+
+function applyingOf({ session, position, voice }: Run): Applying {
+  return {
     strict: true,
     kernel: true,
-    position: run.position,
-    voice: run.voice,
-  });
+    hasEstimator: (name) => hasEstimator(session.tables.values(), name),
+    position,
+    voice,
+  };
+}
+
+/** What was left out of the script may have made any set. */
+function namesOf(session: Session): HostNames {
+  return { hasSet: (name) => session.hasGaps || session.host.hasSet(name) };
 }
 
 /** `iptables-save [-c] [-t table]`, without the comment lines that hold the time. */
@@ -297,6 +317,8 @@ function runRestore(
   const ok = restore(input.lines, session.file, input.firstLine, {
     version,
     strict: true,
+    names: namesOf(session),
+    hasEstimator: (name) => hasEstimator(session.tables.values(), name),
     ...flags,
     open(name) {
       const present = session.exited ? null : openTable(run, name);

@@ -2,8 +2,14 @@ import type { MatchDefinition, TargetDefinition } from '../../rules/definition.j
 import { ip } from '../../rules/matches/ip.js';
 import { unknownMatch, type UnknownMatch } from '../../rules/matches/unknown.js';
 import type { MatchStep, TargetStep } from '../../rules/model.js';
-import { type GivenOption, OptionList, type OptionSpec, type Word } from '../../rules/options.js';
-import { KERNEL_REFUSES } from '../../rules/refusal.js';
+import {
+  type GivenOption,
+  type HostNames,
+  OptionList,
+  type OptionSpec,
+  type Word,
+} from '../../rules/options.js';
+import { isByKernel } from '../../rules/refusal.js';
 import { unknownTarget, type UnknownTarget } from '../../rules/targets/unknown.js';
 import type { Position } from '../../source/text.js';
 import { quoteWord } from './words.js';
@@ -101,9 +107,10 @@ export function matchStep(
   protocol: RuleProtocol,
   version: 4 | 6,
   complain: Complain,
+  names: HostNames | null = null,
 ): MatchStep {
   const definition = loaded.definition as MatchDefinition | null;
-  const data = definition && readOptions(loaded, definition, protocol, version, complain);
+  const data = definition && readOptions(loaded, definition, protocol, version, complain, names);
   if (!definition || loaded.broken) return unknownMatchStep(verbatim(loaded), loaded.name.text);
   return { kind: 'match', definition, data };
 }
@@ -113,9 +120,10 @@ export function targetStep(
   protocol: RuleProtocol,
   version: 4 | 6,
   complain: Complain,
+  names: HostNames | null = null,
 ): TargetStep {
   const definition = loaded.definition as TargetDefinition | null;
-  const data = definition && readOptions(loaded, definition, protocol, version, complain);
+  const data = definition && readOptions(loaded, definition, protocol, version, complain, names);
   if (!definition || loaded.broken) return unknownTargetStep(loaded);
   return { kind: 'target', definition, data };
 }
@@ -126,6 +134,7 @@ function readOptions(
   protocol: RuleProtocol,
   version: 4 | 6,
   complain: Complain,
+  names: HostNames | null,
 ): unknown {
   // Words that are missing were complained about already.
   if (loaded.broken) return undefined;
@@ -134,12 +143,13 @@ function readOptions(
     loaded.name.position,
     (message, position, length) => {
       // What only the kernel refuses is still understood.
-      if (message !== KERNEL_REFUSES) loaded.broken = true;
+      if (!isByKernel(message)) loaded.broken = true;
       complain(message, position, length);
     },
     protocol.is,
     version,
     protocol.isNot,
+    names,
   );
   return definition.parse(list);
 }

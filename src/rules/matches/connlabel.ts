@@ -8,6 +8,7 @@ import { parseUint } from '../integers.js';
 import { bang } from '../negatable.js';
 import type { OptionList } from '../options.js';
 import { outcomeOf } from '../outcomes.js';
+import { KERNEL_OUT_OF_RANGE } from '../refusal.js';
 import { Outcome } from '../verdict.js';
 
 /** `struct xt_connlabel_mtinfo` (linux/netfilter/xt_connlabel.h). */
@@ -26,7 +27,9 @@ function parse(options: OptionList): ConnlabelMatch {
   const word = requireOption(options, 'connlabel', '--label');
   const label = word?.text ?? '';
   const bit = parseUint(label, 0xffffffff);
-  if (bit !== undefined && bit > LAST_BIT) options.error('Numerical result out of range.', word);
+  if (bit !== undefined && bit > LAST_BIT) options.error(KERNEL_OUT_OF_RANGE, word);
+  // A host without rules has no connlabel.conf either.
+  if (bit === undefined && options.names) options.error(`label '${label}' not found or invalid value`, word);
   return {
     label,
     bit: bit !== undefined && bit <= LAST_BIT ? bit : null,

@@ -39,6 +39,8 @@ function parse(options: OptionList): SetMatch {
   const [name, flags] = given?.args ?? [];
   if (name && (name.text === '' || name.text.length > NAME_LENGTH))
     options.error(`setname \`${name.text}' too long, max ${NAME_LENGTH} characters.`, name);
+  else if (name && options.names?.hasSet(name.text) === false)
+    options.error(refusal.noSuchSet(name.text), name);
   const words = flags?.text.split(',') ?? [];
   if (flags && (words.length > MAX_DIMENSIONS || words.some((word) => word !== 'src' && word !== 'dst')))
     options.error("You must spefify (the comma separated list of) `src' or `dst'.", flags);

@@ -3,6 +3,7 @@ import type { Context } from '../context.js';
 import type { TargetDefinition } from '../definition.js';
 import { parseUint } from '../integers.js';
 import type { GivenOption, OptionList } from '../options.js';
+import { refusal } from '../refusal.js';
 import { Verdict } from '../verdict.js';
 import { words } from './reading.js';
 
@@ -37,6 +38,7 @@ function parseUse(options: OptionList, given: GivenOption | undefined): SetUse |
   const parts = sides.text.split(',');
   if (name.text.length > NAME_LENGTH)
     options.error(`setname \`${name.text}' too long, max 31 characters.`, name);
+  else if (options.names?.hasSet(name.text) === false) options.error(refusal.noSuchSet(name.text), name);
   if (parts.length > MOST_DIMENSIONS)
     options.error(`Can't be more src/dst options than ${MOST_DIMENSIONS}.`, sides);
   else if (parts.some((part) => part !== 'src' && part !== 'dst'))

@@ -24,6 +24,7 @@ function run(text: string): Ran {
     'script',
     {
       write: (stream, words) => (streams[stream] += words),
+      hasSet: (name) => name !== 'unknown',
       other(command) {
         const input = command.input ? ` <${command.input.lines.join('|')}` : '';
         other.push([command.name, ...command.arguments.map((w) => w.text)].join(' ') + input);
@@ -165,6 +166,34 @@ describe('what a script says in shell', () => {
     expect(run(script).said).toContain(message);
   });
 });
+
+describe('what a rule names', () => {
+  const NO_SET = "iptables v1.8.9 (legacy): Set unknown doesn't exist.";
+  const rule = 'iptables -A INPUT -m set --match-set unknown src';
+  it('is a set that ipset has made, unless something of the script was not run', () => {
+    expect(run(rule)).toMatchObject({ status: 2, rules: [], err: [NO_SET, '', TRY] });
+    for (const gap of ['unknown x', 'ipset create $(x) hash:ip', 'ipset create "$NOT_SET" hash:ip'])
+      expect(run(`${gap}\n${rule}`)).toMatchObject({ rules: ['-A INPUT -m set --match-set unknown src'] });
+  });
+  it('is a label by its number: there is no connlabel.conf', () => {
+    expect(run('iptables -A INPUT -m connlabel --label name')).toMatchObject({
+      status: 2,
+      err: ["iptables v1.8.9 (legacy): label 'name' not found or invalid value", TRY],
+    });
+  });
+  it('is looked for where rules are restored, too', () => {
+    const restore = (...rules: string[]): Ran =>
+      run(['iptables-restore <<E', '*filter', ...rules, 'COMMIT', 'E'].join('\n'));
+    const asks = '-A INPUT -m rateest --rateest a --rateest-gt --rateest-pps 3';
+    const makes = '-A INPUT -j RATEEST --rateest-name a --rateest-interval 250ms --rateest-ewmalog 500ms';
+    expect(restore(asks, makes).err).toEqual(['iptables-restore: line 4 failed']);
+    expect(restore(makes, asks).rules).toHaveLength(2);
+    expect(restore('-A INPUT -m connlabel --label 128').err).toEqual(['iptables-restore: line 3 failed']);
+    expect(restore('-A INPUT -m set --match-set unknown src').err[0]).toContain("Set unknown doesn't exist.");
+  });
+});
+
+const TRY = "Try `iptables -h' or 'iptables --help' for more information.";
 
 describe('iptables-restore in a script', () => {
   const restore = (options: string, ...lines: string[]): string =>

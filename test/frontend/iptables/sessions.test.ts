@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { runScript } from '../../../src/frontend/iptables/script.js';
+import { runIpset } from '../../../src/frontend/ipset/command.js';
+import { runScript, type ScriptHost } from '../../../src/frontend/iptables/script.js';
+import type { IpSets } from '../../../src/rules/sets/set.js';
 import { Diagnostics } from '../../../src/source/diagnostic.js';
 import { exchanges } from './exchanges.js';
 
@@ -12,9 +14,15 @@ describe.each(readdirSync(SESSIONS))('%s', (file) => {
   const session = exchanges(readFileSync(join(SESSIONS, file), 'utf8'));
   const said = session.map(() => '');
   const script = session.map(({ command }) => command).join('\n');
-  const host = {
-    write: (_stream: string, text: string, at: { line: number }) => (said[at.line - 1] += text),
-    other: () => undefined,
+  const sets: IpSets = new Map();
+  const host: ScriptHost = {
+    write: (_, text, at) => (said[at.line - 1] += text),
+    hasSet: (name) => sets.has(name),
+    other({ name, arguments: words, position }) {
+      const problem = name === 'ipset' ? runIpset(words, sets, 0) : null;
+      if (problem) said[position.line - 1] += `ipset v7.17: ${problem.message}\n`;
+      return problem ? 1 : 0;
+    },
   };
   runScript(script, file, host, new Diagnostics());
 
