@@ -10,6 +10,7 @@ import { PacketType } from '../packet/numbers.js';
 import { CtState } from '../rules/connection.js';
 import type { CtTemplate, FlowTable, Manip, NatRange, RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
+import { sinceTick } from '../rules/jiffies.js';
 import type { Rule } from '../rules/model.js';
 import { aimThrough } from './aim.js';
 import { copyOf } from './copies.js';
@@ -99,7 +100,9 @@ export class Kernel {
     );
     this.flowTables = new FlowTables(this.tracker);
     const shared = new NamedTables();
-    this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch);
+    const { epoch } = options;
+    const phase = host.bootTime === null ? 0 : sinceTick(epoch, host.bootTime);
+    this.context = new RuleContext(this, host.routes, options.sets, shared, epoch, phase);
     this.hooks = new HookRunner(ruleset, {
       context: this.context,
       shared,

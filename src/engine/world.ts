@@ -17,6 +17,8 @@ export interface KernelHost {
   /** Is told what limits of the host's own messages were asked. */
   askedMessage?(message: AskedMessage): void;
   readonly routes: RouteView;
+  /** When CLOCK_MONOTONIC stood at 0, ns since the epoch; null: not told. */
+  readonly bootTime: bigint | null;
   readonly loopback: Device;
   deviceByName(name: string): Device | undefined;
   sysctl(name: string, fallback: number): number;

@@ -1,3 +1,5 @@
+import { BOOT_TIME_AWK } from './clock.js';
+
 /** The files that hold a command's output as it is; the script makes the others in its functions. */
 const COMMANDS: readonly (readonly [file: string, command: string])[] = [
   ['ip-link.json', 'ip -j -d link'],
@@ -129,8 +131,14 @@ rules ip6tables ip6_tables_names
     done
 } > "$dir/versions.txt" 2>/dev/null
 
-# When the kernel's clock stood at 0, for the time stamps of its log.
-if have awk && [ -r /proc/uptime ]; then
+# When the kernel's clock stood at 0: to the ns where root may read it, and else to 10 ms.
+boot=
+if have awk && [ -r /proc/timer_list ]; then
+    boot=$(awk '${BOOT_TIME_AWK}' /proc/timer_list 2>/dev/null)
+fi
+if [ -n "$boot" ]; then
+    echo "{\\"boot_epoch_s\\": $boot}" > "$dir/clock.json"
+elif have awk && [ -r /proc/uptime ]; then
     now=$(date +%s.%N)
     case $now in
     *[!0-9.]* | *.) now=$(date +%s) ;;

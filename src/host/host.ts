@@ -42,6 +42,8 @@ export interface Host {
   /** The table when the capture began. */
   readonly conntrack: readonly ConntrackEntry[];
   readonly neighbours: readonly Neighbour[];
+  /** When CLOCK_MONOTONIC stood at 0, ns since the epoch; null: not told. */
+  readonly bootTime: bigint | null;
   readonly routing: Routing;
   readonly routes: RouteView;
   readonly assumptions: Assumptions;
@@ -57,6 +59,7 @@ export interface HostParts {
   readonly sockets?: readonly ListeningSocket[];
   readonly conntrack?: readonly ConntrackEntry[];
   readonly neighbours?: readonly Neighbour[];
+  readonly bootTime?: bigint | null;
   /** Whole tables, local and connected routes among them. */
   readonly routes4?: readonly RouteEntry[];
   readonly routes6?: readonly RouteEntry[];
@@ -143,6 +146,7 @@ export function makeHost(parts: HostParts): Host {
       return parts.conntrack ?? [];
     },
     neighbours: parts.neighbours ?? [],
+    bootTime: parts.bootTime ?? null,
     routing,
     routes: makeRouteView(routing.world),
     assumptions,

@@ -5,6 +5,7 @@ import { decodeText } from '../source/decode.js';
 import type { Diagnostics } from '../source/diagnostic.js';
 import { makeHostAddress, parseAddresses, type HostAddress } from './addresses.js';
 import { Assumptions } from './assumptions.js';
+import { parseClock } from './clock.js';
 import { parseConntrack, type ConntrackEntry } from './conntrackText.js';
 import { parseGroups } from './groups.js';
 import { makeHost, type Host } from './host.js';
@@ -145,6 +146,8 @@ export function readHost(dir: string, diagnostics: Diagnostics): Host {
   const socketText = files.text('ss-listen.txt');
   const conntrackText = files.text('conntrack.txt');
   const neighbourJson = files.json('ip-neigh.json');
+  // A recording keeps it beside the snapshot.
+  const clockText = files.text('clock.json') ?? files.text('../clock.json');
   return makeHost({
     links,
     addresses:
@@ -158,6 +161,7 @@ export function readHost(dir: string, diagnostics: Diagnostics): Host {
         : parseListeningSockets(socketText, files.path('ss-listen.txt'), diagnostics),
     conntrack: conntrackText ? readConntrack(conntrackText, files.path('conntrack.txt'), diagnostics) : [],
     neighbours: parseNeighbours(neighbourJson, devices),
+    bootTime: clockText === undefined ? null : parseClock(clockText),
     routes4,
     routes6,
     rules4: ruleJson === undefined ? undefined : parseRules(ruleJson, 4, tables),

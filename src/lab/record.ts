@@ -127,7 +127,7 @@ function dmesgLine({ time, text }: KernelMessage): string {
 
 /** Wall-clock time at the kernel's time 0, seconds. */
 function bootTime(): number {
-  return Date.now() / 1000 - Number(process.hrtime.bigint()) / 1e9;
+  return (performance.timeOrigin + performance.now()) / 1000 - Number(process.hrtime.bigint()) / 1e9;
 }
 
 /** The directory is read from standard input. What is written is what `nfreplay collect` gathers. */

@@ -160,6 +160,8 @@ export type RejectKind =
 export interface Context {
   /** ns since capture start; the only clock there is. */
   readonly now: number;
+  /** The jiffy that it is, from a tick of the host's clock on where the snapshot tells when that ticks. */
+  readonly tick: number;
   /** Wall-clock time of the capture's start, ns since the epoch: for -m time only. */
   readonly epoch: bigint;
   readonly hook: Hook;

@@ -11,6 +11,12 @@ export function jiffies(now: number): number {
   return Math.floor(now / NS_PER_JIFFY);
 }
 
+/** ns from the tick before a wall-clock time until that time: ticks are whole on CLOCK_MONOTONIC (`tick_init_jiffy_update()`, kernel/time/tick-sched.c). */
+export function sinceTick(time: bigint, bootTime: bigint): number {
+  const tick = BigInt(NS_PER_JIFFY);
+  return Number((((time - bootTime) % tick) + tick) % tick);
+}
+
 /** @param milliseconds rounded up to whole ticks, as `msecs_to_jiffies()` (kernel/time/time.c) */
 export function jiffiesOfMilliseconds(milliseconds: number): number {
   return Math.ceil((milliseconds * HZ) / 1000);

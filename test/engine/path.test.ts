@@ -136,6 +136,23 @@ describe('conntrack around the rules', () => {
   });
 });
 
+describe("the ticks of the host's clock", () => {
+  const rules =
+    '*filter\n-A FORWARD -m connlimit --connlimit-above 1 --connlimit-mask 0 -j LOG --log-prefix "two"\n-A FORWARD -j DROP\nCOMMIT\n';
+  // nf_conncount_gc_list(): a connection that was dropped is counted until the tick is over.
+  it.each([
+    ['both in one', -1_500_000n, ['', 'two']],
+    ['one between them', -3_000_000n, ['', '']],
+    ['whole ones make no difference', -401_500_000n, ['', 'two']],
+    ['not told: from the first packet on', undefined, ['', 'two']],
+  ] as const)('are those of connlimit: %s', async (_, bootTime, logged) => {
+    const packets = [0, 0.002].map(
+      (at, i) => [at, 'eth1', `udp 192.168.1.10:${1000 + i} > 8.8.8.8:9`] as const,
+    );
+    expect((await play(rules, packets, { bootTime })).logged).toEqual(logged);
+  });
+});
+
 describe('fragments', () => {
   const whole = packetOf('udp 192.168.1.10:1000 > 203.0.113.5:53 len 400 ipid 77');
   const pieces = fragments(whole, 160);

@@ -6,7 +6,6 @@ import { type Connection, CtStatus, type Tuple } from '../connection.js';
 import type { Context } from '../context.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
-import { jiffies } from '../jiffies.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { parseAddress } from '../../address/ip.js';
 import { parseUint } from '../integers.js';
@@ -110,7 +109,7 @@ export function countConnection(
   const tuple = connection ? connection.original : packetTuple;
   const status = (connection ?? context.findConnection(tuple, zone))?.status ?? NO_STATUS;
   const confirmed = (status & CtStatus.confirmed) !== 0;
-  const now = jiffies(context.now);
+  const now = context.tick;
   if (confirmed && status & CtStatus.assured) return cleanList(list, context);
   const isClean = now === list.cleanedAt && list.tuples.length - list.heldThen < CLEAN_AT_ONCE;
   if (confirmed || !isClean) {
@@ -123,7 +122,7 @@ export function countConnection(
 
 /** `nf_conncount_gc_list()`: once a jiffy. */
 function cleanList(list: ConnectionList, context: Context): void {
-  const now = jiffies(context.now);
+  const now = context.tick;
   if (now === list.cleanedAt) return;
   throwOut(list, context, () => false);
   list.cleanedAt = now;
@@ -165,7 +164,7 @@ function test(data: ConnlimitMatch, packet: Packet, context: Context, state: Con
   putKey(data, packet, zone);
   let list = state.get(key);
   if (!list) {
-    list = { tuples: [{ tuple: tuple.copy(), zone }], cleanedAt: jiffies(context.now), heldThen: 0 };
+    list = { tuples: [{ tuple: tuple.copy(), zone }], cleanedAt: context.tick, heldThen: 0 };
     state.set(key, list);
   } else {
     countConnection(list, connection, tuple, context);

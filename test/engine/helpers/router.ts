@@ -1,4 +1,5 @@
 import { assumeHost, type AssumedHost } from '../../../src/host/assume.js';
+import { makeHost } from '../../../src/host/host.js';
 import { parseMac } from '../../../src/address/mac.js';
 import { framesAtHand } from '../../../src/capture/atHand.js';
 import type { Frame, FrameSource } from '../../../src/capture/frame.js';
@@ -64,6 +65,7 @@ export async function play(
     observer,
     isUnseen = false,
     ipsets = '',
+    bootTime,
     ...more
   }: Partial<AssumedHost> & {
     at?: number;
@@ -71,12 +73,14 @@ export async function play(
     observer?: Observer;
     /** As `ipset save` prints them. */
     ipsets?: string;
+    /** When the host's clock stood at 0, ns before the capture began if negative. */
+    bootTime?: bigint;
     /** Nobody looks at what leaves; then steady flows have no passages. */
     isUnseen?: boolean;
   } = {},
 ): Promise<Played> {
   const diagnostics = new Diagnostics();
-  const host = assumeHost(
+  const assumed = assumeHost(
     {
       ...(version === 4 ? ROUTER : ROUTER_6),
       ...more,
@@ -89,6 +93,7 @@ export async function play(
     },
     diagnostics,
   );
+  const host = bootTime === undefined ? assumed : makeHost({ ...assumed.parts, bootTime });
   const sets: IpSets = new Map();
   readIpsetSave(ipsets, 'ipsets', diagnostics, sets);
   const tables = parseSave(rules, 'rules', version, diagnostics);

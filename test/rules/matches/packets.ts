@@ -4,6 +4,7 @@ import type { Device } from '../../../src/packet/device.js';
 import { decodePacket, type Packet } from '../../../src/packet/packet.js';
 import { CtState, type Connection, CtStatus, Tuple } from '../../../src/rules/connection.js';
 import type { Context } from '../../../src/rules/context.js';
+import { jiffies } from '../../../src/rules/jiffies.js';
 
 const address = (text: string): IpAddress => parseAddress(text)!;
 
@@ -150,5 +151,6 @@ export function connection(more: Partial<Connection> = {}): Connection {
 
 /** A context in which only `parts` may be asked for; anything else is undefined. */
 export function context(parts: Partial<Context> = {}): Context {
-  return { now: 0, connection: null, ctState: CtState.invalid, ctDirection: 0, ...parts } as Context;
+  const tick = jiffies(parts.now ?? 0);
+  return { now: 0, tick, connection: null, ctState: CtState.invalid, ctDirection: 0, ...parts } as Context;
 }
