@@ -19,6 +19,7 @@ import type { ReplayFrames } from './explain/hypotheses/trials.js';
 import type { Given, GivenLogs, HostAfter, LogWriter } from './given.js';
 import type { Host } from './host/host.js';
 import { parse } from './klog/parse.js';
+import type { Device } from './packet/device.js';
 import { asUlogdTells } from './klog/ulogd.js';
 import { type HeldLog, LogHolder } from './observed/heldLog.js';
 import { readNflog } from './observed/nflog.js';
@@ -195,7 +196,9 @@ export async function compareWithHost(
 }
 
 /** The comparison with what differs beside the log. */
-export function withBeside(comparison: Comparison, { differences, unseen, untold }: Beside): Comparison {
+export function withBeside(comparison: Comparison, beside: Beside): Comparison {
+  const { differences, unseen, untold, unshown } = beside;
+  const notShown = `Nothing that left by ${unshown.slice(0, 3).join(', ')} was captured: whether packets left as predicted is not known.`;
   const leftOut = `Counters and connections of after/ were left out: ${unseen.slice(0, 3).join(', ')} ${unseen.length > 1 ? 'were' : 'was'} not captured.`;
   return {
     ...comparison,
@@ -203,6 +206,7 @@ export function withBeside(comparison: Comparison, { differences, unseen, untold
     assumptions: [
       ...comparison.assumptions,
       ...(unseen.length > 0 ? [leftOut] : []),
+      ...(unshown.length > 0 ? [notShown] : []),
       ...(untold > 0 ? [`${untold} more packets that left otherwise than predicted are not listed.`] : []),
     ],
   };
@@ -250,7 +254,7 @@ export async function causes({
   const world: World = { ruleset, host, sets };
   const replay: ReplayFrames = async (source, change, { observer, isWhole }) => {
     const { sets: fresh, later, ...rest } = { ...world, ...change };
-    let sent = 0;
+    const sent = new Map<Device | null, number>();
     /** Frames of a packet that others follow: it was sent once. */
     let parts = 0;
     let answers = 0;
@@ -265,9 +269,9 @@ export async function causes({
         watch.sinks.seen?.(packet, device, isPredicted);
       },
       sent: (passage) => {
-        sent++;
         // What the host was seen to answer to a packet that it never had.
         const { packet, state } = passage;
+        sent.set(packet.out, (sent.get(packet.out) ?? 0) + 1);
         if (packet.frame === last && state === CtState.invalid) answers++;
         watch.sinks.sent(passage);
       },
@@ -283,9 +287,11 @@ export async function causes({
     });
     const { accounted, sent: own, unexplained, frames: count } = done.counts;
     const seen = own + accounted - parts;
+    let shown = 0;
+    for (const [device, packets] of sent) if (!device || watch.sight.showsLeaving(device)) shown += packets;
     return {
       lines: [...lines],
-      astray: Math.abs(sent - seen) + unexplained + answers,
+      astray: Math.abs(shown - seen) + unexplained + answers,
       beside: watch.read(done, inputs.host.links).differences,
       frames: count,
       rulesOf: rulesByPrefix({ tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] }),

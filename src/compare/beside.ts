@@ -26,11 +26,13 @@ export interface Beside {
   readonly unseen: readonly string[];
   /** Packets that left otherwise and are not among the differences, there are so many. */
   readonly untold: number;
+  /** Interfaces by which packets were to leave, and of which the capture does not show what left. */
+  readonly unshown: readonly string[];
 }
 
 export function watchBeside(after: HostAfter | null): BesideWatch {
   const sight = new Sight();
-  const egress = createEgressWatch((device) => sight.has(device));
+  const egress = createEgressWatch(sight);
   return {
     sight,
     sinks: {
@@ -38,14 +40,14 @@ export function watchBeside(after: HostAfter | null): BesideWatch {
       seen: (packet, device, isPredicted) => egress.seen(packet, device, isPredicted),
     },
     read(replay, links) {
-      const left = egress.differences();
-      const { untold } = egress;
-      if (!after) return { differences: left, unseen: [], untold };
+      const { differences: left, untold, unshown } = egress.end();
+      if (!after) return { differences: left, unseen: [], untold, unshown };
       const unseen = sight.lacking(links);
       return {
         differences: unseen.length > 0 ? left : [...left, ...behind(replay, after)],
         unseen,
         untold,
+        unshown,
       };
     },
   };

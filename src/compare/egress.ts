@@ -1,4 +1,5 @@
 import type { Passage } from '../engine/passage.js';
+import type { Sight } from '../engine/sight.js';
 import { formatIpv4, formatIpv6 } from '../address/ip.js';
 import { addressText } from '../packet/addresses.js';
 import { bodyHash } from '../packet/body.js';
@@ -16,10 +17,17 @@ export interface EgressWatch {
   sent(passage: Passage): void;
   /** The capture shows one leave. @param isPredicted the simulation accounts for it */
   seen(packet: Packet, device: Device, isPredicted: boolean): void;
+  /** What it came to, when the capture has ended. */
+  end(): Leavings;
+}
+
+export interface Leavings {
   /** In order of time. */
-  differences(): Difference[];
-  /** How many more there are than `differences` has. */
+  readonly differences: Difference[];
+  /** How many more there are. */
   readonly untold: number;
+  /** Interfaces by which packets were to leave, and of which the capture does not show what left. */
+  readonly unshown: readonly string[];
 }
 
 /** ns after which a packet that was to leave will not. */
@@ -34,10 +42,12 @@ const NOBODY = -1;
 /**
  * Only forwarded packets are held against the capture, whose way in and out it shows; a packet that had to be
  * fragmented, or of which something is not known, is left out.
- * @param isSeen whether the capture would show what leaves by an interface
+ * @param sight where a capture shows nothing that leaves, that a packet was not seen to leave tells nothing
  */
-export function createEgressWatch(isSeen: (device: Device) => boolean): EgressWatch {
+export function createEgressWatch(sight: Pick<Sight, 'has' | 'showsLeaving'>): EgressWatch {
   const waiting = new WaitingPackets();
+  /** Differences by interfaces of which nothing was seen to leave so far. */
+  const unshown = new Map<Device, Missed>();
   const told: Difference[] = [];
   let untold = 0;
 
@@ -50,20 +60,24 @@ export function createEgressWatch(isSeen: (device: Device) => boolean): EgressWa
     told.push({ kind: 'egress', time, frame, line, ...difference, ...rest });
   };
   const missed = (row: number): void => {
-    if (told.length >= MOST_TOLD) {
-      untold++;
-      return;
-    }
-    const leaving = waiting.leaving(row);
-    tell(leaving, { field: null, simulated: leaving.text, host: null });
+    const device = waiting.device(row);
+    if (!sight.showsLeaving(device)) {
+      let list = unshown.get(device);
+      if (!list) unshown.set(device, (list = { leaving: [], more: 0 }));
+      if (list.leaving.length < MOST_TOLD) list.leaving.push(waiting.leaving(row));
+      else list.more++;
+    } else if (told.length >= MOST_TOLD) untold++;
+    else tellMissed(waiting.leaving(row));
   };
+  const tellMissed = (leaving: Leaving): void =>
+    tell(leaving, { field: null, simulated: leaving.text, host: null });
 
   return {
     sent({ packet, doubt }) {
       const { in: came, out, moreFragments, fragmentOffset, largestFragment, length } = packet;
       if (!came || !out || out.isLoopback || doubt !== null || packet.frame === 0) return;
       if (moreFragments || fragmentOffset > 0 || largestFragment > 0 || length > out.mtu) return;
-      if (!isSeen(out)) return;
+      if (!sight.has(out)) return;
       waiting.expire(packet.time - LATEST, missed);
       waiting.add(packet, out, missed);
     },
@@ -92,14 +106,23 @@ export function createEgressWatch(isSeen: (device: Device) => boolean): EgressWa
       }
       waiting.remove(row);
     },
-    differences() {
+    end() {
       waiting.expire(Infinity, missed);
-      return told.sort((a, b) => a.time - b.time);
-    },
-    get untold() {
-      return untold;
+      const mute: string[] = [];
+      for (const [device, { leaving, more }] of unshown)
+        if (sight.showsLeaving(device)) {
+          leaving.forEach(tellMissed);
+          untold += more;
+        } else mute.push(device.name);
+      return { differences: told.sort((a, b) => a.time - b.time), untold, unshown: mute };
     },
   };
+}
+
+/** Packets that were to leave by an interface. */
+interface Missed {
+  readonly leaving: Leaving[];
+  more: number;
 }
 
 /** What is compared of a packet on its way out. */
@@ -203,6 +226,10 @@ class WaitingPackets {
     this.devices[row] = null;
   }
 
+  device(row: number): Device {
+    return this.devices[row]!;
+  }
+
   leaving(row: number): Leaving {
     const at = row * ADDRESSES;
     const isV4 = this.versions[row] === 4;
@@ -212,7 +239,7 @@ class WaitingPackets {
     return {
       frame: this.frames[row],
       time: this.times[row],
-      ...toldOf(this.devices[row]!, [address(0), address(1)], this.ports[row], {
+      ...toldOf(this.device(row), [address(0), address(1)], this.ports[row], {
         length: this.lengths[row],
         protocol: this.protocols[row],
       }),

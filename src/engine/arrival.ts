@@ -95,7 +95,7 @@ export class Arrivals {
     packet.frame = frame.number;
     const direction = this.directionOf(frame, link, below, packet);
     if (!direction) return 'direction not known';
-    this.sight.note(frame, below);
+    this.sight.note(frame, below, direction);
     const device = this.upper.of(below, link, packet);
     if (typeof device === 'string') return device;
     if (direction === 'in') {

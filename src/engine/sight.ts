@@ -32,6 +32,9 @@ export class Sight {
   /** Those that were captured themselves, not by what carries their packets. */
   private readonly own = new Set<string>();
   private everything = false;
+  /** Those by which packets were seen to leave. */
+  private readonly left = new Set<string>();
+  private lastLeft: Device | null = null;
   private readonly leftOut = new Map<string, LeftOut[]>();
   private leftOutCount = 0;
 
@@ -60,12 +63,21 @@ export class Sight {
   }
 
   /** A frame with a packet that crossed this interface. */
-  note({ linkType, interface: name }: Frame, device: Device): void {
+  note({ linkType, interface: name }: Frame, device: Device, direction: 'in' | 'out'): void {
+    if (direction === 'out') this.noteLeft(device);
     if (!this.own.has(device.name)) this.add(device);
     // Cooked headers are those of `any`, and of links that have no header of their own (PPP), which are then named.
     if (linkType === LinkType.linuxSll2) this.everything = true;
     else if (linkType === LinkType.nflog) this.everything = this.isTold = true;
     else if (linkType === LinkType.linuxSll && (name === '' || name === 'any')) this.everything = true;
+  }
+
+  /** A packet was seen to leave by this interface. */
+  noteLeft(device: Device): void {
+    if (device === this.lastLeft) return;
+    this.lastLeft = device;
+    // What loops is seen once, on its way in.
+    if (!device.isLoopback) this.left.add(device.name);
   }
 
   /** Whether a packet that crossed the device is in the capture, there or at a port of its bridge. */
@@ -79,6 +91,20 @@ export class Sight {
   /** Whether a port of the bridge was captured. */
   hasPort(bridge: string): boolean {
     for (const { master } of this.seen.values()) if (master?.name === bridge) return true;
+    return false;
+  }
+
+  /**
+   * Whether the capture shows what leaves by the device: not if it has only what came in (`tcpdump -Q in`), so that
+   * nothing was seen to leave, there or, of a capture of all interfaces, anywhere.
+   */
+  showsLeaving(device: Device): boolean {
+    if (!this.has(device)) return false;
+    if (device.isLoopback) return true;
+    if (this.everything || this.left.has(device.name)) return this.left.size > 0;
+    if (device.master !== null && this.left.has(device.master.name)) return true;
+    for (const { name, master } of this.seen.values())
+      if (master?.name === device.name && this.left.has(name)) return true;
     return false;
   }
 
@@ -107,7 +133,7 @@ export class Sight {
     if (!record) return null;
     const elsewhere = this.whyNotCaptured(record);
     if (elsewhere !== null) return { mayBeCaptured: false, reason: elsewhere };
-    const reason = this.whyLeftOut(record);
+    const reason = this.whyNotSeenLeaving(record) ?? this.whyLeftOut(record);
     return reason === null ? null : { mayBeCaptured: true, reason };
   }
 
@@ -123,6 +149,14 @@ export class Sight {
     if (physIn !== '' && lacks(physIn) && !this.hasPort(record.in))
       return `${physIn} was not captured, and ${record.in} shows only what PREROUTING let through`;
     return null;
+  }
+
+  /** A packet without an incoming interface is the host's own, or stands behind routing. */
+  private whyNotSeenLeaving({ in: from = '', out = '' }: LogRecord): string | null {
+    if (from !== '' || out === '' || out === 'lo') return null;
+    const device = this.seen.get(out);
+    const isShown = this.everything ? this.left.size > 0 : !device || this.showsLeaving(device);
+    return isShown ? null : `nothing that left by ${out} was captured`;
   }
 
   private whyLeftOut(record: LogRecord): string | null {

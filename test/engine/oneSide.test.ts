@@ -28,9 +28,17 @@ async function compare(recording: string, files: string): Promise<Compared> {
 }
 
 /** Compares with captures of some interfaces alone, as `tcpdump -i` of each would have made them. */
-async function compareOnly(recording: string, ...interfaces: string[]): Promise<Compared> {
+function compareOnly(recording: string, ...interfaces: string[]): Promise<Compared> {
+  return compareSome(recording, interfaces, () => true);
+}
+
+async function compareSome(
+  recording: string,
+  interfaces: readonly string[],
+  isCaptured: (frame: EthernetFrame) => boolean,
+): Promise<Compared> {
   using temporary = scratch();
-  const frames = await framesOf(recording);
+  const frames = (await framesOf(recording)).filter(isCaptured);
   const files = interfaces.map((name) =>
     temporary.file(`${name}.pcap`, pcapOf(frames.filter((f) => f.interface === name))),
   );
@@ -72,6 +80,35 @@ describe('a capture of some of a router’s interfaces', () => {
     );
     const other = await compareOnly('router-masquerade', 'eth0');
     expect(other.assumptions.join()).toMatch(/left with an address of the host that others had sent/);
+  });
+
+  it.each([
+    ['docker-published-port', ['eth0', 'docker0'], 31],
+    ['router-masquerade', ['eth0', 'eth1'], 5],
+  ])(
+    '%s: of what came in alone it is said that nothing tells what left',
+    async (name, interfaces, matched) => {
+      const { status, summary, differences, assumptions } = await compareSome(
+        name,
+        interfaces,
+        ({ direction }) => direction === 'in',
+      );
+      expect(differences).toEqual([]);
+      expect({ status, matched: summary.matched }).toEqual({ status: 0, matched });
+      expect(assumptions.filter((a) => a.startsWith('Nothing that left by'))).toHaveLength(1);
+    },
+  );
+
+  it('what alone is not seen to leave, while others are, is a difference', async () => {
+    const frames = await framesOf('router-masquerade');
+    const gone = frames.find((f) => f.interface === 'eth0' && f.direction === 'out');
+    const { status, differences } = await compareSome(
+      'router-masquerade',
+      ['eth0', 'eth1'],
+      (f) => f.time !== gone?.time,
+    );
+    expect(differences).toMatchObject([{ kind: 'egress', reason: 'it was not seen to leave' }]);
+    expect(status).toBe(1);
   });
 
   it('takes what came in and what left from two files of bare packets', async () => {
