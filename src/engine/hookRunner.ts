@@ -64,9 +64,12 @@ export class HookRunner {
     this.load(ruleset);
   }
 
-  /** Another ruleset takes the place of the one that runs: counters and limits begin anew, connections stay. */
-  load(ruleset: Ruleset): void {
-    this.program = compile(ruleset, { shared: this.parts.shared, now: 0 });
+  /**
+   * Another ruleset takes the place of the one that runs: counters and limits begin anew, connections stay.
+   * @param now ns since capture start
+   */
+  load(ruleset: Ruleset, now = 0): void {
+    this.program = compile(ruleset, { shared: this.parts.shared, now });
     this.records = new RuleRecords();
     this.entries = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
     this.links = new LinkHooks(this.program);

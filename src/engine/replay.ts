@@ -245,7 +245,7 @@ export class Replay {
     this.lastFrame = packet.frame;
     this.clock.now = packet.time;
     if (this.later && packet.time >= this.later.at) {
-      this.kernel.hooks.load(this.later.ruleset);
+      this.kernel.hooks.load(this.later.ruleset, packet.time);
       this.later = null;
     }
     if (packet.etherType !== 0) return this.otherFrame(arrival);

@@ -47,9 +47,11 @@ export interface FindingFacts {
   sysctl: { readonly name: string; readonly given: string; readonly host: string };
   /** Connections that were there before the capture began. */
   olderConnections: { readonly count: number };
-  /** Another generation of the ruleset was loaded at a time, ns since capture start. */
+  /** A ruleset was loaded at a time, ns since capture start. */
   reloaded: {
     readonly at: number;
+    /** The other one is another, the same anew, or has none of the rules of these tables. */
+    readonly to: 'other' | 'same' | { readonly without: string };
     /** The given one decides before; else from then on. */
     readonly isLater: boolean;
     /** What is otherwise in the other one; null: not told. */

@@ -10,6 +10,7 @@ import { policyChanges } from './hypotheses/policies.js';
 import { bestOfEach, explainedBy, rank, type Ranked, unexplained } from './hypotheses/rank.js';
 import { tablesTooFew } from './hypotheses/otherTables.js';
 import { createGenerations, unknownReload } from './hypotheses/reloads.js';
+import { loads } from './hypotheses/loads.js';
 import { lossHypotheses } from './hypotheses/lost.js';
 import { ruleChanges, someCondition } from './hypotheses/ruleChanges.js';
 import { costOf, costOfNoCause, isOpen, openCount } from './hypotheses/score.js';
@@ -151,7 +152,7 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
   const open = openCount(base);
   const gates = new Map<string, boolean>();
   const done = new Set<Hypothesis>();
-  const generations = createGenerations(clues.world, base);
+  const generations = createGenerations(clues, base);
   let best = all;
   /** What is still otherwise where nothing is left: copies that the capture lacks, which no cause explains. */
   let floor = 0;
@@ -207,6 +208,7 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
   }
   for (const hypothesis of generations.hypotheses())
     if (hypothesis.bits <= best + MARGIN) await test(hypothesis);
+  for (const hypothesis of loads(clues, base)) if (hypothesis.bits + floor < best) await test(hypothesis);
   return tried;
 }
 

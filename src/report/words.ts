@@ -96,9 +96,12 @@ const WORDS = {
   },
   reloaded: {
     title: 'Ruleset loaded during the capture',
-    statement: ({ at, isLater, rule }) => {
+    statement: ({ at, to, isLater, rule }) => {
       const time = `${(at / 1e9).toFixed(6)} s`;
+      if (to === 'same')
+        return `By ${time}, the host has loaded the same rules anew: limits, quotas and counters begin again there.`;
       const when = isLater ? `From ${time} on` : `Until ${time}`;
+      if (to !== 'other') return `${when}, the host decides without the rules of ${to.without}.`;
       const what = rule === null ? '' : `, in which ${rule} is otherwise`;
       return `${when}, the host decides by another ruleset${what}.`;
     },
@@ -106,8 +109,9 @@ const WORDS = {
   },
   helper: {
     title: 'Connection tracking helper',
-    statement: ({ name }) => `The host's ${name} helper expects connections that the given ruleset does not.`,
-    advice: ({ name }) => `Check nf_conntrack_helper and CT --helper ${name} on the host.`,
+    statement: ({ name }) => `The host's ${name} helper expects connections that the replay does not.`,
+    advice: ({ name }) =>
+      `Look on the host for rules that assign it (-j CT --helper ${name}; ct helper set), or nf_conntrack_helper=1 before Linux 6.0.`,
   },
   otherTables: {
     title: 'Tables of another backend',

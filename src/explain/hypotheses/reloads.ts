@@ -7,7 +7,7 @@ import { KIND_BITS } from './ruleChanges.js';
 import { costOf, isOpen, openCount, without } from './score.js';
 
 /** Bits for a ruleset that was loaded while the capture ran. */
-const RELOADED = 8;
+export const RELOADED = 8;
 /** Bits of a difference that an unknown ruleset makes. */
 const BY_UNKNOWN = 4;
 /** Changes that are tried as those of another generation. */
@@ -15,7 +15,7 @@ const MOST_TRIED = 8;
 /** Bits for each difference that such a change leaves in its own time. */
 const LEFT = 10;
 /** Lines that must agree on the other side, for two rulesets to be told apart; and where nothing is known of one. */
-const FEWEST_AGREEING = 3;
+export const FEWEST_AGREEING = 3;
 const FEWEST_FOR_UNKNOWN = 8;
 
 /** Changes of the ruleset that make the capture's end, or its beginning, agree, however much they spoil of the rest. */
@@ -25,7 +25,7 @@ export interface Generations {
 }
 
 /** A part of the capture in which all differences lie. */
-interface Side {
+export interface Side {
   readonly isLater: boolean;
   /** ns: what is loaded then. */
   readonly at: number;
@@ -34,8 +34,9 @@ interface Side {
   readonly agreeing: number;
 }
 
-export function createGenerations(world: World, base: Trial): Generations {
-  const sides = sidesOf(base).filter((side) => side.agreeing >= FEWEST_AGREEING);
+export function createGenerations(clues: Clues, base: Trial): Generations {
+  const { world } = clues;
+  const sides = sidesOf(clues, base).filter((side) => side.agreeing >= FEWEST_AGREEING);
   const open = timesOf(base).length;
   const found = sides.map((side) => ({ side, changes: [] as { hypothesis: Hypothesis; order: number }[] }));
   return {
@@ -65,7 +66,7 @@ export function createGenerations(world: World, base: Trial): Generations {
 function generation(world: World, { isLater, at }: Side, ruleset: Ruleset, by: Hypothesis): Hypothesis {
   const { suspect, bits } = by;
   return {
-    claim: { kind: 'reloaded', facts: { at, isLater, rule: suspectAddressOf(suspect) } },
+    claim: { kind: 'reloaded', facts: { at, to: 'other', isLater, rule: suspectAddressOf(suspect) } },
     suspect,
     bits: bits + RELOADED,
     frames: null,
@@ -74,18 +75,18 @@ function generation(world: World, { isLater, at }: Side, ruleset: Ruleset, by: H
 }
 
 /** Open differences on one side, and none on the other, of a ruleset of which nothing is known. */
-export function unknownReload({ frameOf }: Clues, base: Trial): Tried[] {
+export function unknownReload(clues: Clues, base: Trial): Tried[] {
   const { differences, summary } = base.comparison;
   const open = differences.filter(isOpen);
   // Whatever the rules are, they write of packets that came.
-  if (open.length < 4 || open.some((d) => d.kind === 'onlyHost' && frameOf(d) === 0)) return [];
-  return sidesOf(base)
+  if (open.length < 4 || open.some((d) => d.kind === 'onlyHost' && clues.frameOf(d) === 0)) return [];
+  return sidesOf(clues, base)
     .filter((side) => side.agreeing >= FEWEST_FOR_UNKNOWN)
     .map(({ at, isLater }) => {
       const trial = without(base, new Set(open));
       const bits = KIND_BITS + RELOADED + Math.log2(summary.packets + 1) + BY_UNKNOWN * open.length;
       const hypothesis: Hypothesis = {
-        claim: { kind: 'reloaded', facts: { at, isLater, rule: null } },
+        claim: { kind: 'reloaded', facts: { at, to: 'other', isLater, rule: null } },
         suspect: null,
         bits,
         frames: null,
@@ -100,10 +101,12 @@ function timesOf({ comparison }: Trial): number[] {
   return comparison.differences.filter((d) => isOpen(d) && !isBehind(d)).map((d) => d.time);
 }
 
-function sidesOf(base: Trial): Side[] {
+export function sidesOf({ frameOf, walks }: Clues, base: Trial): Side[] {
   const times = timesOf(base);
   if (times.length === 0) return [];
-  const first = times.reduce((a, b) => Math.min(a, b));
+  // A line is written a little later than its packet came.
+  const came = base.comparison.differences.map((d) => (isOpen(d) ? walks.timeOf(frameOf(d)) : null));
+  const first = [...times, ...came.filter((t) => t !== null)].reduce((a, b) => Math.min(a, b));
   const last = times.reduce((a, b) => Math.max(a, b));
   const { matched } = base.comparison.summary;
   const later: Side = {

@@ -34,6 +34,8 @@ export interface Walks extends Observer {
   readonly kin: ReadonlyMap<number, number>;
   /** The frame of a packet that a line tells of, nearest in time (ns); 0 for none. */
   frameOf(line: string, time: number): number;
+  /** ns since capture start at which a frame's packet was run; null for one that was not. */
+  timeOf(frame: number): number | null;
   /** The frame by which a packet came in that a line tells of as it went on with other addresses; 0 for none. */
   cameAs(line: string, time: number): number;
 }
@@ -76,7 +78,9 @@ export function recordWalks(ruleset: Ruleset): Walks {
     if (list) list.push({ frame: packet.frame, time: packet.time });
     else arrivals.set(key, [{ frame: packet.frame, time: packet.time }]);
   };
+  const times = new Map<number, number>();
   const note = ({ packet }: Passage): void => {
+    times.set(packet.frame, packet.time);
     const key = packetKey(formatLine(packet, PLAIN));
     if (key === '') return;
     const list = frames.get(key) ?? [];
@@ -103,6 +107,7 @@ export function recordWalks(ruleset: Ruleset): Walks {
         }
       return best;
     },
+    timeOf: (frame) => times.get(frame) ?? null,
     cameAs(line, time) {
       const last = arrivals.get(bareKey(line))?.findLast((a) => a.time <= time + KIN_TIME / 10);
       return last && time - last.time < KIN_TIME ? last.frame : 0;
