@@ -11,7 +11,7 @@ import { createLineTape } from './engine/lineTape.js';
 import { Replay } from './engine/replay.js';
 import type { Preparation, ReplayOptions } from './engine/replayOptions.js';
 import type { Sinks } from './engine/world.js';
-import type { ReplayWith } from './explain/why.js';
+import type { ReplayWith } from './explain/why/why.js';
 import type { Finding } from './explain/finding.js';
 import type { Limits } from './explain/findings.js';
 import type { World } from './explain/hypotheses/hypothesis.js';

@@ -1,5 +1,5 @@
 import type { RememberedFrames } from '../capture/remember.js';
-import { recordWalks, type WalksRecorder } from '../explain/packetWalks.js';
+import { recordWalks, type WalksRecorder } from '../explain/walks/packetWalks.js';
 import type { Given } from '../given.js';
 import type { Contents } from '../report/html/contents.js';
 import { packetPieces, pageHtml } from '../report/html/page.js';

@@ -5,7 +5,7 @@ import { Tap } from '../capture/tap.js';
 import { pcapngWriter } from '../capture/write.js';
 import type { PredictedLine } from '../engine/events.js';
 import type { Passage } from '../engine/passage.js';
-import type { Sight } from '../engine/sight.js';
+import type { Sight } from '../engine/evidence/sight.js';
 import {
   conntrackEvent,
   conntrackText,

@@ -1,6 +1,11 @@
-import { preparationOf } from '../explain/packetTold.js';
-import { looksLikePacket, readPacketWords, type WordedPacket, wordedSource } from '../explain/packetWords.js';
-import type { ReplayWith } from '../explain/why.js';
+import { preparationOf } from '../explain/walks/packetTold.js';
+import {
+  looksLikePacket,
+  readPacketWords,
+  type WordedPacket,
+  wordedSource,
+} from '../explain/walks/packetWords.js';
+import type { ReplayWith } from '../explain/why/why.js';
 import type { Given } from '../given.js';
 import { replayAgain } from '../run.js';
 import { readGiven, readInputs } from './inputs.js';

@@ -1,5 +1,5 @@
 import type { PredictedLine } from '../engine/events.js';
-import type { Unseen } from '../engine/sight.js';
+import type { Unseen } from '../engine/evidence/sight.js';
 import { alignLines } from './align.js';
 import type { LogStretch } from './clock.js';
 import { placeLines, slackOf } from './compare.js';

@@ -1,5 +1,5 @@
 import type { Replay } from '../engine/replay.js';
-import { Sight } from '../engine/sight.js';
+import { Sight } from '../engine/evidence/sight.js';
 import { conntrackText, countersOf } from '../engine/state.js';
 import type { Sinks } from '../engine/world.js';
 import type { HostAfter } from '../given.js';

@@ -1,5 +1,5 @@
 import type { PredictedLine } from '../engine/events.js';
-import type { Unseen } from '../engine/sight.js';
+import type { Unseen } from '../engine/evidence/sight.js';
 import { parse } from '../klog/parse.js';
 import { ruleAddress, type Rule } from '../rules/model.js';
 import type { Pair } from './align.js';

@@ -1,5 +1,5 @@
 import type { Passage } from '../engine/passage.js';
-import type { Sight } from '../engine/sight.js';
+import type { Sight } from '../engine/evidence/sight.js';
 import { formatIpv4, formatIpv6 } from '../address/ip.js';
 import { addressText } from '../packet/addresses.js';
 import { bodyHash } from '../packet/body.js';

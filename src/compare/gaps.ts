@@ -1,4 +1,4 @@
-import type { Unseen } from '../engine/sight.js';
+import type { Unseen } from '../engine/evidence/sight.js';
 import type { LogRecord } from '../klog/record.js';
 
 /** A stretch of capture time (ns) in which packets went by that the capture does not have. */

@@ -1,4 +1,4 @@
-import type { Unseen } from '../engine/sight.js';
+import type { Unseen } from '../engine/evidence/sight.js';
 import { ruleAddress } from '../rules/model.js';
 import type { Pair } from './align.js';
 import { packetKey } from './identity.js';

@@ -1,8 +1,8 @@
 import type { Host } from '../host/host.js';
-import type { BridgeTables } from './bridgeTables.js';
-import type { LocalSockets } from './localSockets.js';
-import type { Neighbourhood } from './neighbourhood.js';
-import type { Share } from './share.js';
+import type { BridgeTables } from './evidence/bridgeTables.js';
+import type { LocalSockets } from './evidence/localSockets.js';
+import type { Neighbourhood } from './evidence/neighbourhood.js';
+import type { Share } from './share/share.js';
 import type { KernelHost } from './world.js';
 
 /** The host as the kernel asks for it, with what the capture shows of its sockets, bridges and neighbours. */

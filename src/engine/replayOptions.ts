@@ -5,8 +5,8 @@ import type { Ruleset } from '../rules/model.js';
 import type { Tracker } from './conntrack/tracker.js';
 import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
-import type { Share } from './share.js';
-import type { Sight } from './sight.js';
+import type { Share } from './share/share.js';
+import type { Sight } from './evidence/sight.js';
 import type { Sinks } from './world.js';
 
 export interface ReplayOptions {

@@ -1,5 +1,5 @@
 import { modelCounters, printSave } from '../frontend/iptables/print.js';
-import { printNft } from '../frontend/nft/print.js';
+import { printNft } from '../frontend/nft/print/print.js';
 import { printConntrack, type ConntrackEventKind } from '../host/conntrackText.js';
 import type { Chain, Rule } from '../rules/model.js';
 import { listedTable, type RunningRule } from '../rules/nft/eval/listed.js';
@@ -8,7 +8,7 @@ import { type ConnectionEntry, CtEvent } from './conntrack/entry.js';
 import { listConnection } from './conntrack/snapshot.js';
 import type { Tracker } from './conntrack/tracker.js';
 import type { PredictedLine } from './events.js';
-import { type CompiledRule, type Program, StepKind } from './program.js';
+import { type CompiledRule, type Program, StepKind } from './walk/program.js';
 
 /** What a rule, or a base chain's policy, has counted by now. */
 export interface Counted {

@@ -9,7 +9,7 @@ import type { ConnectionEntry } from './conntrack/entry.js';
 import type { PredictedLine } from './events.js';
 import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
-import type { AskedMessage, Share } from './share.js';
+import type { AskedMessage, Share } from './share/share.js';
 
 /** What the simulation needs to know of the host. */
 export interface KernelHost {

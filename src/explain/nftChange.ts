@@ -1,6 +1,6 @@
-import { parseNft } from '../frontend/nft/parse.js';
-import { modelValues, printRule, printTable } from '../frontend/nft/print.js';
-import { printStatement } from '../frontend/nft/printStatement.js';
+import { parseNft } from '../frontend/nft/read/parse.js';
+import { modelValues, printRule, printTable } from '../frontend/nft/print/print.js';
+import { printStatement } from '../frontend/nft/print/printStatement.js';
 import type { Family, Rule, Ruleset, Table } from '../rules/model.js';
 import { endlessChains, tablesOfNft } from '../rules/nft/eval/load.js';
 import type { NftChain, NftRule, NftTable, Statement } from '../rules/nft/model.js';

@@ -2,7 +2,7 @@ import type { IpVersion } from '../address/ip.js';
 import { formatMac } from '../address/mac.js';
 import { printIpsetSave } from '../frontend/ipset/print.js';
 import { printSave } from '../frontend/iptables/print.js';
-import { printNft } from '../frontend/nft/print.js';
+import { printNft } from '../frontend/nft/print/print.js';
 import type { Given } from '../given.js';
 import type { HostAddress } from '../host/addresses.js';
 import type { Host } from '../host/host.js';

@@ -1,6 +1,6 @@
-import type { Faring } from '../explain/faring.js';
-import type { RuleDifference, RulesetDiff } from '../explain/rulesetDiff.js';
-import type { SetDifference } from '../explain/setDiff.js';
+import type { Faring } from '../explain/diff/faring.js';
+import type { RuleDifference, RulesetDiff } from '../explain/diff/rulesetDiff.js';
+import type { SetDifference } from '../explain/diff/setDiff.js';
 import { escapeControls } from '../source/text.js';
 import { counted, effectParts } from './effects.js';
 import { JSON_VERSION, printJson } from './json.js';

@@ -1,4 +1,4 @@
-import type { RuleSummary } from '../explain/whyAll.js';
+import type { RuleSummary } from '../explain/why/whyAll.js';
 import { table } from '../source/columns.js';
 import { escapeControls } from '../source/text.js';
 import { JSON_VERSION, printJson } from './json.js';

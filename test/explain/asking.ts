@@ -1,10 +1,10 @@
-import { findTarget, isProblem } from '../../src/explain/address.js';
-import { recordWalk, type PacketWalk } from '../../src/explain/packetWalk.js';
-import { preparationOf } from '../../src/explain/packetTold.js';
-import { readPacketWords, type WordedPacket, wordedSource } from '../../src/explain/packetWords.js';
+import { findTarget, isProblem } from '../../src/explain/why/address.js';
+import { recordWalk, type PacketWalk } from '../../src/explain/walks/packetWalk.js';
+import { preparationOf } from '../../src/explain/walks/packetTold.js';
+import { readPacketWords, type WordedPacket, wordedSource } from '../../src/explain/walks/packetWords.js';
 import type { WhyResult } from '../../src/explain/result.js';
-import { type ReplayWith, why } from '../../src/explain/why.js';
-import { collectAll, type RuleSummary } from '../../src/explain/whyAll.js';
+import { type ReplayWith, why } from '../../src/explain/why/why.js';
+import { collectAll, type RuleSummary } from '../../src/explain/why/whyAll.js';
 import { parseSave } from '../../src/frontend/iptables/save.js';
 import { assumeHost } from '../../src/host/assume.js';
 import type { Ruleset } from '../../src/rules/model.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withChange } from '../../src/explain/change.js';
-import { wordingOf } from '../../src/explain/wording.js';
+import { wordingOf } from '../../src/explain/why/wording.js';
 import { loadGiven } from '../../src/given.js';
 import type { Rule } from '../../src/rules/model.js';
 import { Diagnostics } from '../../src/source/diagnostic.js';

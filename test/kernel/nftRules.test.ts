@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Diagnostics } from '../../src/source/diagnostic.js';
-import { includeFiles } from '../../src/frontend/nft/include.js';
-import { parseNft } from '../../src/frontend/nft/parse.js';
-import { modelValues, printNft, printRule } from '../../src/frontend/nft/print.js';
+import { includeFiles } from '../../src/frontend/nft/read/include.js';
+import { parseNft } from '../../src/frontend/nft/read/parse.js';
+import { modelValues, printNft, printRule } from '../../src/frontend/nft/print/print.js';
 import type { Family } from '../../src/rules/model.js';
 import { cases, inTable } from '../frontend/nft/rows.js';
 

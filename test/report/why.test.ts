@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { openCaptures } from '../../src/capture/open.js';
-import { recordWalk } from '../../src/explain/packetWalk.js';
-import { findTarget, isProblem } from '../../src/explain/address.js';
-import { why } from '../../src/explain/why.js';
-import { collectAll } from '../../src/explain/whyAll.js';
+import { recordWalk } from '../../src/explain/walks/packetWalk.js';
+import { findTarget, isProblem } from '../../src/explain/why/address.js';
+import { why } from '../../src/explain/why/why.js';
+import { collectAll } from '../../src/explain/why/whyAll.js';
 import { loadGiven } from '../../src/given.js';
 import { packetWalkText } from '../../src/report/packetWalk.js';
 import { whyJson, whyText } from '../../src/report/why.js';

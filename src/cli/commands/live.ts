@@ -21,7 +21,7 @@ import { readLog } from '../../observed/readLog.js';
 import { comparisonJson, comparisonNdjson, differenceJson, printJson } from '../../report/json.js';
 import { differenceColumns } from '../../report/tables.js';
 import { comparisonText, differenceText } from '../../report/text.js';
-import { Sight } from '../../engine/sight.js';
+import { Sight } from '../../engine/evidence/sight.js';
 import { parse } from '../../klog/parse.js';
 import type { Finding } from '../../explain/finding.js';
 import type { ObservedEntry } from '../../observed/entry.js';

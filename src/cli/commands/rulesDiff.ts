@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
-import { compareFaring, type Faring } from '../../explain/faring.js';
-import { diffRulesets } from '../../explain/rulesetDiff.js';
-import { diffSets } from '../../explain/setDiff.js';
+import { compareFaring, type Faring } from '../../explain/diff/faring.js';
+import { diffRulesets } from '../../explain/diff/rulesetDiff.js';
+import { diffSets } from '../../explain/diff/setDiff.js';
 import { type Given, loadGiven } from '../../given.js';
 import { rulesDiffJson, rulesDiffText } from '../../report/rulesDiff.js';
 import { replayAgain } from '../../run.js';

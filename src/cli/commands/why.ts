@@ -1,8 +1,8 @@
-import { findTarget, isProblem } from '../../explain/address.js';
-import { recordWalks } from '../../explain/packetWalks.js';
-import { looksLikePacket } from '../../explain/packetWords.js';
-import { type ReplayWith, why as explain } from '../../explain/why.js';
-import { collectAll } from '../../explain/whyAll.js';
+import { findTarget, isProblem } from '../../explain/why/address.js';
+import { recordWalks } from '../../explain/walks/packetWalks.js';
+import { looksLikePacket } from '../../explain/walks/packetWords.js';
+import { type ReplayWith, why as explain } from '../../explain/why/why.js';
+import { collectAll } from '../../explain/why/whyAll.js';
 import { packetWalksJson, packetWalksText } from '../../report/packetWalk.js';
 import { whyJson, whyText } from '../../report/why.js';
 import { whyAllJson, whyAllText } from '../../report/whyAll.js';

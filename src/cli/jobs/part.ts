@@ -1,7 +1,7 @@
 import type { CaptureError } from '../../capture/frame.js';
 import { Tap } from '../../capture/tap.js';
-import { type Noted, Share } from '../../engine/share.js';
-import { Translated } from '../../engine/translated.js';
+import { type Noted, Share } from '../../engine/share/share.js';
+import { Translated } from '../../engine/share/translated.js';
 import type { LogRow } from '../../report/tables.js';
 import { runReplay } from '../../run.js';
 import type { Inputs } from '../inputs.js';

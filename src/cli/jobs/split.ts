@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { whyNotAlike, whyWhole } from '../../engine/inseparable.js';
-import { compile } from '../../engine/program.js';
-import { NamedTables } from '../../engine/shared.js';
+import { whyNotAlike, whyWhole } from '../../engine/share/inseparable.js';
+import { compile } from '../../engine/walk/program.js';
+import { NamedTables } from '../../engine/walk/shared.js';
 import type { CounterOf } from '../../frontend/iptables/print.js';
 import type { ReplaySummary } from '../../report/replaySummary.js';
 import type { LogRow } from '../../report/tables.js';

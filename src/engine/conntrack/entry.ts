@@ -1,6 +1,6 @@
 import { type Connection, CtStatus, Direction, Tuple } from '../../rules/connection.js';
 import type { Rule } from '../../rules/model.js';
-import type { FlowPath } from '../flowPath.js';
+import type { FlowPath } from '../steady/flowPath.js';
 import { type ConnectionRows, NOWHERE } from './rows.js';
 import type { SctpState } from './sctp.js';
 import type { ConntrackSettings } from './settings.js';

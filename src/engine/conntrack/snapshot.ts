@@ -4,7 +4,7 @@ import type { ConntrackEntry, ConntrackTuple } from '../../host/conntrackText.js
 import { ConnectionEntry } from './entry.js';
 import { SCTP_STATE_NAMES, SctpState } from './sctp.js';
 import { TCP_STATE_NAMES, TcpFlagBit, TcpState } from './tcpState.js';
-import type { Share } from '../share.js';
+import type { Share } from '../share/share.js';
 import type { Tracker } from './tracker.js';
 
 /** Fills the table with what the host had when the capture began. */

@@ -2,7 +2,7 @@ import type { Frame, FrameDirection } from '../../capture/frame.js';
 import type { Device } from '../../packet/device.js';
 import { Ipv4 } from '../../packet/ipv4.js';
 import { Tuple } from '../../rules/connection.js';
-import type { Arrival } from '../arrival.js';
+import type { Arrival } from '../evidence/arrival.js';
 
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);

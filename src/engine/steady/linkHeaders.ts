@@ -4,7 +4,7 @@ import type { Device } from '../../packet/device.js';
 import { LinkType } from '../../packet/linkType.js';
 import { Ethernet, Sll, Sll2 } from '../../packet/link.js';
 import { EtherType, PacketType } from '../../packet/numbers.js';
-import type { Arrival } from '../arrival.js';
+import type { Arrival } from '../evidence/arrival.js';
 
 /** Link headers remembered; a power of two. */
 const PLACES = 256;

@@ -3,7 +3,7 @@ import { fold } from '../../packet/checksum.js';
 import { Ipv4, Ipv4Fragment } from '../../packet/ipv4.js';
 import { Protocol } from '../../packet/numbers.js';
 import { Icmp, IcmpType, Tcp, TcpFlag, Udp } from '../../packet/transport.js';
-import type { Arrival } from '../arrival.js';
+import type { Arrival } from '../evidence/arrival.js';
 import { hashTuple } from '../conntrack/tuple.js';
 import { type Glimpse, ROOM } from './glimpse.js';
 import { lengthOfLink, LinkHeaders } from './linkHeaders.js';

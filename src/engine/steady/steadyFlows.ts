@@ -5,9 +5,9 @@ import { NOWHERE } from '../conntrack/rows.js';
 import { NOT_STEADY, steadyTimeout } from '../conntrack/steady.js';
 import { account } from '../conntrack/verdict.js';
 import type { Tracker } from '../conntrack/tracker.js';
-import type { ExpectedFrames } from '../expected.js';
-import type { FlowPath } from '../flowPath.js';
-import type { Program } from '../program.js';
+import type { ExpectedFrames } from '../evidence/expected.js';
+import type { FlowPath } from './flowPath.js';
+import type { Program } from '../walk/program.js';
 import type { Glimpse } from './glimpse.js';
 
 /*

@@ -1,5 +1,5 @@
-import { parseNft } from '../../frontend/nft/parse.js';
-import { nftPrinter } from '../../frontend/nft/print.js';
+import { parseNft } from '../../frontend/nft/read/parse.js';
+import { nftPrinter } from '../../frontend/nft/print/print.js';
 import type { Chain, Rule } from '../../rules/model.js';
 import { loadRule } from '../../rules/nft/eval/load.js';
 import type { NftRule, Statement } from '../../rules/nft/model.js';

@@ -1,5 +1,5 @@
-import { readConstant } from '../../frontend/nft/constants.js';
-import { printElementKey } from '../../frontend/nft/print.js';
+import { readConstant } from '../../frontend/nft/read/constants.js';
+import { printElementKey } from '../../frontend/nft/print/print.js';
 import type { Table } from '../../rules/model.js';
 import type { Constant, KeyField, NftSet, SetElement } from '../../rules/nft/model.js';
 import type { Clues } from './clues.js';

@@ -1,5 +1,5 @@
 import type { Log } from '../../rules/nft/model.js';
-import { nftPrinter } from '../../frontend/nft/print.js';
+import { nftPrinter } from '../../frontend/nft/print/print.js';
 import type { Clues, Gap } from './clues.js';
 import { flagsOf } from './nftChanges.js';
 import { bitsOfLog, comesToHost, framesOf, marks, rejections, type Target, valuesOf } from './targets.js';

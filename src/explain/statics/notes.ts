@@ -1,6 +1,6 @@
 import { Hook } from '../../rules/hook.js';
 import type { Chain, Rule, Step } from '../../rules/model.js';
-import type { Target } from '../collect.js';
+import type { Target } from '../why/collect.js';
 import { chainAddress, referenceTo } from '../describe.js';
 import { waysTo } from '../reach.js';
 import type { StaticNote } from '../result.js';

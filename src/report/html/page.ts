@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Difference } from '../../compare/result.js';
 import type { Finding } from '../../explain/finding.js';
-import type { PacketWalk } from '../../explain/packetWalk.js';
+import type { PacketWalk } from '../../explain/walks/packetWalk.js';
 import { escapeControls } from '../../source/text.js';
 import type { RuleRow } from '../../compare/ruleRows.js';
 import type { VerdictRow } from '../tables.js';

@@ -1,4 +1,4 @@
-import type { PacketTrip, PacketWalk, WalkCondition, WalkEvent } from '../../explain/packetWalk.js';
+import type { PacketTrip, PacketWalk, WalkCondition, WalkEvent } from '../../explain/walks/packetWalk.js';
 import type { RuleReference } from '../../explain/result.js';
 import { escapeControls } from '../../source/text.js';
 import type { PageEvent, PageTrip, PageWalk } from './data.js';

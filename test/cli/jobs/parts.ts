@@ -1,5 +1,5 @@
 import { PassThrough, Writable } from 'node:stream';
-import { whyWhole } from '../../../src/engine/inseparable.js';
+import { whyWhole } from '../../../src/engine/share/inseparable.js';
 import { countersOf } from '../../../src/engine/state.js';
 import { runPart } from '../../../src/cli/jobs/part.js';
 import { join } from '../../../src/cli/jobs/split.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findTarget, isProblem } from '../../../src/explain/address.js';
+import { findTarget, isProblem } from '../../../src/explain/why/address.js';
 import { staticNotes } from '../../../src/explain/statics/notes.js';
 import { loadGiven } from '../../../src/given.js';
 import type { Ruleset } from '../../../src/rules/model.js';

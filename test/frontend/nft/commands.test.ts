@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Diagnostics, formatDiagnostic } from '../../../src/source/diagnostic.js';
-import { parseNftJson } from '../../../src/frontend/nft/json.js';
-import { parseNft } from '../../../src/frontend/nft/parse.js';
+import { parseNftJson } from '../../../src/frontend/nft/json/json.js';
+import { parseNft } from '../../../src/frontend/nft/read/parse.js';
 import { tablesOfNft } from '../../../src/rules/nft/eval/load.js';
-import { modelValues, printNft } from '../../../src/frontend/nft/print.js';
+import { modelValues, printNft } from '../../../src/frontend/nft/print/print.js';
 
 function read(
   text: string,

@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Diagnostics } from '../../../src/source/diagnostic.js';
-import { includeFiles } from '../../../src/frontend/nft/include.js';
-import { parseNftJson } from '../../../src/frontend/nft/json.js';
-import { parseNft } from '../../../src/frontend/nft/parse.js';
-import { printNft } from '../../../src/frontend/nft/print.js';
+import { includeFiles } from '../../../src/frontend/nft/read/include.js';
+import { parseNftJson } from '../../../src/frontend/nft/json/json.js';
+import { parseNft } from '../../../src/frontend/nft/read/parse.js';
+import { printNft } from '../../../src/frontend/nft/print/print.js';
 
 /*
  * Rulesets as firewall programs write them, with what nft 1.0.6 listed after it had loaded them. JSON is there where it

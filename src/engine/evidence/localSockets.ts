@@ -1,0 +1,163 @@
+import type { IpAddress } from '../../address/ip.js';
+import type { Host } from '../../host/host.js';
+import type { ListeningSocket } from '../../host/sockets.js';
+import { addressOf, addressText } from '../../packet/addresses.js';
+import { u8 } from '../../packet/bytes.js';
+import { Protocol } from '../../packet/numbers.js';
+import type { Packet } from '../../packet/packet.js';
+import { hasPorts, isIcmpError } from '../../packet/rewrite.js';
+import { Tcp, TcpFlag } from '../../packet/transport.js';
+import type { LocalSocket } from '../../rules/context.js';
+import type { Share } from '../share/share.js';
+
+/** Tuples remembered at most, of each kind. */
+const MOST = 65_536;
+
+const { syn: SYN, ack: ACK, rst: RST } = TcpFlag;
+
+/** The sockets of the host: those that `ss` listed, and those that packets tell of. */
+export class LocalSockets {
+  /** By protocol and port, those that the host was seen to send from: an answer finds them open. */
+  private readonly sendsFrom = new Set<number>();
+  /** TCP connections whose SYN a listener took and that nobody has accepted yet (TCP_NEW_SYN_RECV). */
+  private readonly requests = new Set<string>();
+  /** Connections that tproxy gave to a proxy; it answers for addresses that are not the host's. */
+  private readonly diverted = new Set<string>();
+
+  constructor(
+    private readonly host: Host,
+    private readonly share: Share | null = null,
+  ) {}
+
+  /** The host sends this. */
+  sent(packet: Packet): void {
+    if (!packet.hasTransport || !hasPorts(packet.protocol)) return;
+    const socket = (packet.protocol << 16) | packet.sourcePort;
+    if (this.share && !this.sendsFrom.has(socket)) this.share.noted.sentFrom.set(socket, packet.frame);
+    this.sendsFrom.add(socket);
+  }
+
+  /** A packet got through INPUT. */
+  delivered(packet: Packet): void {
+    if (packet.protocol !== Protocol.tcp) return;
+    const flags = flagsOf(packet);
+    if (flags === SYN) {
+      if (this.listener(packet)) remember(this.requests, tupleText(packet));
+    } else if (this.requests.size > 0 && flags === ACK) this.requests.delete(tupleText(packet));
+  }
+
+  /**
+   * tproxy takes the packet for a proxy that listens where the rule says; one is taken to be there where nobody told
+   * which sockets the host has. False: none is there, `nf_tproxy_get_sock_v4()` (net/ipv4/netfilter/nf_tproxy_ipv4.c).
+   * @param address null or no address at all: that of the device (`nf_tproxy_laddr4()`)
+   * @param port null or 0: the packet's own
+   */
+  divert(packet: Packet, address: IpAddress | null, port: number | null): boolean {
+    const isKnown = this.diverted.has(tupleText(packet));
+    if (!isKnown && this.host.parts.sockets !== undefined && !this.proxy(packet, address, port)) return false;
+    remember(this.diverted, tupleText(packet));
+    if (packet.protocol === Protocol.tcp && flagsOf(packet) === SYN)
+      remember(this.requests, tupleText(packet));
+    return true;
+  }
+
+  private proxy(packet: Packet, address: IpAddress | null, port: number | null): boolean {
+    const own = this.host.addresses.filter((a) => a.address.version === packet.version).map((a) => a.address);
+    const at = address === null || isNone(address) ? own : [address];
+    return this.host.sockets.some(
+      (s) =>
+        s.protocol === packet.protocol &&
+        s.port === (port === null || port === 0 ? packet.destinationPort : port) &&
+        s.versions.includes(packet.version) &&
+        (s.address === null || at.some((a) => s.address?.equals(a))),
+    );
+  }
+
+  /** Whether somebody takes a packet that came in. */
+  takes(packet: Packet): boolean {
+    if (this.sendsFrom.has((packet.protocol << 16) | packet.destinationPort)) return true;
+    if (this.diverted.size > 0 && this.diverted.has(tupleText(packet))) return true;
+    if (this.listener(packet) !== undefined) return true;
+    this.share?.noted.foundNobody.set((packet.protocol << 16) | packet.destinationPort, packet.frame);
+    return false;
+  }
+
+  /**
+   * The socket that a packet belongs to: `nf_sk_lookup_slow_v4()` (net/ipv4/netfilter/nf_socket_ipv4.c) and its IPv6
+   * sibling for what came in, `skb->sk` for what the host sends. null: none; undefined: not known.
+   */
+  of(packet: Packet): LocalSocket | null | undefined {
+    const { protocol } = packet;
+    const isTcp = protocol === Protocol.tcp;
+    if (!packet.in) return this.ofSender(packet);
+    // An ICMP error belongs to the socket of the packet that it is about.
+    if (protocol === Protocol.icmp || protocol === Protocol.icmpv6)
+      return isIcmpError(packet) ? undefined : null;
+    if ((!isTcp && protocol !== Protocol.udp) || !packet.hasTransport) return null;
+    const tuple = tupleText(packet);
+    const transparent = this.diverted.has(tuple);
+    if (this.requests.has(tuple) && flagsOf(packet) !== SYN) return { transparent, wildcard: undefined };
+    if (transparent) return { transparent, wildcard: false };
+    const listener = this.listener(packet);
+    if (listener) {
+      this.relyOnPlain();
+      const wildcard = listener.address === null;
+      return { transparent, wildcard: isTcp ? wildcard && flagsOf(packet) === SYN : wildcard };
+    }
+    if (!this.sendsFrom.has((protocol << 16) | packet.destinationPort)) return null;
+    return { transparent, wildcard: isTcp ? false : null };
+  }
+
+  private ofSender(packet: Packet): LocalSocket | null | undefined {
+    const isTcp = packet.protocol === Protocol.tcp;
+    if (!isTcp && packet.protocol !== Protocol.udp) return packet.fromSocket ? undefined : null;
+    this.relyOnPlain();
+    if (!isTcp) return packet.fromSocket ? { transparent: false, wildcard: null, uid: packet.uid } : null;
+    const flags = flagsOf(packet);
+    // A reset of the stack is of the socket that sends all resets.
+    if (flags & RST) return undefined;
+    return { transparent: false, wildcard: flags === (SYN | ACK) ? undefined : false, uid: packet.uid };
+  }
+
+  private listener(packet: Packet): ListeningSocket | undefined {
+    const { protocol, destinationPort: port, version } = packet;
+    const destination = addressOf(packet, 'destination');
+    return this.host.sockets.find(
+      (s) =>
+        s.protocol === protocol &&
+        s.port === port &&
+        s.versions.includes(version) &&
+        (s.address === null || s.address.equals(destination)),
+    );
+  }
+
+  private relyOnPlain(): void {
+    this.host.assumptions.record(
+      'transparent sockets',
+      'ss does not tell which sockets are transparent; those that no tproxy rule leads to were taken for plain ones.',
+      true,
+    );
+  }
+}
+
+function isNone({ a, b, c, d }: IpAddress): boolean {
+  return (a | b | c | d) === 0;
+}
+
+function remember(set: Set<string>, tuple: string): void {
+  if (set.size < MOST) set.add(tuple);
+}
+
+function tupleText(packet: Packet): string {
+  return [
+    packet.protocol,
+    addressText(packet, 'source'),
+    packet.sourcePort,
+    addressText(packet, 'destination'),
+    packet.destinationPort,
+  ].join(' ');
+}
+
+function flagsOf(packet: Packet): number {
+  return u8(packet.data, packet.transport + Tcp.flags) & (SYN | ACK | RST);
+}

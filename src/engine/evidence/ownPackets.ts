@@ -1,0 +1,97 @@
+import { isLinkLocal6, isMulticast6, isNoHost4 } from '../../address/scope.js';
+import { addressOf } from '../../packet/addresses.js';
+import { u8 } from '../../packet/bytes.js';
+import type { Device } from '../../packet/device.js';
+import { PacketType, Protocol } from '../../packet/numbers.js';
+import type { Packet } from '../../packet/packet.js';
+import { rewrite } from '../../packet/rewrite.js';
+import { Tcp, TcpFlag } from '../../packet/transport.js';
+import type { Host } from '../../host/host.js';
+import { Direction } from '../../rules/connection.js';
+import { connectionOfSent } from './evidence.js';
+import type { Kernel } from '../kernel.js';
+import type { LocalSockets } from './localSockets.js';
+import { Passage } from '../passage.js';
+import { type Program, StepKind } from '../walk/program.js';
+import { isOwnAddress, undo } from './unseen.js';
+
+/** What the host itself sent: seen as it left, run from OUTPUT on as it was made. */
+export class OwnPackets {
+  constructor(
+    private readonly host: Host,
+    private readonly kernel: Kernel,
+    private readonly sockets: LocalSockets,
+  ) {}
+
+  /** The packet as it was before OUTPUT and POSTROUTING translated it; null: it is not this host's. */
+  beforeTranslation(packet: Packet): Packet | null {
+    const own = packet.clone();
+    const found = connectionOfSent(this.kernel.tracker, packet);
+    if (found) {
+      undo(own, found.entry.tuple(found.direction));
+      if (found.direction === Direction.original && !found.entry.fromHost) return null;
+    }
+    const { host } = this;
+    if (isOwnAddress(host, addressOf(own, 'source'))) return found ? own : (this.kernel.aimOf(own) ?? own);
+    if (found) return null;
+    // A source that is not the host's was given to it by SNAT: it was made with the address that its route has.
+    const route = host.routing.output(own);
+    const address = route && host.routing.sourceAddress(addressOf(own, 'destination'), route);
+    if (!address || !givesForeignSources(this.kernel.program)) return null;
+    rewrite(own, { source: address });
+    return own;
+  }
+
+  /** The way of a packet that left by `device`, from the socket that made it. */
+  start(own: Packet, device: Device): Passage {
+    const passage = new Passage(own);
+    own.in = null;
+    own.out = null;
+    own.link = NO_LINK;
+    own.packetType = PacketType.host;
+    own.fromSocket = hasOwner(own);
+    if (own.fromSocket) {
+      // The capture does not tell who; most of what a firewall host sends is root's.
+      own.uid = 0;
+      own.gid = 0;
+    }
+    this.sockets.sent(own);
+    if (isOfLink(own) && !device.isLoopback) passage.route = this.host.routing.output(own, device);
+    return passage;
+  }
+}
+
+const NO_LINK = new Uint8Array(0);
+
+/** Whether it goes to a group or an address of one link: its sender names the device, which no route tells. */
+function isOfLink(packet: Packet): boolean {
+  const { a } = addressOf(packet, 'destination');
+  return packet.version === 4 ? isNoHost4(a) : isMulticast6(a) || isLinkLocal6(a);
+}
+
+/**
+ * Whether a full socket with an owner stands behind a packet of the host: not behind a SYN+ACK, which a request
+ * socket sends, and not behind what the stack answers by itself (`dump_sk_uid_gid()`, net/netfilter/nf_log_syslog.c).
+ */
+function hasOwner(packet: Packet): boolean {
+  if (packet.protocol === Protocol.tcp) {
+    const flags = u8(packet.data, packet.transport + Tcp.flags);
+    return (flags & (TcpFlag.syn | TcpFlag.ack)) !== (TcpFlag.syn | TcpFlag.ack) && !(flags & TcpFlag.rst);
+  }
+  return true;
+}
+
+/** Targets that may give a source which is no address of the host; that of MASQUERADE always is one. */
+const FOREIGN_SOURCES: ReadonlySet<string> = new Set(['SNAT', 'NETMAP']);
+
+function givesForeignSources({ chains }: Program): boolean {
+  return chains.some(({ rules }) =>
+    rules.some(({ steps }) =>
+      steps.some((step) =>
+        step.kind === StepKind.statement
+          ? step.statement.statement.kind === 'nat' && step.statement.statement.nat === 'snat'
+          : step.kind === StepKind.target && FOREIGN_SOURCES.has(step.definition.name),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,175 @@
+import type { Frame } from '../../capture/frame.js';
+import type { Link } from '../../host/links.js';
+import { fields } from '../../klog/fields.js';
+import type { LogRecord } from '../../klog/record.js';
+import { addressText } from '../../packet/addresses.js';
+import { u16 } from '../../packet/bytes.js';
+import type { Device } from '../../packet/device.js';
+import { Ipv4 } from '../../packet/ipv4.js';
+import { LinkType } from '../../packet/linkType.js';
+import type { Packet } from '../../packet/packet.js';
+import { flowLabelOf } from './flowLabels.js';
+
+/** Packets that were not run, remembered at most. */
+const MOST = 65_536;
+
+interface LeftOut {
+  readonly source: string;
+  readonly destination: string;
+  readonly reason: string;
+}
+
+/** Why the simulation may not know of a packet that the host saw. */
+export interface Unseen {
+  /** false: the capture does not have it; true: that cannot be told, or it has and nothing can be said of it. */
+  readonly mayBeCaptured: boolean;
+  readonly reason: string;
+}
+
+/** What the capture shows of the host's traffic, and so which of its log lines nothing can be said of. */
+export class Sight {
+  private readonly seen = new Map<string, Device>();
+  /** Those that were captured themselves, not by what carries their packets. */
+  private readonly own = new Set<string>();
+  private everything = false;
+  /** Those by which packets were seen to leave. */
+  private readonly left = new Set<string>();
+  private lastLeft: Device | null = null;
+  private readonly leftOut = new Map<string, LeftOut[]>();
+  private leftOutCount = 0;
+
+  /** Only what rules told of was captured (NFLOG). */
+  private isTold = false;
+
+  /** All interfaces were captured. */
+  get isWhole(): boolean {
+    return this.everything;
+  }
+
+  /** An interface that was captured, whether packets crossed it or not. */
+  add(device: Device): void {
+    this.seen.set(device.name, device);
+    this.own.add(device.name);
+  }
+
+  /** The packets of a device are seen on the one below it, within their tags. */
+  addWithin(device: Device): void {
+    this.seen.set(device.name, device);
+  }
+
+  /** Whether the device's packets are in the capture as it has them itself. */
+  hasOwn(device: Device): boolean {
+    return this.everything || this.own.has(device.name);
+  }
+
+  /** A frame with a packet that crossed this interface. */
+  note({ linkType, interface: name }: Frame, device: Device, direction: 'in' | 'out'): void {
+    if (direction === 'out') this.noteLeft(device);
+    if (!this.own.has(device.name)) this.add(device);
+    // Cooked headers are those of `any`, and of links that have no header of their own (PPP), which are then named.
+    if (linkType === LinkType.linuxSll2) this.everything = true;
+    else if (linkType === LinkType.nflog) this.everything = this.isTold = true;
+    else if (linkType === LinkType.linuxSll && (name === '' || name === 'any')) this.everything = true;
+  }
+
+  /** A packet was seen to leave by this interface. */
+  noteLeft(device: Device): void {
+    if (device === this.lastLeft) return;
+    this.lastLeft = device;
+    // What loops is seen once, on its way in.
+    if (!device.isLoopback) this.left.add(device.name);
+  }
+
+  /** Whether a packet that crossed the device is in the capture, there or at a port of its bridge. */
+  has(device: Device): boolean {
+    if (this.isTold) return false;
+    if (this.everything || this.seen.has(device.name)) return true;
+    if (this.hasPort(device.name)) return true;
+    return device.master !== null && this.seen.has(device.master.name);
+  }
+
+  /** Whether a port of the bridge was captured. */
+  hasPort(bridge: string): boolean {
+    for (const { master } of this.seen.values()) if (master?.name === bridge) return true;
+    return false;
+  }
+
+  /**
+   * Whether the capture shows what leaves by the device: not if it has only what came in (`tcpdump -Q in`), so that
+   * nothing was seen to leave, there or, of a capture of all interfaces, anywhere.
+   */
+  showsLeaving(device: Device): boolean {
+    if (!this.has(device)) return false;
+    if (device.isLoopback) return true;
+    if (this.everything || this.left.has(device.name)) return this.left.size > 0;
+    if (device.master !== null && this.left.has(device.master.name)) return true;
+    for (const { name, master } of this.seen.values())
+      if (master?.name === device.name && this.left.has(name)) return true;
+    return false;
+  }
+
+  /** Those of the host's interfaces that packets may have crossed unseen. */
+  lacking(links: readonly Link[]): string[] {
+    if (this.isWhole && !this.isTold) return [];
+    return links.filter(({ up, device }) => up && !this.has(device)).map(({ device }) => device.name);
+  }
+
+  /** A packet of the capture was not run. */
+  leaveOut(packet: Packet, reason: string): void {
+    if (this.leftOutCount++ >= MOST) return;
+    const key = keyOf(packet.length, packet.version === 4 ? u16(packet.data, Ipv4.id) : flowLabelOf(packet));
+    const left = {
+      source: addressText(packet, 'source'),
+      destination: addressText(packet, 'destination'),
+      reason,
+    };
+    const others = this.leftOut.get(key);
+    if (others) others.push(left);
+    else this.leftOut.set(key, [left]);
+  }
+
+  /** Why the simulation may not know of the packet that a log line tells of; null: it does. */
+  whyUnseen(record: LogRecord | null): Unseen | null {
+    if (!record) return null;
+    const elsewhere = this.whyNotCaptured(record);
+    if (elsewhere !== null) return { mayBeCaptured: false, reason: elsewhere };
+    const reason = this.whyNotSeenLeaving(record) ?? this.whyLeftOut(record);
+    return reason === null ? null : { mayBeCaptured: true, reason };
+  }
+
+  private whyNotCaptured(record: LogRecord): string | null {
+    if (this.isTold) return 'the capture has only the packets that NFLOG told of';
+    if (this.everything) return null;
+    const { out = '', physIn = '' } = record;
+    const name = record.in || out;
+    const lacks = (device: string): boolean => !this.seen.has(device) && !this.hasPort(device);
+    if (this.seen.size > 0 && name !== '' && lacks(name) && lacks(physIn || name))
+      return `${name} was not captured`;
+    // br_netfilter runs PREROUTING at the port: the bridge shows only what came through it.
+    if (physIn !== '' && lacks(physIn) && !this.hasPort(record.in))
+      return `${physIn} was not captured, and ${record.in} shows only what PREROUTING let through`;
+    return null;
+  }
+
+  /** A packet without an incoming interface is the host's own, or stands behind routing. */
+  private whyNotSeenLeaving({ in: from = '', out = '' }: LogRecord): string | null {
+    if (from !== '' || out === '' || out === 'lo') return null;
+    const device = this.seen.get(out);
+    const isShown = this.everything ? this.left.size > 0 : !device || this.showsLeaving(device);
+    return isShown ? null : `nothing that left by ${out} was captured`;
+  }
+
+  private whyLeftOut(record: LogRecord): string | null {
+    if (this.leftOut.size === 0) return null;
+    const of = fields(record);
+    const key = keyOf(Number(of.get('LEN')), Number(of.get('ID') ?? of.get('FLOWLBL')));
+    const found = this.leftOut
+      .get(key)
+      ?.find((p) => p.source === of.get('SRC') || p.destination === of.get('DST'));
+    return found?.reason ?? null;
+  }
+}
+
+function keyOf(length: number, id: number): string {
+  return `${length} ${id}`;
+}

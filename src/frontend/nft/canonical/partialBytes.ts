@@ -1,0 +1,128 @@
+import type { Family } from '../../../rules/model.js';
+import type {
+  Expression,
+  IntegerValue,
+  Mangle,
+  Match,
+  Payload,
+  Statement,
+} from '../../../rules/nft/model.js';
+import { isProtocol } from './adjacent.js';
+import { headerProtocol, payloadField, rawPayload } from '../headers.js';
+
+/**
+ * Fields that are no whole bytes are loaded with the bytes around them, masked and shifted. nft finds a field's name
+ * again only where no mask but its own is on it; else it lists what the kernel does, and what says which header that is.
+ */
+export function inWholeBytes(statements: readonly Statement[], family: Family): readonly Statement[] {
+  const result: Statement[] = [];
+  for (const statement of statements) {
+    const found =
+      statement.kind === 'match'
+        ? wholeBytes(statement)
+        : statement.kind === 'mangle'
+          ? wholeBytesOf(statement)
+          : undefined;
+    if (!found) result.push(statement);
+    else result.push(...headerOf(found.field, family, result), found.statement);
+  }
+  return result;
+}
+
+interface Whole {
+  readonly statement: Statement;
+  /** The field that was read. */
+  readonly field: Payload;
+}
+
+/** `meta mark set vlan id`. */
+function wholeBytesOf(statement: Mangle): Whole | undefined {
+  const { value } = statement;
+  if (value.kind !== 'payload' || isWhole(value) || value.type !== 'integer') return undefined;
+  return { field: value, statement: { ...statement, value: shiftedField(value) } };
+}
+
+function shiftedField(field: Payload): Expression {
+  const { bytes, shift } = around(field);
+  const own = and(bytes, integer((2 ** field.bits - 1) * 2 ** shift));
+  return shift === 0 ? own : { kind: 'binary', operator: '>>', left: own, right: integer(shift) };
+}
+
+function wholeBytes(match: Match): Whole | undefined {
+  const { left, operator, right } = match;
+  if ((operator !== '==' && operator !== '!=') || right.kind !== 'integer') return undefined;
+  if (left.kind === 'payload') {
+    if (left.protocol !== null || isWhole(left)) return undefined;
+    const { bytes, shift } = around(left);
+    const mask = integer((2 ** left.bits - 1) * 2 ** shift);
+    const value = integer(right.value * 2 ** shift);
+    return { field: left, statement: { ...match, left: and(bytes, mask), right: value } };
+  }
+  if (left.kind !== 'binary' || left.operator !== '&' || left.right.kind !== 'integer') return undefined;
+  const field = left.left;
+  if (field.kind !== 'payload' || isWhole(field)) return undefined;
+  const { bytes, shift } = around(field);
+  const masked = and(shift === 0 ? bytes : shiftedField(field), integer(left.right.value));
+  return { field, statement: { ...match, left: masked, right: integer(right.value) } };
+}
+
+function isWhole({ offset, bits }: Payload): boolean {
+  return (offset % 8 === 0 && bits % 8 === 0) || bits > 24;
+}
+
+/** The whole bytes that hold a field, and how far the field is from their end. */
+function around({ base, offset, bits }: Payload): { bytes: Payload; shift: number } {
+  const from = offset - (offset % 8);
+  const to = Math.ceil((offset + bits) / 8) * 8;
+  return { bytes: rawPayload(base, from, to - from), shift: to - offset - bits };
+}
+
+function integer(value: number): IntegerValue {
+  return { kind: 'integer', value, type: 'integer' };
+}
+
+function and(left: Expression, right: IntegerValue): Expression {
+  return { kind: 'binary', operator: '&', left, right };
+}
+
+/** The match that says which header the bytes are of, unless the family or the rule has said so. */
+function headerOf({ protocol }: Payload, family: Family, before: readonly Statement[]): readonly Match[] {
+  const said = headerMatch(protocol, family);
+  if (!said) return [];
+  const text = JSON.stringify(said);
+  return before.some((s) => JSON.stringify(s) === text) ? [] : [said];
+}
+
+const ETHER_TYPES = new Map([
+  ['vlan', 0x8100],
+  ['ip', 0x800],
+  ['ip6', 0x86dd],
+]);
+const VERSIONS = new Map([
+  ['ip', 2],
+  ['ip6', 10],
+]);
+
+function headerMatch(protocol: string | null, family: Family): Match | undefined {
+  const transport = headerProtocol(protocol);
+  if (transport !== null) return isProtocol(transport);
+  const version = VERSIONS.get(protocol ?? '');
+  if (version !== undefined && (family === 'ip' || family === 'ip6')) return undefined;
+  if (version !== undefined && family === 'inet')
+    return {
+      kind: 'match',
+      left: { kind: 'meta', key: 'nfproto', bits: 8, type: 'nf_proto' },
+      operator: '==',
+      right: { kind: 'integer', value: version, type: 'nf_proto' },
+    };
+  const type = ETHER_TYPES.get(protocol ?? '');
+  return type === undefined ? undefined : etherType(type);
+}
+
+/** `ether type 8021q`. */
+export function etherType(value: number): Match | undefined {
+  const left = payloadField('ether', 'type');
+  return (
+    left && { kind: 'match', left, operator: '==', right: { kind: 'integer', value, type: 'ether_type' } }
+  );
+}
