@@ -1,6 +1,7 @@
 import { setU16, u16 } from '../packet/bytes.js';
 import { ipv4HeaderChecksum } from '../packet/checksum.js';
 import { Ipv4, Ipv4Fragment } from '../packet/ipv4.js';
+import { SocketKind } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { setTtl, ttlOf } from '../packet/rewrite.js';
 import { CtState } from '../rules/connection.js';
@@ -16,7 +17,7 @@ export function copyOf(passage: Passage, packet: Packet, hook: Hook): Passage {
   copy.packet.own();
   copy.packet.in = null;
   copy.packet.physIn = null;
-  copy.packet.fromSocket = false;
+  copy.packet.socket = SocketKind.none;
   if (packet.version === 4) forbidFragments(copy.packet);
   if (hook === Hook.prerouting || hook === Hook.input) setTtl(copy.packet, (ttlOf(packet) - 1) & 0xff);
   copy.state = CtState.untracked;

@@ -6,7 +6,7 @@ import type { Packet } from '../packet/packet.js';
 import { hasIpOptions } from '../packet/ipOptions.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
 import { addressOf } from '../packet/addresses.js';
-import { PacketType } from '../packet/numbers.js';
+import { PacketType, SocketKind } from '../packet/numbers.js';
 import { CtState } from '../rules/connection.js';
 import type { CtTemplate, FlowTable, Manip, NatRange, RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
@@ -415,6 +415,7 @@ export class Kernel {
     packet.out = null;
     packet.link = packet.version === 4 ? LOOPBACK_LINK_4 : LOOPBACK_LINK_6;
     packet.packetType = PacketType.host;
+    packet.socket = SocketKind.none;
     if (packet.in && !this.ingress(again, packet.in)) return;
     this.receive(again);
   }

@@ -1,5 +1,5 @@
 import type { Device } from '../packet/device.js';
-import { EtherType, LinkKind } from '../packet/numbers.js';
+import { EtherType, LinkKind, SocketKind } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { Hook } from '../rules/hook.js';
 import { describeArp } from './arp.js';
@@ -34,8 +34,8 @@ export function formatLine(packet: Packet, options: LineOptions, hook?: Hook, fr
 }
 
 /** `nf_log_dump_sk_uid_gid()`, and the mark. */
-function describeSocket({ fromSocket, uid, gid, mark, etherType }: Packet, options: LineOptions): void {
-  if (options.uid === true && fromSocket && uid !== undefined && gid !== undefined) {
+function describeSocket({ socket, uid, gid, mark, etherType }: Packet, options: LineOptions): void {
+  if (options.uid === true && socket === SocketKind.process && uid !== undefined && gid !== undefined) {
     draft.number(Word.uid, uid);
     draft.number(Word.gid, gid);
   }

@@ -45,5 +45,12 @@ export const PacketType = {
 } as const;
 export type PacketType = (typeof PacketType)[keyof typeof PacketType];
 
+/**
+ * What stands behind a packet of the host (`skb->sk`): nothing, a socket of the kernel's own, which no process has opened,
+ * a connection request, which stands for its listener where that is asked for (`skb_to_full_sk()`), or a process' socket.
+ */
+export const SocketKind = { none: 0, kernel: 1, request: 2, process: 3 } as const;
+export type SocketKind = (typeof SocketKind)[keyof typeof SocketKind];
+
 /** ARPHRD_* of linux/if_arp.h, the values LOG compares. */
 export const LinkKind = { ethernet: 1, ppp: 512, loopback: 772, sit: 776, ipgre: 778, none: 0xfffe } as const;

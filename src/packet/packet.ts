@@ -3,7 +3,7 @@ import { u16, u8 } from './bytes.js';
 import type { Device } from './device.js';
 import { Ipv4, Ipv4Fragment } from './ipv4.js';
 import { Ipv6, Ipv6FragmentHeader } from './ipv6.js';
-import { PacketType, Protocol } from './numbers.js';
+import { PacketType, Protocol, SocketKind } from './numbers.js';
 
 /**
  * A packet on its way through the hooks: what the kernel keeps in the `sk_buff`.
@@ -44,8 +44,7 @@ export class Packet {
   /** The socket owner where evidence shows it; undefined: not known. */
   uid: number | undefined;
   gid: number | undefined;
-  /** Whether a local socket sends this (a full socket, `skb_to_full_sk`). */
-  fromSocket = false;
+  socket: SocketKind = SocketKind.none;
   /** What the frame holds where that is no IP packet (ARP…): `version` then says nothing; 0 for IP. */
   etherType = 0;
   /** ns since capture start. V8 keeps one form for a member, and few times are small integers, which 0 is and -0 is not. */

@@ -109,9 +109,36 @@ const reflected = (family: 4 | 6): Row => {
   };
 };
 
+/** The stack sends by sockets of its own, whose owner is nobody. */
+const owned = (family: 4 | 6): Row => {
+  const command = family === 4 ? 'iptables-legacy' : 'ip6tables-legacy';
+  const icmp = family === 4 ? '-p icmp' : '-p icmpv6 ! --icmpv6-type 135';
+  const asks = ['--socket-exists', '! --socket-exists', '--uid-owner 0', '! --uid-owner 5'];
+  return {
+    name: `answers by sockets of its own, IPv${family}`,
+    family,
+    setups: [
+      `${command} -A INPUT -m recent --name seen --set`,
+      `${command} -A INPUT -p tcp --dport 1111 -j REJECT --reject-with tcp-reset`,
+      `${command} -A INPUT -p tcp --dport 1112 -j REJECT`,
+      ...[icmp, '-p tcp --sport 9', '-p tcp --sport 1111'].flatMap((what) => [
+        ...counting(
+          `${command} -A`,
+          'OUTPUT',
+          asks.map((ask) => `${what} -m owner ${ask}`),
+        ),
+        `${command} -A OUTPUT ${what} -m recent --name seen --rcheck --rttl --rdest`,
+      ]),
+    ],
+    packets: answers(family),
+  };
+};
+
 const ROWS: readonly Row[] = [
   reflected(4),
   reflected(6),
+  owned(4),
+  owned(6),
   {
     name: 'answers with a TTL of their own',
     family: 4,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { formatLine } from '../../src/klog/describe.js';
 import { allOptions, tracePrefix } from '../../src/klog/options.js';
 import type { Device } from '../../src/packet/device.js';
-import { LinkKind } from '../../src/packet/numbers.js';
+import { LinkKind, SocketKind } from '../../src/packet/numbers.js';
 import { decodePacket, Packet } from '../../src/packet/packet.js';
 import { Hook } from '../../src/rules/hook.js';
 
@@ -123,9 +123,9 @@ describe('what is not in the packet', () => {
     const owned = { in: null, out: device('eth0', 2), uid: 0, gid: 1000, mark: 0x80000001 | 0 };
     const end = (packet: Packet, uid: boolean): string =>
       formatLine(packet, { prefix: '', uid }).split('URGP=0 ')[1];
-    expect(end(syn({ ...owned, fromSocket: true }), true)).toBe('UID=0 GID=1000 MARK=0x80000001 ');
-    expect(end(syn({ ...owned, fromSocket: true }), false)).toBe('MARK=0x80000001 ');
-    expect(end(syn({ ...owned, fromSocket: false }), true)).toBe('MARK=0x80000001 ');
+    expect(end(syn({ ...owned, socket: SocketKind.process }), true)).toBe('UID=0 GID=1000 MARK=0x80000001 ');
+    expect(end(syn({ ...owned, socket: SocketKind.process }), false)).toBe('MARK=0x80000001 ');
+    expect(end(syn({ ...owned, socket: SocketKind.request }), true)).toBe('MARK=0x80000001 ');
   });
 
   it('leaves out what a snaplen left out, and goes on behind it', () => {

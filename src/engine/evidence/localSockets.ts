@@ -3,7 +3,7 @@ import type { Host } from '../../host/host.js';
 import type { ListeningSocket } from '../../host/sockets.js';
 import { addressOf, addressText } from '../../packet/addresses.js';
 import { u8 } from '../../packet/bytes.js';
-import { Protocol } from '../../packet/numbers.js';
+import { Protocol, SocketKind } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import { hasPorts, isIcmpError } from '../../packet/rewrite.js';
 import { Tcp, TcpFlag } from '../../packet/transport.js';
@@ -110,9 +110,10 @@ export class LocalSockets {
 
   private ofSender(packet: Packet): LocalSocket | null | undefined {
     const isTcp = packet.protocol === Protocol.tcp;
-    if (!isTcp && packet.protocol !== Protocol.udp) return packet.fromSocket ? undefined : null;
+    const isOfProcess = packet.socket === SocketKind.process;
+    if (!isTcp && packet.protocol !== Protocol.udp) return isOfProcess ? undefined : null;
     this.relyOnPlain();
-    if (!isTcp) return packet.fromSocket ? { transparent: false, wildcard: null, uid: packet.uid } : null;
+    if (!isTcp) return isOfProcess ? { transparent: false, wildcard: null, uid: packet.uid } : null;
     const flags = flagsOf(packet);
     // A reset of the stack is of the socket that sends all resets.
     if (flags & RST) return undefined;

@@ -1,17 +1,16 @@
 import { isLinkLocal6, isMulticast6, isNoHost4 } from '../../address/scope.js';
 import { addressOf } from '../../packet/addresses.js';
-import { u8 } from '../../packet/bytes.js';
 import type { Device } from '../../packet/device.js';
-import { PacketType, Protocol } from '../../packet/numbers.js';
+import { PacketType, SocketKind } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import { rewrite } from '../../packet/rewrite.js';
-import { Tcp, TcpFlag } from '../../packet/transport.js';
 import type { Host } from '../../host/host.js';
 import { Direction } from '../../rules/connection.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
 import type { LocalSockets } from './localSockets.js';
 import { Passage } from '../passage.js';
+import { socketOf } from '../stack/senders.js';
 import { type Program, StepKind } from '../walk/program.js';
 import { isOwnAddress, undo } from './unseen.js';
 
@@ -49,8 +48,8 @@ export class OwnPackets {
     own.out = null;
     own.link = NO_LINK;
     own.packetType = PacketType.host;
-    own.fromSocket = hasOwner(own);
-    if (own.fromSocket) {
+    own.socket = socketOf(own);
+    if (own.socket === SocketKind.request || own.socket === SocketKind.process) {
       // The capture does not tell who; most of what a firewall host sends is root's.
       own.uid = 0;
       own.gid = 0;
@@ -67,18 +66,6 @@ const NO_LINK = new Uint8Array(0);
 function isOfLink(packet: Packet): boolean {
   const { a } = addressOf(packet, 'destination');
   return packet.version === 4 ? isNoHost4(a) : isMulticast6(a) || isLinkLocal6(a);
-}
-
-/**
- * Whether a full socket with an owner stands behind a packet of the host: not behind a SYN+ACK, which a request
- * socket sends, and not behind what the stack answers by itself (`dump_sk_uid_gid()`, net/netfilter/nf_log_syslog.c).
- */
-function hasOwner(packet: Packet): boolean {
-  if (packet.protocol === Protocol.tcp) {
-    const flags = u8(packet.data, packet.transport + Tcp.flags);
-    return (flags & (TcpFlag.syn | TcpFlag.ack)) !== (TcpFlag.syn | TcpFlag.ack) && !(flags & TcpFlag.rst);
-  }
-  return true;
 }
 
 /** Targets that may give a source which is no address of the host; that of MASQUERADE always is one. */

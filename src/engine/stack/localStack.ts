@@ -6,7 +6,7 @@ import { echoReply, icmpError, type Origin, tcpReset, timestampReply } from '../
 import { i32, u8 } from '../../packet/bytes.js';
 import { headerSum, verifyForReject, verifyTransport } from '../../packet/checksum.js';
 import { Ipv6 } from '../../packet/ipv6.js';
-import { PacketType, Protocol } from '../../packet/numbers.js';
+import { PacketType, Protocol, SocketKind } from '../../packet/numbers.js';
 import type { Device } from '../../packet/device.js';
 import type { Packet } from '../../packet/packet.js';
 import { setTtl, ttlOf } from '../../packet/rewrite.js';
@@ -22,6 +22,7 @@ import { TcpConnState } from '../conntrack/tcpState.js';
 import type { KernelHost } from '../world.js';
 import type { OptionRecords } from './optionRecords.js';
 import { Passage } from '../passage.js';
+import { socketOfAnswer } from './senders.js';
 
 /** Codes of RFC 792 and RFC 1812 (type 3), and of RFC 4443 (type 1), by the names that REJECT takes. */
 const REJECT_CODES: Record<Exclude<RejectKind, 'tcp-reset'>, number> = {
@@ -223,7 +224,8 @@ export class LocalStack {
       );
     // What came in by a bridge's port is answered there, past the hooks (`nf_bridge_info_exists()`).
     if (packet.physIn) return;
-    this.out(attached(reset, passage), passage);
+    // `nf_send_reset()` hands it on without a socket.
+    this.out(attached(reset, passage), passage, SocketKind.none);
   }
 
   /**
@@ -359,9 +361,10 @@ export class LocalStack {
   }
 
   /** Into OUTPUT, with the TTL that the host gives by the way out. */
-  private out(answer: Passage, cause: Passage): void {
+  private out(answer: Passage, cause: Passage, socket = socketOfAnswer(answer.packet)): void {
     const { packet } = answer;
     packet.mark = this.replyMark(cause.packet);
+    packet.socket = socket;
     answer.route ??= this.host.routing.output(packet);
     const hops = this.host.hopLimit(packet.version, answer.route?.device ?? null);
     if (hops !== ttlOf(packet)) setTtl(packet, hops);

@@ -1,3 +1,4 @@
+import { SocketKind } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import type { Context } from '../context.js';
 import type { Condition, MatchDefinition } from '../definition.js';
@@ -6,6 +7,7 @@ import { parseUint } from '../integers.js';
 import { bang, type Negatable } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { KERNEL_REFUSES, refusal } from '../refusal.js';
+import { outcomeOf } from '../outcomes.js';
 import { Outcome } from '../verdict.js';
 
 interface IdRange {
@@ -110,14 +112,17 @@ function uidOf(packet: Packet, context: Context): number | undefined {
   return packet.uid ?? context.socket(packet)?.uid;
 }
 
-/** `owner_mt()` (net/netfilter/xt_owner.c): without a socket only what is all negated matches. */
+/** A socket of the kernel's own has no file, and so no owner; a request is its listener's (`skb_to_full_sk()`). */
+function hasOwner({ socket }: Packet): boolean {
+  return socket === SocketKind.request || socket === SocketKind.process;
+}
+
+/** `owner_mt()` (net/netfilter/xt_owner.c): without a socket, or an owner, only what is negated matches. */
 function test(data: OwnerMatch, packet: Packet, context: Context): Outcome {
   const { socketExists, uid, gid } = data;
-  if (!packet.fromSocket)
-    return [socketExists, uid, gid].every((option) => option === null || option.negated)
-      ? Outcome.hit
-      : Outcome.miss;
-  if (socketExists?.negated) return Outcome.miss;
+  const exists = packet.socket !== SocketKind.none;
+  if (socketExists && socketExists.negated === exists) return Outcome.miss;
+  if (!hasOwner(packet)) return outcomeOf([uid, gid].every((option) => option === null || option.negated));
   const byUid = uid ? judge(uid, uidOf(packet, context)) : Outcome.hit;
   if (byUid === Outcome.miss) return Outcome.miss;
   const byGid = gid ? judgeGroup(data, packet.gid) : Outcome.hit;
@@ -126,11 +131,12 @@ function test(data: OwnerMatch, packet: Packet, context: Context): Outcome {
 
 function explain(data: OwnerMatch, packet: Packet, context: Context): Condition[] {
   const { socketExists, uid, gid } = data;
-  const { fromSocket } = packet;
+  const exists = packet.socket !== SocketKind.none;
+  const owned = hasOwner(packet);
   const out: Condition[] = [];
   if (socketExists) {
-    const saw = fromSocket ? 'a socket' : 'no socket';
-    const hit = fromSocket !== socketExists.negated;
+    const saw = exists ? 'a socket' : 'no socket';
+    const hit = exists !== socketExists.negated;
     out.push(condition('socket-exists', 'socket', socketExists.negated, 'a socket', saw, hit));
   }
   const owner = (
@@ -142,12 +148,14 @@ function explain(data: OwnerMatch, packet: Packet, context: Context): Condition[
     if (!wanted) return;
     const { value, negated } = wanted;
     const outcome = by(wanted);
-    if (!fromSocket) out.push(condition(name, 'socket', negated, words(value), 'no socket', negated));
-    else if (outcome === Outcome.unknown)
+    if (!owned) {
+      const saw = exists ? "a socket of the kernel's own" : 'no socket';
+      out.push(condition(name, 'socket', negated, words(value), saw, negated));
+    } else if (outcome === Outcome.unknown)
       out.push(undecided(name, 'socket', negated, words(value), 'an owner that nothing tells'));
     else out.push(condition(name, 'socket', negated, words(value), String(id), outcome === Outcome.hit));
   };
-  const uidSeen = uid && fromSocket ? uidOf(packet, context) : undefined;
+  const uidSeen = uid && owned ? uidOf(packet, context) : undefined;
   owner('uid-owner', uid, uidSeen, (wanted) => judge(wanted, uidSeen));
   owner('gid-owner', gid, packet.gid, () => judgeGroup(data, packet.gid));
   return out;

@@ -2,6 +2,7 @@ import { IpAddress, parseAddress } from '../../address/ip.js';
 import { i32, u8 } from '../../packet/bytes.js';
 import { Ipv4 } from '../../packet/ipv4.js';
 import { Ipv6 } from '../../packet/ipv6.js';
+import { SocketKind } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import { addressText } from '../../packet/addresses.js';
 import { numberArgument, oneOf } from '../arguments.js';
@@ -194,7 +195,7 @@ function oldest(table: RecentTable): number {
 /** The TTL as it was before forwarding took one off (of packets that no local socket sent). */
 function ttlOf(packet: Packet): number {
   const ttl = u8(packet.data, packet.version === 4 ? Ipv4.ttl : Ipv6.hopLimit);
-  return packet.out && !packet.fromSocket ? (ttl + 1) & 0xff : ttl;
+  return packet.out && packet.socket === SocketKind.none ? (ttl + 1) & 0xff : ttl;
 }
 
 /** How many stamps are recent enough. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { IpAddress } from '../../../src/address/ip.js';
 import { parseMac } from '../../../src/address/mac.js';
 import type { Device } from '../../../src/packet/device.js';
-import { PacketType } from '../../../src/packet/numbers.js';
+import { PacketType, SocketKind } from '../../../src/packet/numbers.js';
 import type { Packet } from '../../../src/packet/packet.js';
 import { CtState, Direction } from '../../../src/rules/connection.js';
 import { AddressType, type Context } from '../../../src/rules/context.js';
@@ -386,7 +386,7 @@ check('physdev', [
 
 function sent(uid?: number, gid?: number): Packet {
   const p = tcpPacket(1, 2);
-  p.fromSocket = true;
+  p.socket = SocketKind.process;
   p.uid = uid;
   p.gid = gid;
   return p;
@@ -410,7 +410,19 @@ check('owner', [
   ['-m owner --gid-owner 5 --suppl-groups', sent(0, 5), hit, nobody],
   ['-m owner ! --gid-owner 5 --suppl-groups', sent(0, 5), miss, nobody],
   ['-m owner --uid-owner 1 --gid-owner 5', sent(undefined, 6), miss, nobody],
-  // The kernel's own packets (resets, ICMP) have no socket.
+  ...[SocketKind.kernel, SocketKind.request].flatMap((socket): Row[] => {
+    const p = sent(0, 0);
+    p.socket = socket;
+    const owned = socket === SocketKind.request;
+    return [
+      ['-m owner --socket-exists', p, hit],
+      ['-m owner ! --socket-exists', p, miss],
+      ['-m owner --uid-owner 0', p, owned ? hit : miss],
+      ['-m owner ! --uid-owner 0', p, owned ? miss : hit],
+      ['-m owner --socket-exists --gid-owner 0', p, owned ? hit : miss],
+      ['-m owner ! --uid-owner 5 ! --gid-owner 5', p, hit],
+    ];
+  }),
   ['-m owner --uid-owner 0', web, miss],
   ['-m owner ! --uid-owner 0', web, hit],
   ['-m owner ! --socket-exists', web, hit],

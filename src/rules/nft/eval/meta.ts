@@ -1,10 +1,7 @@
-import { u8 } from '../../../packet/bytes.js';
-import { EtherType, PacketType, Protocol } from '../../../packet/numbers.js';
+import { EtherType, PacketType, SocketKind } from '../../../packet/numbers.js';
 import type { Device } from '../../../packet/device.js';
 import type { Packet } from '../../../packet/packet.js';
-import { Tcp, TcpFlag } from '../../../packet/transport.js';
 import type { Context } from '../../context.js';
-import { Hook } from '../../hook.js';
 import type { Family } from '../../model.js';
 import type { Meta } from '../model.js';
 import type { Read, Scalar } from './value.js';
@@ -30,23 +27,9 @@ function kindOf(device: Device | null): Read {
   return device?.linkKind === undefined && device ? null : (device?.linkKind ?? undefined);
 }
 
-/** Who owns a server's socket: the capture does not tell, most of a firewall host's are root's. */
-const SUPERUSER = 0;
-
-/**
- * A SYN+ACK of the host belongs to the socket that listens (`skb_to_full_sk()`, include/net/inet_sock.h), though a LOG
- * line has no owner for it.
- */
-function isAcceptance(packet: Packet, { hook }: Context): boolean {
-  if (
-    hook !== Hook.output ||
-    packet.protocol !== Protocol.tcp ||
-    !packet.hasTransport ||
-    packet.etherType !== 0
-  )
-    return false;
-  const flags = u8(packet.data, packet.transport + Tcp.flags);
-  return (flags & (TcpFlag.syn | TcpFlag.ack | TcpFlag.rst)) === (TcpFlag.syn | TcpFlag.ack);
+/** A SYN+ACK of the host belongs to the socket that listens (`skb_to_full_sk()`, include/net/inet_sock.h). */
+function hasOwner({ socket }: Packet): boolean {
+  return socket === SocketKind.request || socket === SocketKind.process;
 }
 
 /** Milliseconds since the epoch at the packet. */
@@ -99,11 +82,9 @@ export function readMeta({ key }: Meta, packet: Packet, context: Context): Read 
     case 'pkttype':
       return packet.packetType === PacketType.outgoing ? PacketType.host : packet.packetType;
     case 'skuid':
-      if (isAcceptance(packet, context)) return SUPERUSER;
-      return packet.fromSocket ? (packet.uid ?? context.socket(packet)?.uid ?? null) : undefined;
+      return hasOwner(packet) ? (packet.uid ?? context.socket(packet)?.uid ?? null) : undefined;
     case 'skgid':
-      if (isAcceptance(packet, context)) return SUPERUSER;
-      return packet.fromSocket ? (packet.gid ?? null) : undefined;
+      return hasOwner(packet) ? (packet.gid ?? null) : undefined;
     case 'time':
       return wallClock(context);
     case 'day':
