@@ -36,6 +36,8 @@ import { RuleContext } from './walk/ruleContext.js';
 import { NamedTables } from './walk/shared.js';
 import type { Glimpse } from './steady/glimpse.js';
 import { SteadyFlows } from './steady/steadyFlows.js';
+import { UntrackedFlows } from './steady/untrackedFlows.js';
+import { Ways } from './steady/ways.js';
 import { priorityOfTos } from './stack/tosPriority.js';
 import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 
@@ -55,8 +57,11 @@ export class Kernel {
   private readonly observer: Observer | null;
   /** null: an observer wants to see every packet go through every hook. */
   private readonly paths: FlowPaths | null;
-  /** null: an observer wants a passage of every packet. */
-  private readonly steady: SteadyFlows | null;
+  /** An observer wants no passage of packets that go the way of others. */
+  private readonly hasShortWay: boolean;
+  private readonly ways = new Ways();
+  private readonly steady: SteadyFlows;
+  private readonly untracked = new UntrackedFlows(this.ways);
   readonly log: LogLines;
   /** A number in [0, 1) where nothing tells. */
   readonly draw: () => number;
@@ -84,9 +89,9 @@ export class Kernel {
         },
       },
     );
-    this.steady =
-      this.paths && (!this.observer || this.observer.passed) ? new SteadyFlows(this.tracker) : null;
-    if (this.paths) this.paths.onClear = () => this.steady?.clear();
+    this.hasShortWay = this.paths !== null && (!this.observer || this.observer.passed !== undefined);
+    this.steady = new SteadyFlows(this.tracker, this.ways);
+    if (this.paths) this.paths.onClear = () => this.forgetWays();
     this.nat = new Nat(
       this.tracker,
       {
@@ -130,27 +135,39 @@ export class Kernel {
 
   /** What runs at its hooks, with what it has counted. */
   get program(): Program {
-    this.steady?.settle();
+    this.ways.settle();
     return this.hooks.program;
   }
 
   /** Some packets may go a short way. */
   get canPass(): boolean {
-    return this.steady !== null && this.hooks.beginsWithTracking;
+    const { hooks } = this;
+    return this.hasShortWay && (hooks.beginsWithTracking || hooks.tracksNothing);
+  }
+
+  /** This packet is soon to be run. */
+  anticipate({ isOut, hash }: Glimpse): void {
+    if (this.hooks.tracksNothing && !isOut) this.untracked.anticipate(hash);
   }
 
   /**
-   * The whole way of a packet of a connection in its steady state, where nothing is to be done but what all of its packets
-   * have in common (steady/steadyFlows.ts). False: nothing was done.
+   * The whole way of a packet of a flow where nothing is to be done but what all of its packets have in common
+   * (steady/steadyFlows.ts, steady/untrackedFlows.ts). False: nothing was done.
    */
   pass(packet: Glimpse, expected: ExpectedFrames): boolean {
-    const { hooks, steady } = this;
-    if (!steady || !hooks.beginsWithTracking || !hooks.links.isEmpty || !this.flowTables.isEmpty)
-      return false;
-    const way = steady.take(packet, hooks.program, expected);
+    const { hooks } = this;
+    if (!this.canPass || !hooks.links.isEmpty || !this.flowTables.isEmpty) return false;
+    const flows = hooks.tracksNothing ? this.untracked : this.steady;
+    const way = flows.take(packet, hooks.program, expected);
     if (way === null) return false;
     this.observer?.passed?.(packet.number, way.told);
     return true;
+  }
+
+  private forgetWays(): void {
+    this.ways.clear();
+    this.steady.clear();
+    this.untracked.clear();
   }
 
   /** A packet came in through `packet.in`: `ip_rcv()`, `ipv6_rcv()`. */
@@ -162,6 +179,8 @@ export class Kernel {
     if (past) return this.followFlow(passage, past);
     const destination = packet.physIn ? addressOf(packet, 'destination') : null;
     if (!packet.physIn && isRefusedOnReceipt(packet)) return this.lost(passage, REFUSED);
+    if (this.hooks.tracksNothing && packet.version === 4)
+      this.paths?.noteUntracked(passage, this.hooks.program);
     if (!this.hooks.run(Hook.prerouting, passage)) return;
     if (destination && !destination.equals(addressOf(passage.packet, 'destination'))) {
       if (this.bridged(passage)) return;
@@ -308,7 +327,7 @@ export class Kernel {
     const path = this.hooks.links.isEmpty
       ? this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage))
       : null;
-    if (path) this.went(passage);
+    if (path) this.went(passage, path);
     this.sinks.sent?.(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
     if (packet.out?.isLoopback) this.loop(passage);
@@ -328,13 +347,15 @@ export class Kernel {
     this.nat.apply(passage, Hook.postrouting);
     path.count(packet, this.context);
     this.tracker.confirm(passage);
-    this.went(passage);
+    this.went(passage, path);
     this.sinks.sent?.(passage);
     this.observer?.again?.(passage, path.told);
   }
 
-  private went({ connection }: Passage): void {
-    if (connection) this.steady?.went(connection);
+  private went({ connection, packet }: Passage, path: FlowPath): void {
+    if (!this.hasShortWay) return;
+    if (connection) this.steady.went(connection);
+    else this.untracked.went(packet, path);
   }
 
   /** Past the hooks of IP, translated as the connection is: `nf_flow_offload_ip_hook()`. */

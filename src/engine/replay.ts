@@ -148,8 +148,10 @@ export class Replay {
         const foreign = this.foreign?.isForeign(frame) ?? false;
         if (foreign === true) continue;
         const { next } = ahead;
-        if (foreign === false && plain?.read(frame, next)) ahead.push();
-        else {
+        if (foreign === false && plain?.read(frame, next)) {
+          this.kernel.anticipate(next);
+          ahead.push();
+        } else {
           const arrival = foreign || this.arrivals.read(frame);
           if (typeof arrival === 'string') {
             this.skip(arrival, frame);

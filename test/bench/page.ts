@@ -34,8 +34,9 @@ one each way, which ask all rules. Short captures are mostly that, and compiling
 looked up sixteen together, so that they wait side by side.
 
 Packets go the long way under rules that look at what differs between the packets of a flow, or do something (\`limit\`, \`LOG\`, marks), under
-rules before conntrack (the raw table), through a bridge that shows its packets to iptables, with \`--out\` and \`compare\`, and where nothing
-is tracked; IPv6, IP options and fragments do so too.
+rules before conntrack (the raw table), through a bridge that shows its packets to iptables, and with \`--out\` and \`compare\`; IPv6, IP
+options and fragments do so too. Where nothing is tracked, a flow is what has the same addresses and ports, and the flows seen last are kept
+in a table of 8 MB.
 `;
 
 const HEAD: Row = { what: 'measure', result: 'result', wanted: 'wanted', other: 'compared with' };

@@ -181,15 +181,28 @@ export class FlowPaths {
   /** The way that this packet goes, as others of its flow did; null: nobody knows, and if it lasts, it is noted from here on. */
   of(passage: Passage, program: Program): FlowPath | null {
     const { connection } = passage;
-    if (connection === null || passage.state !== CtState.established || !isPlain(passage)) return null;
+    if (connection === null || passage.state !== CtState.established) return null;
+    if (!isKept(connection) || !isPlain(passage)) return null;
     const path = passage.direction === Direction.original ? connection.originalPath : connection.replyPath;
     if (path?.fits(passage, program)) return path;
+    this.begin(passage, program);
+    return null;
+  }
+
+  /** The way of a packet that nothing tracks is noted, if it lasts. */
+  noteUntracked(passage: Passage, program: Program): void {
+    if (passage.packet.fragmentOffset === 0 && isPlain(passage)) this.begin(passage, program);
+  }
+
+  private begin(passage: Passage, program: Program): void {
     this.passage = passage;
     this.program = program;
     this.guards = 0;
     this.hash = 0;
-    this.counted.length = this.policies.length = this.counters.length = this.decided.length = 0;
-    return null;
+    this.counted = [];
+    this.policies = [];
+    this.counters = [];
+    this.decided = [];
   }
 
   isNoting(passage: Passage): boolean {
@@ -236,9 +249,10 @@ export class FlowPaths {
     this.passage = null;
     const { packet, connection, route, direction, doubt } = passage;
     const { in: input, out: output } = packet;
-    if (!connection || connection.dead || !route || !input || !output || output.isLoopback) return null;
+    if (connection?.dead || !route || !input || !output || output.isLoopback) return null;
     if (doubt !== null || !this.program) return null;
-    const translated = connection.status & TRANSLATED;
+    const status = connection?.status ?? 0;
+    const translated = status & TRANSLATED;
     this.mix(translated);
     const path = new FlowPath(
       this.program,
@@ -249,18 +263,20 @@ export class FlowPaths {
       this.guards,
       this.guards & Guard.tos ? tosOf(packet) : 0,
       this.guards & Guard.tcpFlags ? tcpFlagsOf(packet) : 0,
-      this.guards & Guard.status ? connection.status : translated,
+      this.guards & Guard.status ? status : translated,
       this.sets,
       this.guards & Guard.sets ? this.sets.changes : 0,
-      this.counted.slice(),
-      this.policies.slice(),
-      this.counters.slice(),
-      this.decided.slice(),
+      this.counted,
+      this.policies,
+      this.counters,
+      this.decided,
       observer?.keep?.(passage),
     );
     const shared = this.share(path);
-    if (direction === Direction.original) connection.originalPath = shared;
-    else connection.replyPath = shared;
+    if (connection) {
+      if (direction === Direction.original) connection.originalPath = shared;
+      else connection.replyPath = shared;
+    }
     return shared;
   }
 
@@ -288,7 +304,7 @@ export class FlowPaths {
 }
 
 /** Nothing is special about it that its flow would not share. */
-function isPlain({ packet, connection, doubt }: Passage): boolean {
+function isPlain({ packet, doubt }: Passage): boolean {
   return (
     packet.mark === 0 &&
     packet.priority === 0 &&
@@ -298,14 +314,13 @@ function isPlain({ packet, connection, doubt }: Passage): boolean {
     !packet.moreFragments &&
     packet.largestFragment === 0 &&
     doubt === null &&
-    isKept(connection) &&
     !hasIpOptions(packet) &&
     hasWholeHeader(packet)
   );
 }
 
-function isKept(connection: ConnectionEntry | null): boolean {
-  return connection !== null && connection.confirmed && !connection.dead;
+function isKept(connection: ConnectionEntry): boolean {
+  return connection.confirmed && !connection.dead;
 }
 
 /** What rules read of ports and flags is there, in the packet and in the capture. */

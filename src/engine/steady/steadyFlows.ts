@@ -9,6 +9,7 @@ import type { ExpectedFrames } from '../evidence/expected.js';
 import type { FlowPath } from './flowPath.js';
 import type { Program } from '../walk/program.js';
 import type { Glimpse } from './glimpse.js';
+import type { Ways } from './ways.js';
 
 /*
  * Most packets are one more of a connection whose packets all went the same way (flowPath.ts). Such a packet needs no
@@ -31,13 +32,10 @@ const BARRED = CtStatus.dying | CtStatus.fixedTimeout;
 
 /** The short way of packets of connections in a steady state. */
 export class SteadyFlows {
-  /** The ways by number. */
-  private readonly ways: FlowPath[] = [];
-  private readonly numbers = new Map<FlowPath, number>();
-  /** Those with packets to be counted. */
-  private readonly uncounted: FlowPath[] = [];
-
-  constructor(private readonly tracker: Tracker) {}
+  constructor(
+    private readonly tracker: Tracker,
+    private readonly ways: Ways,
+  ) {}
 
   /** A packet of the connection has gone the way that the entry has for it, and nothing is left to be said of it. */
   went(entry: ConnectionEntry): void {
@@ -49,8 +47,7 @@ export class SteadyFlows {
 
   private keep(entry: ConnectionEntry, direction: Direction, way: FlowPath | null): void {
     if (way === null || !way.countsPlainly || !way.isOfStatus(entry.status)) return;
-    let number = this.numbers.get(way);
-    if (number === undefined) this.numbers.set(way, (number = this.ways.push(way)));
+    const number = this.ways.numberOf(way);
     const assured = entry.has(CtStatus.assured) ? Kept.assured : 0;
     const counted = entry.counted ? Kept.counted : 0;
     this.tracker.table.rows.setSteady(entry.row, direction, (number << Kept.way) | assured | counted);
@@ -69,14 +66,14 @@ export class SteadyFlows {
     const { rows } = table;
     const kept = rows.steady(row, direction);
     if (kept === 0) return null;
-    const way = this.ways[(kept >> Kept.way) - 1];
+    const way = this.ways.of(kept >> Kept.way);
     if (!way.takes(packet, program) || rows.expires(row) <= packet.time) return null;
     const timeout = steadyTimeout(rows, row, direction, packet, (kept & Kept.assured) !== 0, settings);
     if (timeout === NOT_STEADY) return null;
     this.tracker.reach(packet.time);
     rows.setExpires(row, packet.time + timeout);
     if (kept & Kept.counted) account(rows.owner(row), packet, direction);
-    if (way.add(packet.length)) this.uncounted.push(way);
+    this.ways.count(way, packet.length);
     // It leaves as what the answers of the connection go to: `nf_nat_packet()`.
     const answers = (1 - direction) as Direction;
     const ports = rows.ports(row, answers);
@@ -91,17 +88,8 @@ export class SteadyFlows {
     return way;
   }
 
-  /** Rules are about to be asked for their counters. */
-  settle(): void {
-    for (const way of this.uncounted) way.settle();
-    this.uncounted.length = 0;
-  }
-
   /** No way is kept any more. */
   clear(): void {
-    this.settle();
-    this.ways.length = 0;
-    this.numbers.clear();
     this.tracker.table.rows.forgetAllSteady();
   }
 }

@@ -43,6 +43,8 @@ export class HookRunner {
   links!: LinkHooks;
   /** Nothing sees an IPv4 packet that comes in before conntrack does, but what puts fragments together. */
   beginsWithTracking = false;
+  /** Nothing tracks connections of IPv4. */
+  tracksNothing = false;
   private records!: RuleRecords;
   readonly nat: NatStage;
   private entries!: readonly (readonly (readonly HookEntry[])[])[];
@@ -75,6 +77,7 @@ export class HookRunner {
     this.links = new LinkHooks(this.program);
     const first = this.at(4, Hook.prerouting).find(({ kind }) => kind !== StageKind.defrag);
     this.beginsWithTracking = first?.kind === StageKind.conntrack;
+    this.tracksNothing = !this.tracks(4);
   }
 
   /** What is registered at a hook, in order of priority. */

@@ -158,9 +158,16 @@ add timed ${WORLD} timeout 1
       .filter(isRight),
     { maxLength: 8 },
   );
+  /** Rules that track nothing are fewer than all. */
+  const untracked = (rules: readonly string[]): string[] =>
+    rules.filter((rule) => !/-m conn|-j CONNMARK/.test(rule));
   const ruleset = fc
-    .tuple(chain, chain, chain, chain, fc.boolean(), fc.boolean())
-    .map(([pre, forward, called, post, translates, drops]) => {
+    .tuple(fc.tuple(chain, chain, chain, chain), pick('nothing', 'connections', 'NAT'), fc.boolean())
+    .map(([chains, tracked, drops]) => {
+      const [pre, forward, called, post] = tracked === 'nothing' ? chains.map(untracked) : chains;
+      const translates = tracked === 'NAT';
+      const last =
+        tracked === 'nothing' ? '' : '-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT\n';
       const lines = (name: string, rules: readonly string[]): string => {
         const out = name === 'PREROUTING' ? /(! )?-o eth0/g : name === 'POSTROUTING' ? /(! )?-i eth[01+]/g : /$^/;
         return rules
@@ -176,7 +183,7 @@ add timed ${WORLD} timeout 1
         translates,
         text: `*mangle\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:A - [0:0]\n${lines('PREROUTING', pre)}${lines('A', inner)}${lines('POSTROUTING', post)}COMMIT\n${nat}*filter\n:FORWARD ${drops ? 'DROP' : 'ACCEPT'} [0:0]\n:A - [0:0]\n${
           drops ? '-A FORWARD -p udp -j ACCEPT\n' : ''
-        }${reject.join('').replaceAll(/-m (ttl|tos) \S+ \S+/g, '')}${lines('FORWARD', forward).replaceAll(/-j (TOS|TTL) \S+ \S+/g, '')}${lines('A', inner).replaceAll(/-j (TOS|TTL) \S+ \S+/g, '')}-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT\nCOMMIT\n`,
+        }${reject.join('').replaceAll(/-m (ttl|tos) \S+ \S+/g, '')}${lines('FORWARD', forward).replaceAll(/-j (TOS|TTL) \S+ \S+/g, '')}${lines('A', inner).replaceAll(/-j (TOS|TTL) \S+ \S+/g, '')}${last}COMMIT\n`,
       };
     });
 
