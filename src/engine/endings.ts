@@ -2,6 +2,7 @@ import type { Rule } from '../rules/model.js';
 import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
 
+export const TAKEN = 'another connection has taken its tuple';
 export const WAITS_FOR_FRAGMENTS = 'a fragment: it waits for the others';
 
 /** A packet is taken out of the hooks, by a rule or by the kernel itself. */

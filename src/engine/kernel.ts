@@ -11,13 +11,14 @@ import { CtState } from '../rules/connection.js';
 import type { CtTemplate, FlowTable, Manip, NatRange, RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
 import { sinceTick } from '../rules/jiffies.js';
+import { Verdict } from '../rules/verdict.js';
 import type { Rule } from '../rules/model.js';
 import { aimThrough } from './walk/aim.js';
 import { copyOf } from './copies.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './stack/defrag.js';
-import { tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from './endings.js';
+import { TAKEN, tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from './endings.js';
 import type { ExpectedFrames } from './evidence/expected.js';
 import { type FlowPath, FlowPaths } from './steady/flowPath.js';
 import { Guard } from './steady/lasting.js';
@@ -187,6 +188,10 @@ export class Kernel {
       // The bridge has looked up the route, whose device `ip6_rcv_core()` takes for the one that it came in by.
       if (packet.version === 6) passage.errorDevice = this.host.routing.input(packet).route?.device ?? null;
     } else if (passage.bridgedTo) return this.bridge(passage, passage.bridgedTo);
+    // What a bridge takes for others as well is tracked before the host knows whether it wants it (`br_nf_local_in()`).
+    else if (packet.physIn && packet.packetType !== PacketType.host) {
+      if (this.tracker.enter(passage) === Verdict.drop) return this.lost(passage, TAKEN);
+    }
     // What br_netfilter has shown to PREROUTING comes to the host itself only now.
     if (packet.physIn && isRefusedOnReceipt(passage.packet)) return this.lost(passage, REFUSED);
     this.routeInput(passage);

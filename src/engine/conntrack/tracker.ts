@@ -255,12 +255,8 @@ export class Tracker {
     if (!entry || passage.state === CtState.untracked) return Verdict.accept;
     this.now = packet.time;
     if (!entry.confirmed) {
-      // Only the packet that made it: an error or reset that is attached to it does not (`__nf_conntrack_confirm()`).
-      if (passage.direction !== Direction.original) return Verdict.accept;
-      if (entry.dead) return Verdict.drop;
-      if (this.isTaken(entry, packet.time)) return Verdict.drop;
-      this.table.insert(entry, packet.time);
-      entry.events |= entry.master ? CtEvent.related : CtEvent.new;
+      const verdict = this.enter(passage);
+      if (verdict === Verdict.drop || !entry.confirmed) return verdict;
     }
     if (entry.events && !entry.dead) {
       const { events } = entry;
@@ -268,6 +264,17 @@ export class Tracker {
       if (events & (CtEvent.new | CtEvent.related)) this.events.created(entry, packet.time);
       else this.events.updated(entry, events, packet.time);
     }
+    return Verdict.accept;
+  }
+
+  /** A new connection enters the table, of which nobody is told yet: `__nf_conntrack_confirm()`. Drop: as above. */
+  enter({ connection: entry, packet, state, direction }: Passage): Verdict {
+    if (!entry || entry.confirmed || state === CtState.untracked) return Verdict.accept;
+    // Only the packet that made it: an error or reset that is attached to it does not.
+    if (direction !== Direction.original) return Verdict.accept;
+    if (entry.dead || this.isTaken(entry, packet.time)) return Verdict.drop;
+    this.table.insert(entry, packet.time);
+    entry.events |= entry.master ? CtEvent.related : CtEvent.new;
     return Verdict.accept;
   }
 

@@ -7,7 +7,7 @@ import type { Ruleset } from '../../rules/model.js';
 import { Verdict } from '../../rules/verdict.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { Defragmenter } from '../stack/defrag.js';
-import { tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from '../endings.js';
+import { TAKEN, tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from '../endings.js';
 import type { FlowPath, FlowPaths } from '../steady/flowPath.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { LinkHooks } from '../link/linkHooks.js';
@@ -134,8 +134,7 @@ export class HookRunner {
       }
       case StageKind.confirm: {
         const verdict = this.parts.tracker.confirm(passage);
-        if (verdict === Verdict.drop)
-          tellLost(this.observer, passage, 'another connection has taken its tuple');
+        if (verdict === Verdict.drop) tellLost(this.observer, passage, TAKEN);
         return verdict;
       }
       case StageKind.nat:
