@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fragments } from '../../src/lab/craft.js';
-import { play } from './helpers/router.js';
+import { eventsOf, play } from './helpers/router.js';
 import { packetOf } from './helpers/words.js';
 
 const filter = (...rules: string[]): string => `*filter
@@ -263,5 +263,18 @@ describe('a bridge', () => {
   it('names its port where br_netfilter looks in', async () => {
     const { lines } = await play(log, rows, { sysctls: ['net.bridge.bridge-nf-call-iptables=1'] });
     expect(lines[0]).toContain('IN=docker0 OUT=eth0 PHYSIN=vethc0');
+  });
+
+  it('has what it takes in for all tracked before the host drops it', async () => {
+    const dropping = `${filter('INPUT -j DROP')}${STATES}`;
+    const sysctls = ['net.bridge.bridge-nf-call-iptables=1'];
+    const discover = 'udp 0.0.0.0:68 > 255.255.255.255:67 broadcast';
+    const entry =
+      'udp src=0.0.0.0 dst=255.255.255.255 sport=68 dport=67 [UNREPLIED] src=255.255.255.255 dst=0.0.0.0 sport=67 dport=68';
+    const connections = async (device: string): Promise<readonly string[]> =>
+      (await play(dropping, [[0, device, discover]], { sysctls })).connections;
+    expect(await connections('vethc0')).toEqual([entry]);
+    expect(await connections('eth1')).toEqual([]);
+    expect(await eventsOf(dropping, [[0, 'vethc0', discover]], sysctls)).toEqual([]);
   });
 });

@@ -22,6 +22,8 @@ export interface NftTable {
   readonly handle: number | null;
   /** `flags dormant`: its hooks are not registered. */
   dormant: boolean;
+  /** Flags that only concern the program that made it, as they are listed: `owner`, `persist`. */
+  owned: readonly string[];
   comment: string | null;
   readonly chains: Map<string, NftChain>;
   /** Sets and maps; one name space. */

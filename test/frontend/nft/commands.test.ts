@@ -116,6 +116,27 @@ describe('errors', () => {
     expect(printed).toBe(CHAIN('tcp dport 99999 accept', 'accept'));
   });
 
+  it('reads what versions after 1.0.6 list: who owns a table, and named priorities on more hooks', () => {
+    const text = [
+      'table inet firewalld { # progname firewalld',
+      '\tflags owner,persist',
+      '',
+      '\tchain nat_OUTPUT {',
+      '\t\ttype nat hook output priority dstnat + 10; policy accept;',
+      '\t}',
+      '',
+      '\tchain nat_INPUT {',
+      '\t\ttype nat hook input priority srcnat; policy accept;',
+      '\t}',
+      '}\n',
+    ].join('\n');
+    const listed = text
+      .replace(' # progname firewalld', '')
+      .replace('dstnat + 10', '-90')
+      .replace('srcnat', '100');
+    expect(read(text)).toEqual({ printed: listed, said: [] });
+  });
+
   it.each([
     ['table ip t { chain c { frobnicate 5 }', 'frobnicate'],
     ['add rule ip t c accept', 'no table'],

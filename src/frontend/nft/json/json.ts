@@ -104,9 +104,11 @@ function itemText(kind: string, o: JsonObject, filled: ReadonlySet<string>): str
   const place = `${family(o)} ${quoted(o.table)} ${quoted(o.name)}`;
   switch (kind) {
     case 'table': {
-      const dormant = JSON.stringify(o.flags ?? '').includes('dormant') ? 'flags dormant;' : '';
+      const given = JSON.stringify(o.flags ?? '');
+      const flags = ['dormant', 'owner', 'persist'].filter((flag) => given.includes(flag));
+      const listed = flags.length > 0 ? `flags ${flags.join(',')};` : '';
       const comment = o.comment === undefined ? '' : `comment ${quoted(o.comment)};`;
-      return `table ${family(o)} ${quoted(o.name)} {${handle(o)}\n${dormant}\n${comment}\n}`;
+      return `table ${family(o)} ${quoted(o.name)} {${handle(o)}\n${listed}\n${comment}\n}`;
     }
     case 'chain':
       return `add chain ${place} {${handle(o)}\n${chainText(o)}\n}`;

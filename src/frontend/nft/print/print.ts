@@ -42,7 +42,8 @@ export function printNft(ruleset: NftRuleset, values: NftValues = modelValues): 
 /** One table with what is in it. */
 export function printTable(table: NftTable, values: NftValues = modelValues): string {
   const head: string[] = [];
-  if (table.dormant) head.push('\tflags dormant\n');
+  const flags = [...(table.dormant ? ['dormant'] : []), ...table.owned];
+  if (flags.length > 0) head.push(`\tflags ${flags.join(',')}\n`);
   if (table.comment !== null) head.push(`\tcomment "${table.comment}"\n`);
   const blocks: string[] = [];
   for (const object of table.objects.values()) blocks.push(printObject(object, values));
@@ -50,7 +51,7 @@ export function printTable(table: NftTable, values: NftValues = modelValues): st
   for (const flowtable of table.flowtables.values()) blocks.push(printFlowtable(flowtable, table.family));
   for (const chain of table.chains.values()) blocks.push(printChain(chain, table.family, values));
   // A blank line parts the flags from what follows; a comment alone does not.
-  const gap = table.dormant && blocks.length > 0 ? '\n' : '';
+  const gap = flags.length > 0 && blocks.length > 0 ? '\n' : '';
   return `table ${table.family} ${table.name} {\n${head.join('')}${gap}${blocks.join('\n')}}\n`;
 }
 

@@ -203,6 +203,7 @@ class Reader extends Workspace {
         name,
         handle: null,
         dormant: false,
+        owned: [],
         comment: null,
         chains: new Map(),
         sets: new Map(),
@@ -271,8 +272,7 @@ class Reader extends Workspace {
         table.flowtables.set(name.text, readFlowtable(stream, name.text, table.family));
         return;
       case 'flags':
-        do if (stream.expectWord('dormant', 'owner') === 'dormant') table.dormant = true;
-        while (stream.takeSign(','));
+        this.readTableFlags(table);
         return;
       case 'comment':
         table.comment = stream.expectString();
@@ -297,6 +297,14 @@ class Reader extends Workspace {
     if (!known) table.sets.set(name.text, { ...set, handle });
     else if (set.elements.length > 0)
       table.sets.set(name.text, { ...set, handle, elements: known.elements.concat(set.elements) });
+  }
+
+  private readTableFlags(table: NftTable): void {
+    const flags = new Set<string>();
+    do flags.add(this.stream.expectWord('dormant', 'owner', 'persist'));
+    while (this.stream.takeSign(','));
+    if (flags.delete('dormant')) table.dormant = true;
+    table.owned = [...flags].sort();
   }
 
   private addChain(table: NftTable, name: Token): void {
