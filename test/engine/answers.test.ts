@@ -182,6 +182,23 @@ COMMIT
     expect(await of(1)).toEqual(['eth0 icmp 192.168.1.1 > 203.0.113.5 11/0 ttl 64']);
   });
 
+  it('tells the answers to two pings of one connection apart, of which one was dropped', async () => {
+    const rules = `*filter
+:OUTPUT ACCEPT [0:0]
+-A OUTPUT -j LOG
+-A OUTPUT -m length --length 36 -m tos --tos 0x10 -j DROP
+COMMIT
+`;
+    const ping = (sequence: number, tos: number): string =>
+      `icmp 203.0.113.5 > ${HOST} 8/0 id 7 n ${sequence} len 8 tos ${tos}`;
+    const { lines } = await play(rules, [
+      [0, 'eth0', ping(1, 0x10)],
+      [0.002, 'eth0', ping(2, 0)],
+      [0.0021, '>eth0', `icmp ${HOST} > 203.0.113.5 0/0 id 7 n 2 len 8 ipid 4321`],
+    ]);
+    expect(lines.map((line) => /ID=\d+ /.exec(line)?.[0])).toEqual(['ID=0 ', 'ID=4321 ']);
+  });
+
   it('tracks an error about what is not tracked, whatever NOTRACK says of it', async () => {
     const rules = `*raw
 :PREROUTING ACCEPT [0:0]

@@ -90,9 +90,17 @@ export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolea
     if (samePayload(answer, seen)) return true;
   }
   const found = connectionOfSent(tracker, seen);
-  if (!found) return false;
+  if (!found || !sameBehindIds(answer, seen)) return false;
   const own = new Tuple();
   return readInto(own, answer) && found.entry.tuple(found.direction).equals(own);
+}
+
+/** The same but for ports and ICMP identifiers, which a translation may have changed. */
+function sameBehindIds(a: Packet, b: Packet): boolean {
+  if (a.protocol === Protocol.tcp) return samePayload(a, b, Tcp.sequence);
+  const sequence = Icmp.id + 2;
+  if (isTimestampReply(a)) return u16(a.data, a.transport + sequence) === u16(b.data, b.transport + sequence);
+  return samePayload(a, b, sequence);
 }
 
 /** Both errors quote one packet, of which a translation may have changed addresses and ports. */
