@@ -102,6 +102,8 @@ export class RuleContext {
   private hasType = false;
   /** A field of Ethernet was read. */
   private readsLink = false;
+  /** Reads the chain without a name that begins here, and gives it one. */
+  bindChain: (() => string) | null = null;
 
   constructor(
     readonly family: Family,

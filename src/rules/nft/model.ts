@@ -43,6 +43,8 @@ export interface NftChain {
   comment: string | null;
   readonly rules: NftRule[];
   readonly position: Position | null;
+  /** It has no name of its own: the one rule that jumps there holds it, `jump { … }`. */
+  readonly isBound?: true;
 }
 
 export interface NftBaseChain {

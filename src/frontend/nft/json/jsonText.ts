@@ -167,11 +167,24 @@ export function elementText(value: Json, depth = 0): string {
   return parts.join(' ');
 }
 
+/** `jump { … }`, whose braces close at its end alone. */
+function isBlock(text: string): boolean {
+  if (!/^(?:jump|goto) \{\n[^]*\}$/.test(text)) return false;
+  let open = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '{') open++;
+    else if (text[i] === '}' && --open === 0) return i === text.length - 1;
+  }
+  return false;
+}
+
 /** One statement of a rule. What nft itself has no JSON for is a string in the text's own grammar. */
 export function statementText(value: Json, depth = 0): string {
   if (depth > DEEPEST) return UNREADABLE;
   if (typeof value === 'string')
-    return value.replace(/[;\r\n{}#]/g, (c) => (c === '{' || c === '}' ? c : ' '));
+    return isBlock(value)
+      ? value.replace(/[;\r#]/g, ' ')
+      : value.replace(/[;\r\n{}#]/g, (c) => (c === '{' || c === '}' ? c : ' '));
   const entry = only(value);
   if (!entry) return UNREADABLE;
   const [kind, content] = entry;

@@ -49,7 +49,15 @@ export function printTable(table: NftTable, values: NftValues = modelValues): st
   for (const object of table.objects.values()) blocks.push(printObject(object, values));
   for (const set of table.sets.values()) blocks.push(printSet(set, table.family, values));
   for (const flowtable of table.flowtables.values()) blocks.push(printFlowtable(flowtable, table.family));
-  for (const chain of table.chains.values()) blocks.push(printChain(chain, table.family, values));
+  const inRules: NftValues = {
+    ...values,
+    block: (name) => {
+      const chain = table.chains.get(name);
+      return chain?.isBound && printBound(chain, table.family, inRules);
+    },
+  };
+  for (const chain of table.chains.values())
+    if (!chain.isBound) blocks.push(printChain(chain, table.family, inRules));
   // A blank line parts the flags from what follows; a comment alone does not.
   const gap = flags.length > 0 && blocks.length > 0 ? '\n' : '';
   return `table ${table.family} ${table.name} {\n${head.join('')}${gap}${blocks.join('\n')}}\n`;
@@ -207,6 +215,11 @@ function printChain(chain: NftChain, family: Family, values: NftValues): string 
   }
   for (const rule of chain.rules) text += `\t\t${printRule(rule, family, values)}\n`;
   return `${text}\t}\n`;
+}
+
+function printBound(chain: NftChain, family: Family, values: NftValues): string {
+  const rules = chain.rules.map((rule) => `\t\t\t${printRule(rule, family, values).replaceAll('\n', '\n\t')}\n`);
+  return `{\n${rules.join('')}\t\t}`;
 }
 
 /** A rule's statements and comment, on one line. */

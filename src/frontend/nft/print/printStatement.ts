@@ -35,6 +35,8 @@ export interface StatementValues {
   quotaUsed(of: Quota | (NftObject & { kind: 'quota' })): number;
   /** Milliseconds since a `last` saw a packet; null: never. */
   lastUsed(of: Statement & { kind: 'last' }): number | null;
+  /** The rules of a chain without a name, in braces; undefined: it has one. */
+  block?(chain: string): string | undefined;
 }
 
 /** One statement as nft 1.0.6 lists it in a table of the family. */
@@ -62,8 +64,11 @@ export function printStatement(statement: Statement, family: Family, values: Sta
       return printReference(statement, show);
     case 'log':
       return printLog(statement);
-    case 'verdict':
-      return printConstant({ kind: 'verdict', verdict: statement.verdict });
+    case 'verdict': {
+      const { verdict } = statement;
+      const block = 'chain' in verdict ? values.block?.(verdict.chain) : undefined;
+      return block === undefined ? printConstant({ kind: 'verdict', verdict }) : `${verdict.kind} ${block}`;
+    }
     case 'vmap':
       return `${show(statement.key)} vmap ${printExpression(statement.map, self, { hexadecimal: showsHexadecimal(statement.key) })}`;
     case 'queue':

@@ -64,7 +64,7 @@ export function placeOf(token: Token): { position: Position; length: number; lin
 
 /** Link-layer, IPv6 and IPv4 addresses; what could go on as a word or another group is none. */
 const ADDRESS =
-  /[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}(?![\w:])|(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4})(?![\w:])|(?:\d{1,3}\.){3}\d{1,3}(?![\w.])/y;
+  /[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}(?![\w:])|(?:[0-9A-Fa-f]{0,4}:){2,8}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4})(?![\w:])|(?:\d{1,3}\.){3}\d{1,3}(?![\w.])/y;
 const CLASS_ID = /[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}(?![\w:.])/y;
 const NUMBER = /[0-9][0-9A-Za-z_]*/y;
 /** As in nft's own scanner a word may hold `-`, `.` and `/`, and end in `*`. */

@@ -81,6 +81,9 @@ const COMMANDS: readonly string[] = [
 ];
 
 class Reader extends Workspace {
+  /** The number of the last chain without a name. */
+  private bound = 0;
+
   readAll(): void {
     const { stream } = this;
     for (stream.skipSeparators(); !stream.atEnd(); stream.skipSeparators())
@@ -354,10 +357,24 @@ class Reader extends Workspace {
       return typeof data === 'string' || !data ? undefined : data;
     };
     const context = new RuleContext(table.family, mapData, this.listed);
+    context.bindChain = () => this.bindChain(table);
     const from = this.stream.place;
     const rule = readRule(this.stream, context, this.diagnostics);
     this.extents.set(rule, { from, to: this.stream.place });
     return rule;
+  }
+
+  /** The kernel gives such chains names of this kind, too (`nf_tables_addchain()`), which nft does not show. */
+  private bindChain(table: NftTable): string {
+    do this.bound++;
+    while (table.chains.has(`__chain${this.bound}`));
+    const name = `__chain${this.bound}`;
+    const position = positionOf(this.stream.peek());
+    const chain: NftChain = { name, handle: null, base: null, comment: null, rules: [], position, isBound: true };
+    this.stream.expectSign('{');
+    this.block(() => chain.rules.push(this.readRuleOf(table)));
+    table.chains.set(name, chain);
+    return name;
   }
 
   /** `type filter hook input [device "x"] priority 0`. */

@@ -5,6 +5,7 @@ import type {
   ObjectType,
   Statement,
   SynProxyValues,
+  Verdict,
 } from '../../../rules/nft/model.js';
 import type { RuleContext } from '../context.js';
 import { readElementStatements } from './elementStatements.js';
@@ -43,13 +44,21 @@ const TEXT: KeyField = { type: 'string', bits: 0 };
 /** One statement of a rule. */
 export function readStatement(stream: TokenStream, context: RuleContext): Statement {
   const start = stream.peek();
-  const verdict = readVerdict(stream);
+  const verdict = readBound(stream, context) ?? readVerdict(stream);
   if (verdict) return { kind: 'verdict', verdict };
   if (start.kind === 'word') {
     const simple = readNamed(stream, start, context);
     if (simple) return simple;
   }
   return readSelective(stream, context);
+}
+
+/** `jump { … }`: a chain of this rule alone (`chain_stmt` of src/parser_bison.y of nftables). */
+function readBound(stream: TokenStream, { bindChain }: RuleContext): Verdict | undefined {
+  const kind = stream.isWord('jump') ? 'jump' : stream.isWord('goto') ? 'goto' : null;
+  if (kind === null || !bindChain || !stream.isSign('{', 1)) return undefined;
+  stream.next();
+  return { kind, chain: stream.nested(bindChain) };
 }
 
 function readNamed(stream: TokenStream, start: Token, context: RuleContext): Statement | undefined {
