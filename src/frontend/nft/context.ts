@@ -102,6 +102,8 @@ export class RuleContext {
   private hasType = false;
   /** A field of Ethernet was read. */
   private readsLink = false;
+  /** The fields of a set's key, by its name in this table. */
+  setKey: (name: string) => readonly KeyField[] | undefined = () => undefined;
   /** Reads the chain without a name that begins here, and gives it one. */
   bindChain: (() => string) | null = null;
 

@@ -269,7 +269,7 @@ export const TCP_OPTIONS = new Map(
     sack3: { number: 5, fields: `length@8/8 left@208/32 right@240/32` },
     timestamp: { number: 8, fields: `${KIND_LENGTH} tsval@16/32 tsecr@48/32` },
     md5sig: { number: 19, fields: KIND_LENGTH },
-    mptcp: { number: 30, fields: `${KIND_LENGTH} subtype@16/4` },
+    mptcp: { number: 30, fields: `${KIND_LENGTH} subtype@16/4:mptcp_subtype` },
     fastopen: { number: 34, fields: KIND_LENGTH },
   }).map(([name, option]) => [name, { number: option.number, fields: readFields(option.fields) }]),
 );

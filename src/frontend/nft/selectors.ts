@@ -178,11 +178,15 @@ export function fib(flags: readonly string[], result: string): Fib | undefined {
   if (own.length !== flags.length || own.length === 0) return undefined;
   const sorted = [...own].sort((a, b) => order.indexOf(a) - order.indexOf(b));
   const type = (
-    { oif: 'iface_index', oifname: 'ifname', type: 'fib_addrtype' } as Record<string, DataType | undefined>
+    { oif: 'iface_index', oifname: 'ifname', type: 'fib_addrtype', check: 'boolean' } as Record<
+      string,
+      DataType | undefined
+    >
   )[result];
   if (type === undefined) return undefined;
   const bits = type === 'ifname' ? 128 : 32;
-  return { kind: 'fib', flags: sorted, result: result as Fib['result'], present: false, bits, type };
+  const present = result === 'check';
+  return { kind: 'fib', flags: sorted, result: result as Fib['result'], present, bits, type };
 }
 
 export function route(key: string, family: Route['family'], context: RuleContext): Route | undefined {

@@ -34,6 +34,8 @@ icmpv6=58 esp=50`,
     binding-update=5 binding-acknowledgement=6 binding-error=7 fast-binding-update=8
     fast-binding-acknowledgement=9 fast-binding-advertisement=10 experimental-mobility-header=11
     home-agent-switch-message=12`,
+  mptcp_subtype: `mp-capable=0 mp-join=1 dss=2 add-addr=3 remove-addr=4 mp-prio=5 mp-fail=6 mp-fastclose=7
+    mp-tcprst=8`,
   dscp: `cs0=0 cs1=8 cs2=16 cs3=24 cs4=32 cs5=40 cs6=48 cs7=56 df=0 be=0 lephb=1 af11=10 af12=12 af13=14 af21=18
     af22=20 af23=22 af31=26 af32=28 af33=30 af41=34 af42=36 af43=38 va=44 ef=46`,
   ecn: 'not-ect=0 ect0=2 ect1=1 ce=3',
@@ -87,6 +89,8 @@ export function symbolValue(type: DataType, name: string): number | undefined {
 }
 
 export function symbolName(type: DataType, value: number): string | undefined {
+  // Versions after 1.0.6 know the names.
+  if (type === 'mptcp_subtype') return undefined;
   return SYMBOLS.get(type)?.nameOf.get(value);
 }
 

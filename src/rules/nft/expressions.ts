@@ -175,7 +175,7 @@ export interface Ct {
 export interface Fib {
   readonly kind: 'fib';
   readonly flags: readonly ('saddr' | 'daddr' | 'mark' | 'iif' | 'oif')[];
-  readonly result: 'oif' | 'oifname' | 'type';
+  readonly result: 'oif' | 'oifname' | 'type' | 'check';
   /** Compared with exists/missing: whether there is a route. */
   readonly present: boolean;
   readonly bits: number;

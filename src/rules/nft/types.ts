@@ -40,6 +40,7 @@ export const DATA_TYPES = {
   tcp_flag: { bits: 8, order: 'network' },
   dccp_pkttype: { bits: 4, order: 'network' },
   mh_type: { bits: 8, order: 'network' },
+  mptcp_subtype: { bits: 4, order: 'network' },
   dscp: { bits: 6, order: 'network' },
   ecn: { bits: 2, order: 'network' },
   /** Of conntrack and sets: milliseconds. */

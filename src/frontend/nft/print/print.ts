@@ -218,7 +218,9 @@ function printChain(chain: NftChain, family: Family, values: NftValues): string 
 }
 
 function printBound(chain: NftChain, family: Family, values: NftValues): string {
-  const rules = chain.rules.map((rule) => `\t\t\t${printRule(rule, family, values).replaceAll('\n', '\n\t')}\n`);
+  const rules = chain.rules.map(
+    (rule) => `\t\t\t${printRule(rule, family, values).replaceAll('\n', '\n\t')}\n`,
+  );
   return `{\n${rules.join('')}\t\t}`;
 }
 

@@ -1,4 +1,5 @@
-import type { BinaryOperator, Expression, Verdict } from '../../../rules/nft/model.js';
+import { parseAddress } from '../../../address/ip.js';
+import type { BinaryOperator, Expression, KeyField, Verdict } from '../../../rules/nft/model.js';
 import type { RuleContext } from '../context.js';
 import type { Raw, RawElement } from './raw.js';
 import { readSelector } from './readSelector.js';
@@ -40,16 +41,61 @@ function takeOperator(stream: TokenStream, level: number): BinaryOperator | unde
 /** A concatenation has at most 16 registers of 32 bits (NFT_REG32_COUNT, linux/netfilter/nf_tables.h). */
 const MOST_FIELDS = 16;
 
-/** A left side: selectors, operations with constants, concatenations. */
+/** A left side: selectors, operations with constants, concatenations, in which constants may stand. */
 export function readExpression(stream: TokenStream, context: RuleContext): Expression {
   const first = readLeftOperation(stream, context, 0);
-  if (!stream.isSign('.')) return first;
-  const parts = [first];
+  return stream.isSign('.') ? readMoreParts(stream, context, [first], () => undefined) : first;
+}
+
+/** The key of what a rule puts into a set: constants are of the set's types. */
+export function readKey(stream: TokenStream, context: RuleContext, set: string): Expression {
+  const fields = context.setKey(set);
+  const first = readNamedConstant(stream, context, fields?.[0]) ?? readLeftOperation(stream, context, 0);
+  return stream.isSign('.') ? readMoreParts(stream, context, [first], (at) => fields?.[at]) : first;
+}
+
+function readMoreParts(
+  stream: TokenStream,
+  context: RuleContext,
+  parts: Expression[],
+  fieldAt: (index: number) => KeyField | undefined,
+): Expression {
   while (stream.takeSign('.')) {
     if (parts.length === MOST_FIELDS) stream.refuse('Concatenation exceeds maximum size of 512 bits');
-    parts.push(readLeftOperation(stream, context, 0));
+    parts.push(
+      readNamedConstant(stream, context, fieldAt(parts.length)) ?? readLeftOperation(stream, context, 0),
+    );
   }
   return { kind: 'concat', parts };
+}
+
+/** Also one that has a name, where that is no selector's. */
+function readNamedConstant(
+  stream: TokenStream,
+  context: RuleContext,
+  field: KeyField | undefined,
+): Expression | undefined {
+  if (!field || stream.peek().kind !== 'word') return readConstant(stream, field);
+  const place = stream.place;
+  const selector = readSelector(stream, context);
+  stream.returnTo(place);
+  return selector ? undefined : resolve(readRawPrimary(stream, null), [field]);
+}
+
+/** Without a field, of the type that it looks like. */
+function readConstant(stream: TokenStream, field?: KeyField): Expression | undefined {
+  const { kind, text } = stream.peek();
+  if (kind !== 'number' && kind !== 'address' && kind !== 'string') return undefined;
+  return resolve(readRawPrefix(stream, null), [field ?? fieldLike(kind, text)]);
+}
+
+function fieldLike(kind: 'number' | 'address' | 'string', text: string): KeyField {
+  if (kind === 'number') return { type: 'integer', bits: 32 };
+  if (kind === 'string' && !parseAddress(text)) return { type: 'ifname', bits: 128 };
+  if (text.includes('.') && !text.includes(':')) return { type: 'ipv4_addr', bits: 32 };
+  return /^[\da-f]{1,2}(?::[\da-f]{1,2}){5}$/i.test(text)
+    ? { type: 'ether_addr', bits: 48 }
+    : { type: 'ipv6_addr', bits: 128 };
 }
 
 function readLeftOperation(stream: TokenStream, context: RuleContext, level: number): Expression {

@@ -357,6 +357,7 @@ class Reader extends Workspace {
       return typeof data === 'string' || !data ? undefined : data;
     };
     const context = new RuleContext(table.family, mapData, this.listed);
+    context.setKey = (name) => table.sets.get(name)?.key;
     context.bindChain = () => this.bindChain(table);
     const from = this.stream.place;
     const rule = readRule(this.stream, context, this.diagnostics);
@@ -370,7 +371,15 @@ class Reader extends Workspace {
     while (table.chains.has(`__chain${this.bound}`));
     const name = `__chain${this.bound}`;
     const position = positionOf(this.stream.peek());
-    const chain: NftChain = { name, handle: null, base: null, comment: null, rules: [], position, isBound: true };
+    const chain: NftChain = {
+      name,
+      handle: null,
+      base: null,
+      comment: null,
+      rules: [],
+      position,
+      isBound: true,
+    };
     this.stream.expectSign('{');
     this.block(() => chain.rules.push(this.readRuleOf(table)));
     table.chains.set(name, chain);

@@ -257,7 +257,7 @@ function readFib(stream: TokenStream): Selector | undefined {
   const start = stream.peek();
   const flags = [stream.expectName('saddr, daddr, mark, iif or oif')];
   while (stream.takeSign('.')) flags.push(stream.expectName('saddr, daddr, mark, iif or oif'));
-  const result = stream.expectWord('oif', 'oifname', 'type');
+  const result = stream.expectWord('oif', 'oifname', 'type', 'check');
   const found = fib(flags, result) ?? stream.refuse('no such question to fib', start);
   const against = againstFib(flags, result);
   if (against !== undefined) stream.refuse(`fib: ${against}`, start);

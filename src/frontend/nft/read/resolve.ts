@@ -24,7 +24,7 @@ const INTEGER: KeyField = { type: 'integer', bits: 32 };
 export function fieldsOf(expression: Expression): readonly KeyField[] {
   switch (expression.kind) {
     case 'concat':
-      return expression.parts.flatMap(fieldsOf);
+      return expression.parts.flatMap(fieldsOfPart);
     case 'binary':
       return expression.operator === '<<' || expression.operator === '>>'
         ? fieldsOf(expression.left).map(({ type, bits }) => ({
@@ -56,6 +56,17 @@ export function fieldsOf(expression: Expression): readonly KeyField[] {
     default:
       return [{ type: expression.type, bits: expression.bits }];
   }
+}
+
+/** Of a part of a key, in which constants may stand. */
+function fieldsOfPart(part: Expression): readonly KeyField[] {
+  if (part.kind === 'string' || part.kind === 'bytes')
+    return [{ type: part.type, bits: DATA_TYPES[part.type].bits }];
+  if (part.kind === 'address')
+    return part.address.version === 4
+      ? [{ type: 'ipv4_addr', bits: 32 }]
+      : [{ type: 'ipv6_addr', bits: 128 }];
+  return fieldsOf(part);
 }
 
 function wrong(message: string, raw: Raw): never {
@@ -119,7 +130,9 @@ export function resolveMap(
 function distinct(elements: readonly SetElement[], raw: Raw): readonly SetElement[] {
   const values = new Map<string, string>();
   return elements.filter(({ key, data, statements }) => {
-    if (statements.length > 0) wrong('missing statement in map declaration', raw);
+    // What was listed the kernel has taken: versions after 1.0.6 count in such maps.
+    if (statements.length > 0 && !(raw.node === 'set' && raw.listed))
+      wrong('missing statement in map declaration', raw);
     const [name, value] = [JSON.stringify(key), JSON.stringify(data)];
     const there = values.get(name);
     if (there !== undefined && there !== value) wrong('File exists', raw);

@@ -1,6 +1,6 @@
 import type { Expression, KeyField, Statement } from '../../../rules/nft/model.js';
 import type { RuleContext } from '../context.js';
-import { readElementOptions, readExpression, readRawConcat, readTime } from './expressions.js';
+import { readElementOptions, readExpression, readKey, readRawConcat, readTime } from './expressions.js';
 import { resolve } from './resolve.js';
 import type { TokenStream } from './stream.js';
 
@@ -15,7 +15,7 @@ export function readSetUpdate(
   stream.expectSign('@');
   const set = stream.expectName('the name of a set');
   stream.expectSign('{');
-  const key = readExpression(stream, context);
+  const key = readKey(stream, context, set);
   const options = readElementOptions(stream);
   if (options.comment !== null) stream.refuse('Key expression comments are not supported');
   const data = stream.takeSign(':') ? updateData(stream, context, set) : null;

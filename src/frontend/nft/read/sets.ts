@@ -18,6 +18,7 @@ import { normalised } from './setOrder.js';
 import { Refusal, reportRefusal, type TokenStream } from './stream.js';
 
 const OBJECT_TYPES: readonly string[] = ['counter', 'quota', 'limit', 'secmark', 'synproxy'];
+const CT_OBJECTS: readonly string[] = ['timeout', 'expectation'];
 const OTHER_NAMES: Record<string, DataType | undefined> = {
   cgroupsv2: 'cgroupv2',
   time: 'time',
@@ -240,6 +241,11 @@ function readTypeof(stream: TokenStream, set: Draft, table: NftTable): void {
   set.dataInterval = stream.takeWord('interval');
   if (stream.takeWord('verdict')) set.data = [{ type: 'verdict', bits: 0 }];
   else if (OBJECT_TYPES.includes(stream.peek().text)) set.data = stream.next().text as ObjectType;
+  else if (stream.isWord('ct') && CT_OBJECTS.includes(stream.peek(1).text) && !stream.isWord('id', 2)) {
+    stream.next();
+    set.data = `ct ${stream.next().text}` as ObjectType;
+  } else if (stream.takeWord('queue')) set.data = [{ type: 'integer', bits: 16 }];
+  else if (fieldOfType(stream.peek().text)) set.data = readFields(stream);
   else {
     set.typeofData = readTypeofExpression(stream, table);
     set.data = fieldsOf(set.typeofData);
