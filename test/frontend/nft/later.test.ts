@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseNft } from '../../../src/frontend/nft/parse.js';
-import { parseNftJson } from '../../../src/frontend/nft/json.js';
-import { printNft } from '../../../src/frontend/nft/print.js';
+import { parseNft } from '../../../src/frontend/nft/read/parse.js';
+import { parseNftJson } from '../../../src/frontend/nft/json/json.js';
+import { printNft } from '../../../src/frontend/nft/print/print.js';
 import { Diagnostics } from '../../../src/source/diagnostic.js';
 
 function listed(text: string): string {
