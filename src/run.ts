@@ -26,6 +26,7 @@ import { readNflog } from './observed/nflog.js';
 import { readLogBatches, type LogSource } from './observed/readLog.js';
 import { CtState } from './rules/connection.js';
 import { groupMessages, logPrefixes } from './rules/logPrefix.js';
+import { isIcmpError } from './packet/rewrite.js';
 import { unknownMatch } from './rules/matches/unknown.js';
 import { type Rule, ruleAddress, type Ruleset } from './rules/model.js';
 import type { IpSets } from './rules/sets/set.js';
@@ -269,10 +270,10 @@ export async function causes({
         watch.sinks.seen?.(packet, device, isPredicted);
       },
       sent: (passage) => {
-        // What the host was seen to answer to a packet that it never had.
+        // What the host was seen to answer to a packet that it never had, or had no reason to refuse.
         const { packet, state } = passage;
         sent.set(packet.out, (sent.get(packet.out) ?? 0) + 1);
-        if (packet.frame === last && state === CtState.invalid) answers++;
+        if (packet.frame === last && (state === CtState.invalid || isIcmpError(packet))) answers++;
         watch.sinks.sent(passage);
       },
     };

@@ -24,6 +24,8 @@ export interface Clues {
   readonly policies: readonly Met<Chain>[];
   /** Places before a rule, or behind the last one, that differing packets passed. */
   readonly gaps: readonly Gap[];
+  /** The chains that any packet came to. */
+  readonly entered: ReadonlySet<Chain>;
   /** Lines that only the host has. */
   readonly hostLines: readonly HostLine[];
   /** The same by prefix. */
@@ -101,9 +103,11 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
   const rules = new Map<Rule, Set<number>>();
   const policies = new Map<Chain, Set<number>>();
   const gaps = new Map<Chain, Set<number>[]>();
+  const entered = new Set<Chain>();
   for (const visit of walks.visits) {
     const differs = frames.has(visit.frame);
     const { chain, reached, frame } = visit;
+    entered.add(chain);
     const own = at(gaps, chain, () =>
       Array.from({ length: chain.rules.length + 1 }, () => new Set<number>()),
     );
@@ -151,6 +155,7 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
           .filter((gap) => gap.frames.size > 0);
       }),
     ),
+    entered,
     hostLines,
     prefixes,
     knownPrefixes: known,

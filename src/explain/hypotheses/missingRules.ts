@@ -64,11 +64,12 @@ export function forWords(clues: Clues, addition: Addition, others: ReadonlySet<n
 }
 
 function withTraits(clues: Clues, { gap, target, bits }: Addition, traits: readonly string[]): Hypothesis {
-  const words = gap.chain.table.nft ? traits.map(nftWords).join(' ') : traits.reduce(joined, '');
-  const text = words === '' ? target : `${words} ${target}`;
+  const isNft = gap.chain.table.nft !== undefined;
+  const words = isNft ? traits.map(nftWords).join(' ') : traits.reduce(joined, '');
+  const text = words === '' ? target : isNft ? `${words} ${target}` : joined(words, target);
   const options =
     traits.length === 0 ? 0 : words.split(/ -(?=[a-z] )/).filter((w) => !w.startsWith('m ')).length;
-  const more = gap.chain.table.nft ? traits.length : options;
+  const more = isNft ? traits.length : options;
   return hypothesis(clues, gap, bits + CONDITION.word * more, text, text, () =>
     edited(clues.world.ruleset, { kind: 'insert', ...gapOf(gap), text }),
   );
@@ -78,7 +79,7 @@ function withTraits(clues: Clues, { gap, target, bits }: Addition, traits: reado
 function joined(one: string, two: string): string {
   if (one === '') return two;
   const protocol = /^-p \S+/.exec(two)?.[0];
-  if (protocol === undefined || !one.startsWith(protocol)) return `${one} ${two}`;
+  if (protocol === undefined || !` ${one} `.includes(` ${protocol} `)) return `${one} ${two}`;
   return two === protocol ? one : `${one}${two.slice(protocol.length)}`;
 }
 

@@ -2,7 +2,18 @@ import type { Log } from '../../rules/nft/model.js';
 import { nftPrinter } from '../../frontend/nft/print/print.js';
 import type { Clues, Gap } from './clues.js';
 import { flagsOf } from './nftChanges.js';
-import { bitsOfLog, comesToHost, framesOf, marks, rejections, type Target, valuesOf } from './targets.js';
+import {
+  bitsOfJump,
+  bitsOfLog,
+  comesToHost,
+  destinations,
+  framesOf,
+  marks,
+  ports,
+  refusals,
+  type Target,
+  valuesOf,
+} from './targets.js';
 
 /** Chains of the table that a rule may jump to, looked at. */
 const MOST_CHAINS = 16;
@@ -34,12 +45,13 @@ export function* nftTargets(clues: Clues, { chain, at }: Gap): Generator<Target>
   // At the end of a base chain it does what the policy does most often: accept.
   yield { target: 'return', bits: base ? 4 : 2 };
   const chains = [...table.chains.values()].filter((c) => !c.base && c !== chain && c.rules.length > 0);
-  for (const { name } of chains.slice(0, MOST_CHAINS)) {
-    yield { target: `jump ${name}`, bits: 3 };
-    yield { target: `goto ${name}`, bits: 5 };
+  for (const other of chains.slice(0, MOST_CHAINS)) {
+    const bits = bitsOfJump(clues, chain, other);
+    yield { target: `jump ${other.name}`, bits };
+    yield { target: `goto ${other.name}`, bits: bits + 2 };
   }
   if (!isNat)
-    for (const kind of rejections(clues.hostLines))
+    for (const kind of refusals(clues))
       yield {
         target: kind === 'tcp-reset' ? 'reject with tcp reset' : `reject with icmp ${ICMP.get(kind)}`,
         bits: 4,
@@ -74,8 +86,11 @@ const ICMP = new Map([
 /** Destinations and sources that only the host's lines have. */
 function* translations(clues: Clues): Generator<Target> {
   for (const to of valuesOf(clues, 'DST')) yield { target: `dnat ip to ${to}`, bits: 5 };
+  for (const { address, port, protocol } of destinations(clues))
+    yield { target: `meta l4proto ${protocol} dnat ip to ${address}:${port}`, bits: 5 };
   if (comesToHost(clues)) yield { target: 'redirect', bits: 5 };
-  for (const port of valuesOf(clues, 'DPT')) yield { target: `redirect to :${port}`, bits: 6 };
+  for (const { port, protocol } of ports(clues))
+    yield { target: `meta l4proto ${protocol} redirect to :${port}`, bits: 6 };
   if (valuesOf(clues, 'SRC').length > 0) yield { target: 'masquerade', bits: 4 };
   for (const to of valuesOf(clues, 'SRC')) yield { target: `snat ip to ${to}`, bits: 5 };
 }

@@ -1,4 +1,4 @@
-import { type Rule, ruleAddress } from '../../rules/model.js';
+import { type Chain, type Rule, ruleAddress } from '../../rules/model.js';
 import { textOf, wordsOf } from '../change.js';
 import { chainAddress } from '../describe.js';
 import type { Suspect } from '../finding.js';
@@ -67,13 +67,17 @@ export function ruleChanges(clues: Clues, met: MetRule): RuleChange[] {
     const edit: Edit = { kind: 'move', rule, to: distance > 0 ? to + 1 : to };
     add({ kind: 'ruleMoved', facts: { rule: address, to: place } }, bits, edit, frames);
   }
+  // A chain is there for packets to come to.
+  const isUnused = jumpsOf(rule).some(
+    (to) => !clues.entered.has(rule.chain.table.chains.get(to.chain) as Chain),
+  );
   const rewordings = rule.chain.table.nft ? otherStatements(clues, rule) : otherWords(clues, rule);
   for (const { field, given, host, text, bits, isMatch } of rewordings) {
     if (!isMatch && !isHit) continue;
     const edit: Edit = { kind: 'replace', rule, text };
     add(
       { kind: 'ruleChanged', facts: { rule: address, field, given, host } },
-      bits,
+      bits - (isMatch && isUnused ? 1 : 0),
       edit,
       isMatch ? frames : hits,
       isMatch,
@@ -301,6 +305,9 @@ function otherTargets(
     ...verdicts.map((v): readonly [string, number] => [v, isVerdict ? 1 : 4]),
     ...chains.slice(0, 16).map(({ name }): readonly [string, number] => [name, 6]),
     ...(clues.hostLines.length > 0 && table.name === 'filter' && isVerdict ? [['REJECT', 4] as const] : []),
+    ...(table.name === 'filter' && isVerdict
+      ? [...clues.walks.refusals].map((kind) => [`REJECT --reject-with ${kind}`, 4] as const)
+      : []),
   ].filter(([name]) => name !== target);
 }
 

@@ -3,6 +3,7 @@ import { Hook } from '../../rules/hook.js';
 import { logPrefixes } from '../../rules/logPrefix.js';
 import type { Chain, Rule } from '../../rules/model.js';
 import { waysTo } from '../reach.js';
+import { refusalsIn } from './refusals.js';
 import type { Clues, Gap, HostLine } from './clues.js';
 
 /** What a rule that the host may have beyond those given would do. */
@@ -37,12 +38,12 @@ export function* iptablesTargets(clues: Clues, { chain, at }: Gap): Generator<Ta
   for (const other of [...table.chains.values()]
     .filter((c) => !c.base && c !== chain && c.rules.length > 0)
     .slice(0, 16)) {
-    yield { target: `-j ${other.name}`, bits: 3 };
-    yield { target: `-g ${other.name}`, bits: 5 };
+    const bits = bitsOfJump(clues, chain, other);
+    yield { target: `-j ${other.name}`, bits };
+    yield { target: `-g ${other.name}`, bits: bits + 2 };
   }
   if (table.name === 'filter')
-    for (const kind of rejections(clues.hostLines))
-      yield { target: `-j REJECT --reject-with ${kind}`, bits: 3 };
+    for (const kind of refusals(clues)) yield { target: `-j REJECT --reject-with ${kind}`, bits: 3 };
   if (table.name === 'raw') yield { target: '-j CT --notrack', bits: 5 };
   for (const mark of marks(clues)) yield { target: `-j MARK --set-xmark ${mark}`, bits: 4 };
   if (table.name === 'nat') yield* translations(clues, chain);
@@ -59,8 +60,22 @@ export function* iptablesTargets(clues: Clues, { chain, at }: Gap): Generator<Ta
 export function bitsOfLog(prefix: string, chain: Chain, at: number): number {
   const isAtEnd = at === 0 || at === chain.rules.length;
   const isNamed = chain.name.length > 1 && prefix.toLowerCase().includes(chain.name.toLowerCase());
-  return outOfOrder(prefix, chain, at) - (isAtEnd ? 1 : 0) - (isNamed ? 2 : 0);
+  const unusual = chain.table.nft || chain.table.name === 'filter' ? 0 : 1;
+  return outOfOrder(prefix, chain, at) + unusual - (isAtEnd ? 1 : 0) - (isNamed ? 2 : 0);
 }
+
+/**
+ * Bits of a jump from one chain to another: fewer where no packet came to that one so far, which is not what it is there
+ * for, and where they are named as parts of one thing (KUBE-SVC-… and KUBE-SEP-…, but not two of KUBE-SEP-…).
+ */
+export function bitsOfJump({ entered }: Clues, from: Chain, to: Chain): number {
+  const [a, b] = [from.name.split(PARTS), to.name.split(PARTS)];
+  const isPeer = a.length > 1 && a.slice(0, -1).join(' ') === b.slice(0, -1).join(' ') && a.length > 2;
+  const isPart = !from.base && a[0] === b[0] && !isPeer;
+  return 3 - (entered.has(to) ? 0 : 1) - (isPart ? 1 : 0);
+}
+
+const PARTS = /[-_]/;
 
 /**
  * Many number their prefixes in the order of the rules: bits that a place costs which breaks that order, or saves
@@ -112,26 +127,9 @@ function logFlags(lines: readonly HostLine[]): string {
     .join('');
 }
 
-const REJECTIONS = new Map([
-  ['0', 'icmp-net-unreachable'],
-  ['1', 'icmp-host-unreachable'],
-  ['2', 'icmp-proto-unreachable'],
-  ['3', 'icmp-port-unreachable'],
-  ['9', 'icmp-net-prohibited'],
-  ['10', 'icmp-host-prohibited'],
-  ['13', 'icmp-admin-prohibited'],
-]);
-
-/** The answers of REJECT that only the host has logged. */
-export function rejections(lines: readonly HostLine[]): Set<string> {
-  const out = new Set<string>();
-  for (const { fields } of lines) {
-    if (fields.get('IN') !== '') continue;
-    const kind = fields.get('TYPE') === '3' ? REJECTIONS.get(fields.get('CODE') ?? '') : undefined;
-    if (kind) out.add(kind);
-    if (fields.has('RST')) out.add('tcp-reset');
-  }
-  return out;
+/** With what the host refuses packets that by the given rules it does not: in lines of its own, or seen to leave. */
+export function refusals({ hostLines, walks }: Clues): ReadonlySet<string> {
+  return new Set([...refusalsIn(hostLines), ...walks.refusals]);
 }
 
 /** Ways to get from the marks that were simulated to those of the host. */
@@ -154,17 +152,22 @@ export function marks({ fields }: Clues): Set<string> {
 /** Destinations and sources that only the host's lines have. */
 function* translations(clues: Clues, chain: Chain): Generator<Target> {
   const hooks = [...waysTo(chain).bases].map(({ base }) => base?.hook);
+  // Who has chains of their own there keeps such rules in them.
+  const bits = chain.base ? 5 : 4;
   // Each is taken only in chains that these hooks alone lead to (.hooks in net/netfilter/xt_nat.c, xt_REDIRECT.c, xt_MASQUERADE.c).
   const isOnly = (...of: readonly Hook[]): boolean => hooks.every((h) => h !== undefined && of.includes(h));
   if (isOnly(Hook.prerouting, Hook.output)) {
-    for (const to of valuesOf(clues, 'DST')) yield { target: `-j DNAT --to-destination ${to}`, bits: 5 };
-    if (comesToHost(clues)) yield { target: '-j REDIRECT', bits: 5 };
-    for (const port of valuesOf(clues, 'DPT')) yield { target: `-j REDIRECT --to-ports ${port}`, bits: 6 };
+    for (const to of valuesOf(clues, 'DST')) yield { target: `-j DNAT --to-destination ${to}`, bits };
+    for (const { address, port, protocol } of destinations(clues))
+      yield { target: `-p ${protocol} -j DNAT --to-destination ${address}:${port}`, bits };
+    if (comesToHost(clues)) yield { target: '-j REDIRECT', bits };
+    for (const { port, protocol } of ports(clues))
+      yield { target: `-p ${protocol} -j REDIRECT --to-ports ${port}`, bits: bits + 1 };
   }
   const sources = valuesOf(clues, 'SRC');
-  if (isOnly(Hook.postrouting) && sources.length > 0) yield { target: '-j MASQUERADE', bits: 4 };
+  if (isOnly(Hook.postrouting) && sources.length > 0) yield { target: '-j MASQUERADE', bits: bits - 1 };
   if (isOnly(Hook.postrouting, Hook.input))
-    for (const to of sources) yield { target: `-j SNAT --to-source ${to}`, bits: 5 };
+    for (const to of sources) yield { target: `-j SNAT --to-source ${to}`, bits };
 }
 
 /** Whether packets that go elsewhere by the given rules are for an address of the host there. */
@@ -190,6 +193,35 @@ export function valuesOf({ fields, hostLines, frames, walks }: Clues, field: str
     }
   }
   return [...out].slice(0, 4);
+}
+
+/** A port that packets go to on the host alone, and the protocol that a rule must ask for to name it. */
+export interface OtherPort {
+  readonly port: string;
+  readonly protocol: string;
+}
+
+export function ports(clues: Clues): OtherPort[] {
+  return valuesOf(clues, 'DPT').flatMap((port) => {
+    const said = clues.hostLines.filter(({ fields }) => fields.get('DPT') === port);
+    const protocols = new Set(said.map(({ fields }) => (fields.get('PROTO') ?? '').toLowerCase()));
+    const known = ['tcp', 'udp'].filter((p) => protocols.size === 0 || protocols.has(p));
+    return known.map((protocol) => ({ port, protocol }));
+  });
+}
+
+/** Where packets go on the host alone, to another address and another port there. */
+export function destinations(clues: Clues): (OtherPort & { readonly address: string })[] {
+  const others = ports(clues);
+  return valuesOf(clues, 'DST')
+    .flatMap((address) =>
+      others
+        .filter(({ port }) =>
+          clues.hostLines.some((l) => l.fields.get('DST') === address && l.fields.get('DPT') === port),
+        )
+        .map((other) => ({ address, ...other })),
+    )
+    .slice(0, 4);
 }
 
 const OPTIONS = new Map([

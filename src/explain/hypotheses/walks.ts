@@ -6,11 +6,13 @@ import { u16, u8 } from '../../packet/bytes.js';
 import { Ipv4 } from '../../packet/ipv4.js';
 import { Protocol } from '../../packet/numbers.js';
 import { hasPorts } from '../../packet/rewrite.js';
+import type { Hook } from '../../rules/hook.js';
 import { packetKey } from '../../compare/identity.js';
 import { CtState } from '../../rules/connection.js';
 import type { Chain, Rule, Ruleset } from '../../rules/model.js';
 import { Outcome } from '../../rules/verdict.js';
 import { protocolName } from '../../rules/protocols.js';
+import { refusalOf } from './refusals.js';
 
 /** One packet's way through one chain. */
 export interface Visit {
@@ -28,6 +30,8 @@ const MOST_VISITS = 200_000;
 /** Where every packet of a replay went. */
 export interface Walks extends Observer {
   readonly visits: readonly Visit[];
+  /** With what the host was seen to refuse packets that by these rules it does not, as -j REJECT calls it. */
+  readonly refusals: ReadonlySet<string>;
   /** The frames whose packets a rule matched. */
   readonly hits: ReadonlyMap<Rule, ReadonlySet<number>>;
   /** For frames that were taken for the host's own: the packet that came in shortly before and looks like the same. */
@@ -55,9 +59,19 @@ const PLAIN = {
 
 export function recordWalks(ruleset: Ruleset): Walks {
   const indexOf = new Map<Rule, number>();
+  const natAt = new Map<Hook, Chain[]>();
   for (const table of ruleset.tables)
-    for (const chain of table.chains.values()) chain.rules.forEach((rule, i) => indexOf.set(rule, i));
+    for (const chain of table.chains.values()) {
+      chain.rules.forEach((rule, i) => indexOf.set(rule, i));
+      if (chain.base?.type === 'nat')
+        natAt.set(chain.base.hook, [...(natAt.get(chain.base.hook) ?? []), chain]);
+    }
   const visits: Visit[] = [];
+  /** Visits that chains of nat would have had where nothing asks for connections: without them they are not called. */
+  const asleep: Visit[] = [];
+  let isNatAwake = false;
+  const refusals = new Set<string>();
+  const came = new Set<number>();
   const hits = new Map<Rule, Set<number>>();
   const open = new WeakMap<Passage, Map<Chain, Visit>>();
   const frames = new Map<string, { frame: number; time: number }[]>();
@@ -66,6 +80,7 @@ export function recordWalks(ruleset: Ruleset): Walks {
   const received = new Map<string, { frame: number; time: number }>();
   const relate = ({ packet }: Passage, how: 'received' | 'sent'): void => {
     const { frame, time, version, protocol, length, data } = packet;
+    if (how === 'received') came.add(frame);
     const key = `${version} ${protocol} ${length} ${version === 4 ? u16(data, Ipv4.id) : ''}`;
     const last = received.get(key);
     if (how === 'received') received.set(key, { frame, time });
@@ -88,10 +103,18 @@ export function recordWalks(ruleset: Ruleset): Walks {
     if (list.length < 1000 && list[list.length - 1]?.frame !== packet.frame)
       list.push({ frame: packet.frame, time: packet.time });
   };
+  const refused = ({ packet }: Passage): void => {
+    const kind = came.has(packet.frame) ? undefined : refusalOf(packet);
+    if (kind !== undefined) refusals.add(kind);
+  };
   const visit = (chain: Chain, passage: Passage): Visit | undefined => open.get(passage)?.get(chain);
 
   return {
-    visits,
+    get visits() {
+      if (!isNatAwake) visits.push(...asleep.splice(0));
+      return visits;
+    },
+    refusals,
     hits,
     kin,
     frameOf(line, time) {
@@ -114,11 +137,18 @@ export function recordWalks(ruleset: Ruleset): Walks {
     },
     packet(passage, how) {
       note(passage);
-      if (how === 'received') arrived(passage);
       relate(passage, how);
+      if (how === 'received') arrived(passage);
+      else refused(passage);
     },
-    hook: (_hook, passage) => note(passage),
+    hook(hook, passage) {
+      note(passage);
+      if (isNatAwake || asleep.length >= MOST_VISITS) return;
+      for (const chain of natAt.get(hook) ?? [])
+        asleep.push({ chain, frame: passage.packet.frame, reached: 0, traits: traitsOf(passage) });
+    },
     enter(chain, _by, passage) {
+      if (chain.base?.type === 'nat') isNatAwake = true;
       if (visits.length >= MOST_VISITS) return;
       let chains = open.get(passage);
       if (!chains) open.set(passage, (chains = new Map<Chain, Visit>()));
