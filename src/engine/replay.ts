@@ -57,7 +57,10 @@ export class Replay {
   private later: LaterRuleset | null;
   /** null: every frame is read the long way. */
   private plain: PlainFrames | null = null;
-  private readonly egress = new EgressWindow((glimpse) => this.arrivalOf(glimpse));
+  private readonly egress = new EgressWindow(
+    (glimpse) => this.arrivalOf(glimpse),
+    () => this.kernel.hooks.program.setsTtl,
+  );
   private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;
   private readonly unseen: UnseenArrivals;

@@ -199,6 +199,27 @@ COMMIT
     expect(lines.map((line) => /ID=\d+ /.exec(line)?.[0])).toEqual(['ID=0 ', 'ID=4321 ']);
   });
 
+  it('takes what it passes on for no answer of its own', async () => {
+    const rules = `*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -d 192.168.1.11 -p icmp -j REDIRECT
+COMMIT
+*filter
+:OUTPUT ACCEPT [0:0]
+-A OUTPUT -j LOG
+-A OUTPUT -j DROP
+COMMIT
+`;
+    const reply = 'icmp 192.168.1.11 > 203.0.113.5 0/0 id 7 n 1 len 8 ipid 4321';
+    const { lines } = await play(rules, [
+      [0, 'eth0', 'icmp 203.0.113.5 > 192.168.1.11 8/0 id 7 n 1 len 8'],
+      [0.002, 'eth1', `${reply} ttl 64`],
+      [0.0021, '>eth0', `${reply} ttl 63`],
+    ]);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(`SRC=${HOST} DST=203.0.113.5 LEN=36 TOS=0x00 PREC=0x00 TTL=64 ID=0 `);
+  });
+
   it('tracks an error about what is not tracked, whatever NOTRACK says of it', async () => {
     const rules = `*raw
 :PREROUTING ACCEPT [0:0]

@@ -4,7 +4,7 @@ import { Ipv4 } from '../../packet/ipv4.js';
 import { Ipv6 } from '../../packet/ipv6.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
-import { hasPorts, isIcmpError } from '../../packet/rewrite.js';
+import { hasPorts, isIcmpError, ttlOf } from '../../packet/rewrite.js';
 import { Icmp, IcmpType, Tcp } from '../../packet/transport.js';
 import { Direction, Tuple } from '../../rules/connection.js';
 import { Manip } from '../../rules/context.js';
@@ -157,8 +157,14 @@ function takeQuotedLabel(packet: Packet, seen: Packet): void {
 export class EgressWindow {
   private readonly ahead = new Queue<Glimpse>();
 
-  /** @param arrivalOf reads a frame of which there is only a glimpse */
-  constructor(private readonly arrivalOf: (glimpse: Glimpse) => Arrival | null) {}
+  /**
+   * @param arrivalOf reads a frame of which there is only a glimpse
+   * @param setsTtl whether some rule may change what the host has given a packet for a TTL
+   */
+  constructor(
+    private readonly arrivalOf: (glimpse: Glimpse) => Arrival | null,
+    private readonly setsTtl: () => boolean,
+  ) {}
 
   push(glimpse: Glimpse): void {
     this.ahead.push(glimpse);
@@ -193,7 +199,8 @@ export class EgressWindow {
       const arrival = this.at(i, answer);
       if (arrival === null || arrival.claimed || !isAnswer(tracker, answer, arrival.packet)) continue;
       if (sameAddresses(answer, arrival.packet)) return arrival;
-      translated ??= arrival;
+      // Another TTL is that of a packet that is passed on, as if it were this one's answer from elsewhere.
+      if (ttlOf(arrival.packet) === ttlOf(answer) || this.setsTtl()) translated ??= arrival;
     }
     return translated;
   }

@@ -15,6 +15,8 @@ export interface Program {
   /** Base chains below IP: of netdev, arp and bridge tables, and inet's ingress; in the same order. */
   readonly below: readonly BaseChainProgram[];
   readonly ruleset: Ruleset;
+  /** Some rule may give a packet another TTL or hop limit. */
+  readonly setsTtl: boolean;
   /** The sets and objects of each nft table. */
   readonly running: ReadonlyMap<Table, RunningTable>;
 }
@@ -111,6 +113,7 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
   return {
     chains,
     ruleset,
+    setsTtl: chains.some(({ rules }) => rules.some(({ steps }) => steps.some(setsTtl))),
     running,
     at: (version, hook) => baseChains(chains, version, hook),
     below: inOrder(
@@ -123,6 +126,16 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
 function rewrites(step: CompiledStep): boolean {
   if (step.kind === StepKind.statement) return step.statement.writes !== undefined;
   return step.kind === StepKind.target && step.definition.writes.some((field) => FOUND_BY.has(field));
+}
+
+function setsTtl(step: CompiledStep): boolean {
+  const written =
+    step.kind === StepKind.statement
+      ? step.statement.writes
+      : step.kind === StepKind.target
+        ? step.definition.writes
+        : undefined;
+  return written?.includes('ip.ttl') === true;
 }
 
 /** What rules are looked for by. */
