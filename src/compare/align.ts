@@ -3,6 +3,7 @@ import { isHostMade, withoutUnknowable } from './identity.js';
 import { coordinates } from './coordinates.js';
 import { mayMeet, type ObservedItem, type PredictedItem } from './lines.js';
 import { pairNear } from './near.js';
+import { pairRuns } from './runs.js';
 
 /** A predicted line and an observed one that are the same event; either may be missing. */
 export interface Pair {
@@ -34,6 +35,7 @@ export function alignLines(
 ): Int32Array {
   const pairOf = new Int32Array(predicted.length).fill(-1);
   const taken = new Uint8Array(observed.length);
+  pairRuns(predicted, observed, pairOf, taken);
   const buckets = pairIdentical(predicted, observed, pairOf, taken);
   for (const bucket of buckets) pairEven(bucket, predicted, observed, pairOf, taken);
   pairUneven(buckets, predicted, observed, pairOf, taken);

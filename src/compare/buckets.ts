@@ -14,8 +14,8 @@ export function pairUp(pairOf: Int32Array, taken: Uint8Array, p: number, o: numb
 }
 
 /**
- * Identical lines of both sides: those that each side has once are paired where their times allow it, the others come
- * back as buckets. Nothing is made a line, since there may be millions: the lines of a text are chained by their places,
+ * Identical lines of both sides that are not paired yet: those that each side has once are paired where their times allow
+ * it, the others come back as buckets. Nothing is made a line, since there may be millions: the lines of a text are chained by their places,
  * and the texts stand in an open-addressed table by their hash.
  */
 export function pairIdentical(
@@ -46,8 +46,8 @@ export function pairIdentical(
     const first = table[slotOf(observed[j].kept)];
     if (first >= 0) theirs.append(first, j);
   };
-  for (let i = 0; i < predicted.length; i++) addOurs(i);
-  for (let j = 0; j < observed.length; j++) addTheirs(j);
+  for (let i = 0; i < predicted.length; i++) if (pairOf[i] < 0) addOurs(i);
+  for (let j = 0; j < observed.length; j++) if (taken[j] === 0) addTheirs(j);
   const buckets: Bucket[] = [];
   for (let i = 0; i < predicted.length; i++) {
     const o = theirs.first[i];

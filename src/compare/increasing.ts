@@ -3,6 +3,7 @@
  * @returns 1 for each place that belongs to it, 0 for the others
  */
 export function increasing(values: readonly number[]): Uint8Array {
+  if (isIncreasing(values)) return new Uint8Array(values.length).fill(1);
   const before = new Int32Array(values.length);
   const tails: number[] = [];
   for (let i = 0; i < values.length; i++) {
@@ -19,4 +20,9 @@ export function increasing(values: readonly number[]): Uint8Array {
   const chosen = new Uint8Array(values.length);
   for (let i = tails.length > 0 ? tails[tails.length - 1] : -1; i >= 0; i = before[i]) chosen[i] = 1;
   return chosen;
+}
+
+function isIncreasing(values: readonly number[]): boolean {
+  for (let i = 1; i < values.length; i++) if (values[i] <= values[i - 1]) return false;
+  return true;
 }
