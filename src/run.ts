@@ -101,7 +101,9 @@ export async function runReplay(
 const KERNELS_LOG: GivenLogs = { kernel: 'kernel', groups: new Set(), groupsBy: 'kernel' };
 
 function inWordsOf(writer: LogWriter, line: PredictedLine): PredictedLine {
-  return writer === 'kernel' ? line : { ...line, text: asUlogdTells(line.text) };
+  if (writer === 'kernel') return line;
+  const { time, frame, rule, level, prefix, text, doubt, uncaptured, guessed } = line;
+  return { time, frame, rule, level, prefix, text: asUlogdTells(text), doubt, uncaptured, guessed };
 }
 
 /**

@@ -17,7 +17,8 @@ const DOUBTFUL = 1 << 6;
 export function createLineTape(): Tape<PredictedLine> {
   const named: Named = { rules: createNumbering(), prefixes: createNumbering() };
   return new Tape<PredictedLine>({
-    write({ time, frame, rule, level, prefix, text, doubt, uncaptured, guessed }, to) {
+    write(line, to) {
+      const { time, frame, rule, level, prefix, kept, doubt, uncaptured, guessed } = line;
       to.number(time);
       to.number(frame);
       to.int(named.rules.numberOf(rule));
@@ -29,7 +30,7 @@ export function createLineTape(): Tape<PredictedLine> {
           (doubt === null ? 0 : DOUBTFUL),
       );
       if (doubt !== null) to.string(doubt);
-      to.text(text);
+      to.text(kept ?? line.text);
     },
     read(from) {
       const { chunk, at } = from;

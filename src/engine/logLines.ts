@@ -1,8 +1,9 @@
-import { formatLine } from '../klog/describe.js';
+import { keepLine } from '../klog/describe.js';
 import type { Packet } from '../packet/packet.js';
 import type { LogOptions } from '../rules/context.js';
 import type { Hook } from '../rules/hook.js';
 import type { Rule } from '../rules/model.js';
+import type { KeptText } from '../source/keptText.js';
 import type { PredictedLine } from './events.js';
 import type { Passage } from './passage.js';
 import type { Sinks } from './world.js';
@@ -23,8 +24,8 @@ export class LogLines {
     hook: Hook,
     framed = false,
   ): void {
-    const text = formatLine(packet, options, hook, framed);
-    this.sinks.line(predicted(passage, packet, rule, options, text));
+    const kept = keepLine(packet, options, hook, framed);
+    this.sinks.line(new LoggedLine(passage, packet, rule, options, kept));
   }
 
   /** What a listener of the group is sent, in the words of LOG. */
@@ -39,9 +40,9 @@ export class LogLines {
     // NF_LOG_F_COPY_LEN (`nfulnl_log_packet()`): what is behind that is not told.
     const { data } = packet;
     if (size !== null && size < data.length) packet.data = data.subarray(0, size);
-    const text = formatLine(packet, { prefix }, hook);
+    const kept = keepLine(packet, { prefix }, hook, false);
     packet.data = data;
-    this.sinks.grouped(predicted(passage, packet, rule, { level: GROUP_LEVEL, prefix }, text), group);
+    this.sinks.grouped(new LoggedLine(passage, packet, rule, { level: GROUP_LEVEL, prefix }, kept), group);
   }
 }
 
@@ -52,12 +53,33 @@ interface GroupMessage {
   readonly size: number | null;
 }
 
-function predicted(
-  { doubt, uncaptured, guessed }: Passage,
-  { time, frame }: Packet,
-  rule: Rule | null,
-  { level, prefix }: Pick<LogOptions, 'level' | 'prefix'>,
-  text: string,
-): PredictedLine {
-  return { time, frame, rule, level, prefix, text, doubt, uncaptured, guessed };
+/** Its text is read where somebody asks for it. */
+class LoggedLine implements PredictedLine {
+  readonly time: number;
+  readonly frame: number;
+  readonly doubt: string | null;
+  readonly uncaptured: boolean;
+  readonly guessed: PredictedLine['guessed'];
+  readonly level: number;
+  readonly prefix: string;
+
+  constructor(
+    passage: Passage,
+    packet: Packet,
+    readonly rule: Rule | null,
+    { level, prefix }: Pick<LogOptions, 'level' | 'prefix'>,
+    readonly kept: KeptText,
+  ) {
+    this.time = packet.time;
+    this.frame = packet.frame;
+    this.doubt = passage.doubt;
+    this.uncaptured = passage.uncaptured;
+    this.guessed = passage.guessed;
+    this.level = level;
+    this.prefix = prefix;
+  }
+
+  get text(): string {
+    return this.kept.toString();
+  }
 }

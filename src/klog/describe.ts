@@ -2,6 +2,7 @@ import type { Device } from '../packet/device.js';
 import { EtherType, LinkKind, SocketKind } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { Hook } from '../rules/hook.js';
+import type { KeptText } from '../source/keptText.js';
 import { describeArp } from './arp.js';
 import { type Bytes, Draft } from './draft.js';
 import { describeIpv4 } from './ipv4.js';
@@ -19,6 +20,17 @@ const draft = new Draft();
  * @param framed at netdev's egress: the link header counts as the packet's
  */
 export function formatLine(packet: Packet, options: LineOptions, hook?: Hook, framed = false): string {
+  describe(packet, options, hook, framed);
+  return draft.toString();
+}
+
+/** The same, for a line that may never be read: of a million lines most are only compared. */
+export function keepLine(packet: Packet, options: LineOptions, hook: Hook, framed: boolean): KeptText {
+  describe(packet, options, hook, framed);
+  return draft.keep();
+}
+
+function describe(packet: Packet, options: LineOptions, hook: Hook | undefined, framed: boolean): void {
   const { in: input, out, physIn, physOut } = packet;
   draft.begin();
   draft.text(options.prefix);
@@ -30,7 +42,6 @@ export function formatLine(packet: Packet, options: LineOptions, hook?: Hook, fr
   describePacket(packet, options, framed);
   // In a frame the IP header is not the first one, which is told the owner and the mark.
   if (!draft.ended && !framed) describeSocket(packet, options);
-  return draft.finish();
 }
 
 /** `nf_log_dump_sk_uid_gid()`, and the mark. */

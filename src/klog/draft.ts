@@ -1,4 +1,5 @@
 import type { Packet } from '../packet/packet.js';
+import { createChunk, keepAscii, KeptText } from '../source/keptText.js';
 import { Word, type WordBytes } from './words.js';
 
 /** What the describing functions read of a packet: the bytes kept, and how many there were. */
@@ -29,7 +30,8 @@ export class Draft {
   /** The capture lacks bytes that the kernel printed; what they would say is left out. */
   cutShort = false;
   /** With room for a piece that begins before the kernel's buffer ends. */
-  private readonly bytes = Buffer.allocUnsafe(LONGEST_LINE + 4 * PIECE);
+  private readonly chunk = createChunk(LONGEST_LINE + 4 * PIECE);
+  private readonly bytes = this.chunk.bytes;
   private at = 0;
   private isAscii = true;
 
@@ -41,9 +43,17 @@ export class Draft {
   }
 
   /** The line, at most as long as the kernel has room for. */
-  finish(): string {
-    const end = Math.min(this.bare ? this.at - 1 : this.at, LONGEST_LINE);
-    return this.bytes.toString(this.isAscii ? 'latin1' : 'utf8', 0, end);
+  toString(): string {
+    return this.bytes.toString(this.isAscii ? 'latin1' : 'utf8', 0, this.end);
+  }
+
+  /** The same, for a line that may never be read. */
+  keep(): KeptText {
+    return this.isAscii ? keepAscii(this.chunk, this.end) : KeptText.of(this.toString());
+  }
+
+  private get end(): number {
+    return Math.min(this.bare ? this.at - 1 : this.at, LONGEST_LINE);
   }
 
   /** Any text, as it is. */

@@ -44,6 +44,19 @@ export class KeptText {
     return this.chunk.words[this.at + 2];
   }
 
+  /** Bytes, with the space at its end. */
+  get size(): number {
+    return this.chunk.words[this.at];
+  }
+
+  /** Copies it to a chunk that has room for it. @returns where it ends, words */
+  copyTo({ words }: Chunk, at: number): number {
+    const ours = this.chunk.words;
+    const count = HEADER + wordsOf(ours[this.at]);
+    for (let i = 0; i < count; i++) words[at + i] = ours[this.at + i];
+    return at + count;
+  }
+
   equals(other: KeptText): boolean {
     const ours = this.chunk.words;
     const theirs = other.chunk.words;
@@ -68,16 +81,44 @@ export class KeptText {
   }
 }
 
+/** Bytes of a chunk that many texts share. */
+const SHARED = 1 << 16;
+let shared: Chunk | null = null;
+let sharedAt = 0;
+
+/** Keeps a text that is at hand as ASCII, of few bytes. @param from begins with it, and goes on to the end of its last word */
+export function keepAscii(from: Chunk, size: number): KeptText {
+  const count = wordsOf(size);
+  const needed = HEADER + count;
+  if (!shared || sharedAt + needed > shared.words.length) {
+    shared = createChunk(Math.max(SHARED, needed << 2));
+    sharedAt = 0;
+  }
+  const at = sharedAt;
+  const { words, bytes } = shared;
+  sharedAt += needed;
+  for (let i = 0; i < count; i++) words[at + HEADER + i] = from.words[i];
+  let trimmed = size;
+  while (trimmed > 0 && isSpace(bytes[((at + HEADER) << 2) + trimmed - 1])) trimmed--;
+  writeHeader(shared, at, size, trimmed, true);
+  return new KeptText(shared, at);
+}
+
 /** Writes a text and its header; there must be room. @returns where it ends, words */
 export function writeText(chunk: Chunk, at: number, text: string): number {
-  const { bytes, words } = chunk;
+  const { bytes } = chunk;
   const from = at + HEADER;
   const size = bytes.write(text, from << 2, 'utf8');
   const trimmed = trimmedSize(text, bytes, from << 2, size);
-  words[at] = size;
-  words[at + 1] = (trimmed << 1) | (size === text.length ? 1 : 0);
-  words[at + 2] = hashOf(chunk, from << 2, trimmed);
+  writeHeader(chunk, at, size, trimmed, size === text.length);
   return from + wordsOf(size);
+}
+
+function writeHeader(chunk: Chunk, at: number, size: number, trimmed: number, isAscii: boolean): void {
+  const { words } = chunk;
+  words[at] = size;
+  words[at + 1] = (trimmed << 1) | (isAscii ? 1 : 0);
+  words[at + 2] = hashOf(chunk, (at + HEADER) << 2, trimmed);
 }
 
 export function wordsOf(bytes: number): number {

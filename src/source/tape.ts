@@ -165,7 +165,12 @@ export class TapeWriter {
   }
 
   /** A text that is only compared before it is read, if ever. */
-  text(value: string): void {
+  text(value: string | KeptText): void {
+    if (typeof value !== 'string') {
+      this.room(HEADER + wordsOf(value.size));
+      this.length = value.copyTo(this.chunk, this.length);
+      return;
+    }
     this.room(HEADER + wordsOf(value.length * UNIT));
     this.length = writeText(this.chunk, this.length, value);
   }
