@@ -1,6 +1,6 @@
 import { type Bucket, bucketsBy, pairIdentical, pairUp } from './buckets.js';
 import { isHostMade, withoutUnknowable } from './identity.js';
-import { coordinates } from './coordinates.js';
+import { type Coordinates, coordinates } from './coordinates.js';
 import { mayMeet, type ObservedItem, type PredictedItem } from './lines.js';
 import { pairNear } from './near.js';
 import { pairRuns } from './runs.js';
@@ -15,15 +15,15 @@ export interface Pair {
 export interface AlignContext {
   /** A rule of the given ruleset writes this prefix, so a line with it is not another rule's with its prefix changed. */
   readonly knownPrefix: (prefix: string) => boolean;
+  /** Of lines that are what others left over: where they stand among those, and the texts of all predicted ones. */
+  readonly among?: { readonly place: Coordinates; readonly texts: () => Iterable<string> };
 }
 
 /** A bucket with more cells than this is paired front to back: its lines are identical, so little is lost. */
 const MOST_CELLS = 1_000_000;
 
 /**
- * Pairs lines, all at once: identical lines first (those of equal number on both sides in order; they anchor the
- * places of the rest), then identical lines of which a side has more, then lines of packets that the host made but for
- * what cannot be known, then lines that differ in little (near.ts).
+ * Pairs lines, all at once.
  * @param predicted in order
  * @param observed in order, times in capture time
  * @returns for each predicted line the place of its observed one, -1 for none
@@ -35,14 +35,45 @@ export function alignLines(
 ): Int32Array {
   const pairOf = new Int32Array(predicted.length).fill(-1);
   const taken = new Uint8Array(observed.length);
-  pairRuns(predicted, observed, pairOf, taken);
+  const isAlike = (i: number, j: number): boolean =>
+    predicted[i].kept.equals(observed[j].kept) && mayMeet(predicted[i], observed[j]);
+  const hashes = {
+    ours: (i: number) => predicted[i].kept.hash,
+    theirs: (j: number) => observed[j].kept.hash,
+  };
+  pairRuns({ isAlike, hashes }, pairOf, taken);
+  pairRest(predicted, observed, context, pairOf, taken);
+  return pairOf;
+}
+
+/**
+ * Pairs the lines that are not paired yet: identical lines first (those of equal number on both sides in order; they anchor the
+ * places of the rest), then identical lines of which a side has more, then lines of packets that the host made but for
+ * what cannot be known, then lines that differ in little (near.ts).
+ */
+export function pairRest(
+  predicted: readonly PredictedItem[],
+  observed: readonly ObservedItem[],
+  context: AlignContext,
+  pairOf: Int32Array,
+  taken: Uint8Array,
+): void {
+  const place = (): Coordinates => placesAmong(coordinates(pairOf, observed.length), context);
   const buckets = pairIdentical(predicted, observed, pairOf, taken);
   for (const bucket of buckets) pairEven(bucket, predicted, observed, pairOf, taken);
-  pairUneven(buckets, predicted, observed, pairOf, taken);
+  pairUneven(buckets, predicted, observed, pairOf, taken, place);
   const masked = bucketsBy(unknowableKey, predicted, observed, pairOf, taken);
-  pairUneven(masked, predicted, observed, pairOf, taken);
-  pairNear(predicted, observed, pairOf, taken, coordinates(pairOf, observed.length), context.knownPrefix);
-  return pairOf;
+  pairUneven(masked, predicted, observed, pairOf, taken, place);
+  pairNear(predicted, observed, pairOf, taken, place(), context);
+}
+
+/** The places that lines have when those are counted as well that they were left over by. */
+function placesAmong({ predicted, observed }: Coordinates, { among }: AlignContext): Coordinates {
+  if (!among) return { predicted, observed };
+  return {
+    predicted: predicted.map((place, i) => place + among.place.predicted[i]),
+    observed: observed.map((place, j) => place + among.place.observed[j]),
+  };
 }
 
 /** What lines of packets that the host made share but for what cannot be known; null for all others. */
@@ -72,10 +103,11 @@ function pairUneven(
   observed: readonly ObservedItem[],
   pairOf: Int32Array,
   taken: Uint8Array,
+  placeNow: () => Coordinates,
 ): void {
   const open = buckets.filter((b) => pairOf[b.predicted[0]] < 0);
   if (open.length === 0) return;
-  const place = coordinates(pairOf, observed.length);
+  const place = placeNow();
   const make = (p: number, o: number): void => pairUp(pairOf, taken, p, o);
   for (const bucket of open)
     for (const { predicted: ps, observed: os } of splitByTime(bucket, predicted, observed)) {

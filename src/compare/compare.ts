@@ -2,7 +2,6 @@ import type { PredictedLine } from '../engine/events.js';
 import type { Unseen } from '../engine/evidence/sight.js';
 import { parse } from '../klog/parse.js';
 import { ruleAddress, type Rule } from '../rules/model.js';
-import type { Pair } from './align.js';
 import { type ClockFit, createStretcher, estimateClocks, toCapture, type LogStretch } from './clock.js';
 import {
   type LogTime,
@@ -67,7 +66,7 @@ export function compareLines(input: CompareInput): Comparison {
   });
   const knownPrefix = (prefix: string): boolean =>
     named.has(prefix) || (input.rulesOf?.(prefix).length ?? 0) > 0;
-  const aligner = createAligner({ knownPrefix }, (pairs: readonly Pair[]) => reader.read(pairs));
+  const aligner = createAligner({ knownPrefix }, (pairs, alike) => reader.read(pairs, alike));
 
   const placed = placeLines(input.observed, stretches, (line, time) => losses.pass(line, time));
   const merged = mergeFiles(placed.files);

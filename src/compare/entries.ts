@@ -1,5 +1,5 @@
 import type { ObservedEntry } from '../observed/entry.js';
-import type { KeptText } from '../source/keptText.js';
+import type { KeptText, Place } from '../source/keptText.js';
 import type { LogTime, LossEvent, ObservedLine } from './lines.js';
 
 /** ns in which journald counts what it suppresses, unless told otherwise: RateLimitIntervalSec of journald.conf(5). */
@@ -59,6 +59,11 @@ class EntryLine implements ObservedLine {
 
   get kept(): KeptText | undefined {
     return this.entry.kept;
+  }
+
+  elsewhere(place: Place): ObservedLine {
+    const entry = this.entry.elsewhere?.(place);
+    return entry ? new EntryLine(entry, this.epoch) : this;
   }
 
   get file(): string {

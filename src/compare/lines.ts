@@ -2,7 +2,7 @@ import type { PredictedLine } from '../engine/events.js';
 import { fields } from '../klog/fields.js';
 import { parse } from '../klog/parse.js';
 import type { LogRecord } from '../klog/record.js';
-import { KeptText } from '../source/keptText.js';
+import { KeptItem, KeptText, type Place } from '../source/keptText.js';
 
 /** When the host's log says that a line was written. */
 export interface LogTime {
@@ -20,6 +20,8 @@ export interface ObservedLine {
   readonly text: string;
   /** The same, of lines that were kept: to be compared without reading it. */
   readonly kept?: KeptText;
+  /** Of lines that are kept together: the one at that place. */
+  elsewhere?(place: Place): ObservedLine;
   /** null where the log keeps no time: its lines are placed by their order alone. */
   readonly time: LogTime | null;
   readonly file: string;
@@ -69,6 +71,19 @@ export class PredictedItem extends Item<PredictedLine> {
   get time(): number {
     return this.line.time;
   }
+
+  /** Whether `elsewhere` can be asked for the other one. */
+  isNextTo({ kept }: PredictedItem): boolean {
+    return areTogether(this.kept, kept);
+  }
+
+  elsewhere(place: Place, order: number): PredictedItem {
+    return new PredictedItem(this.line.elsewhere?.(place) ?? this.line, order);
+  }
+}
+
+function areTogether(a: KeptText, b: KeptText): boolean {
+  return a instanceof KeptItem && b instanceof KeptItem && a.kind === b.kind;
 }
 
 /** How far an observed line's time may be off. */
@@ -95,6 +110,15 @@ export class ObservedItem extends Item<ObservedLine> {
 
   get precision(): number {
     return this.reach.precision;
+  }
+
+  /** Whether `elsewhere` can be asked for the other one. */
+  isNextTo({ kept, reach }: ObservedItem): boolean {
+    return reach === this.reach && areTogether(this.kept, kept);
+  }
+
+  elsewhere(place: Place, order: number, time: number): ObservedItem {
+    return new ObservedItem(this.line.elsewhere?.(place) ?? this.line, time, this.reach, order);
   }
 }
 

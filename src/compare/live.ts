@@ -67,7 +67,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
     unseen: options.unseen,
   });
   const knownPrefix = (prefix: string): boolean => named.has(prefix) || rulesOf(prefix).length > 0;
-  const aligner = createAligner({ knownPrefix }, (pairs) => reader.read(pairs));
+  const aligner = createAligner({ knownPrefix }, (pairs, alike) => reader.read(pairs, alike));
 
   const settle = (until: number): readonly Difference[] => {
     aligner.settle(until);

@@ -1,3 +1,4 @@
+import type { AlignContext } from './align.js';
 import { assign, type Edge } from './assignment.js';
 import type { Coordinates } from './coordinates.js';
 import { cutKey, isCut, nearKeys, packetBody, UNKNOWABLE } from './identity.js';
@@ -109,7 +110,7 @@ export function pairNear(
   pairOf: Int32Array,
   taken: Uint8Array,
   place: Coordinates,
-  knownPrefix: (prefix: string) => boolean,
+  { knownPrefix, among }: AlignContext,
 ): void {
   const ours: number[] = [];
   for (let i = 0; i < pairOf.length; i++) if (pairOf[i] < 0) ours.push(i);
@@ -127,7 +128,7 @@ export function pairNear(
   if (index.size === 0) return;
   let packets: Set<string> | null = null;
   const isAnotherPacket = (o: ObservedItem): boolean =>
-    (packets ??= new Set(predicted.map((p) => packetBody(p.text)))).has(packetBody(o.text));
+    (packets ??= bodiesOf(among?.texts() ?? predicted.map((p) => p.text))).has(packetBody(o.text));
 
   const edges: Edge[] = [];
   const ranks = new Map<string, Rank>();
@@ -152,6 +153,12 @@ export function pairNear(
     pairOf[row] = column;
     taken[column] = 1;
   }
+}
+
+function bodiesOf(texts: Iterable<string>): Set<string> {
+  const bodies = new Set<string>();
+  for (const text of texts) bodies.add(packetBody(text));
+  return bodies;
 }
 
 /** How many lines of a key stood at the same place so far: the next one is likely that far in on the other side too. */

@@ -67,7 +67,8 @@ const MOST_KEPT = 100_000;
 
 /** Turns the pairs of one window after another into differences. */
 export interface PairReader {
-  read(pairs: readonly Pair[]): void;
+  /** @param alike so many more that are alike, and stand in order among these */
+  read(pairs: readonly Pair[], alike?: number): void;
   /** Those that were found since the last call, in order of time. */
   take(): Difference[];
   /** All that were kept, in order of time, those of lost lines as such; and how many of a kind there are. */
@@ -169,7 +170,10 @@ export function createPairReader(options: PairReaderOptions): PairReader {
       }
       return { differences: kept, countOf: (kind) => counts.get(kind) ?? 0 };
     },
-    read(pairs) {
+    read(pairs, alike = 0) {
+      tally.predicted += alike;
+      tally.observed += alike;
+      tally.matched += alike;
       const moved = movedLines(pairs);
       tally.reordered += moved.betweenPackets;
       let frames: Map<string, Told> | null = null;

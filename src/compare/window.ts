@@ -1,5 +1,7 @@
-import { alignLines, type AlignContext, type Pair } from './align.js';
-import { mayMeet, type ObservedItem, type PredictedItem } from './lines.js';
+import { type AlignContext, type Pair, pairRest } from './align.js';
+import type { ObservedItem, PredictedItem } from './lines.js';
+import { pairRuns } from './runs.js';
+import { Waiting } from './waiting.js';
 
 /** Takes lines of both sides in time order and gives pairs, holding no more than the window of time needs. */
 export interface Aligner {
@@ -27,71 +29,127 @@ const CALM_LENGTH = 3;
  *
  * As long as both sides go on alike, line by line, there is nothing to align; from the first line on where they do not,
  * and two tolerances before it, they are aligned as a whole.
- * @param emit takes the pairs, in order of time; those of one window together
+ * @param emit takes the pairs, in order of time; those of one window together. `alike` more are alike and stand in order
+ *   among them
  */
-export function createAligner(context: AlignContext, emit: (pairs: readonly Pair[]) => void): Aligner {
-  let ours: PredictedItem[] = [];
-  let theirs: ObservedItem[] = [];
+export function createAligner(
+  context: AlignContext,
+  emit: (pairs: readonly Pair[], alike: number) => void,
+): Aligner {
+  const ours = new Waiting<PredictedItem>();
+  const theirs = new Waiting<ObservedItem>();
   /** So many lines at the head of both sides are alike. */
   let alike = 0;
   let ourTime = -Infinity;
   let theirTime = -Infinity;
   let tolerance = 0;
 
+  const isAlike = (i: number, j: number): boolean =>
+    ours.hasText(i, theirs, j) && Math.abs(ours.timeAt(i) - theirs.timeAt(j)) <= theirs.alikeAt(j).tolerance;
   const extendAlike = (): void => {
-    for (; alike < ours.length && alike < theirs.length; alike++)
-      if (!ours[alike].kept.equals(theirs[alike].kept) || !mayMeet(ours[alike], theirs[alike])) return;
+    while (alike < ours.length && alike < theirs.length && isAlike(alike, alike)) alike++;
   };
+  /** Of the first line that is there, Infinity for none. */
+  const firstTime = (at: number): number =>
+    Math.min(
+      at < ours.length ? ours.timeAt(at) : Infinity,
+      at < theirs.length ? theirs.timeAt(at) : Infinity,
+    );
 
   /** How many of the lines that are alike need not be looked at to align the others. */
   const calmBefore = (until: number): number => {
-    const first = Math.min(ours[alike]?.time ?? Infinity, theirs[alike]?.time ?? Infinity);
+    const first = firstTime(alike);
     const limit = first < until ? first - 2 * tolerance : until;
     let count = 0;
-    while (count < alike && Math.max(ours[count].time, theirs[count].time) < limit) count++;
+    while (count < alike && Math.max(ours.timeAt(count), theirs.timeAt(count)) < limit) count++;
     return count;
   };
 
   const settle = (until: number): void => {
     const calm = calmBefore(until);
-    const pairs: Pair[] = [];
-    for (let i = 0; i < calm; i++) pairs.push({ predicted: ours[i], observed: theirs[i] });
-    ours = ours.slice(calm);
-    theirs = theirs.slice(calm);
+    if (firstTime(calm) < until) return align(until, calm);
+    ours.dropFirst(calm);
+    theirs.dropFirst(calm);
     alike -= calm;
-    if ((ours[0]?.time ?? Infinity) < until || (theirs[0]?.time ?? Infinity) < until) align(until, pairs);
-    emit(pairs);
+    emit([], calm);
   };
 
-  const align = (until: number, pairs: Pair[]): void => {
-    const pairOf = alignLines(ours, theirs, context);
-    const partner = new Int32Array(theirs.length).fill(-1);
-    for (let i = 0; i < pairOf.length; i++) if (pairOf[i] >= 0) partner[pairOf[i]] = i;
-    const ourRest: PredictedItem[] = [];
-    const theirRest: ObservedItem[] = [];
-    for (let i = 0; i < ours.length; i++) {
-      const predicted = ours[i];
-      const observed = pairOf[i] < 0 ? null : theirs[pairOf[i]];
-      if (predicted.time < until) pairs.push({ predicted, observed });
-      else ourRest.push(predicted);
+  const align = (until: number, calm: number): void => {
+    const [n, m] = [ours.length - calm, theirs.length - calm];
+    const pairOf = new Int32Array(n).fill(-1);
+    const taken = new Uint8Array(m);
+    const hashes = {
+      ours: (i: number) => ours.hashAt(calm + i),
+      theirs: (j: number) => theirs.hashAt(calm + j),
+    };
+    const areRuns = pairRuns({ isAlike: (i, j) => isAlike(calm + i, calm + j), hashes }, pairOf, taken);
+    const left = {
+      ours: placesOf(n, (i) => pairOf[i] < 0),
+      theirs: placesOf(m, (j) => taken[j] === 0),
+    };
+    const predicted = left.ours.map((i) => ours.item(calm + i));
+    const observed = left.theirs.map((j) => theirs.item(calm + j));
+    const ourPlace = left.ours.map((i, k) => i - k);
+    const theirPlace = left.theirs.map((j, k) => j - k);
+    const restOf = new Int32Array(predicted.length).fill(-1);
+    const place = { predicted: Int32Array.from(ourPlace), observed: Int32Array.from(theirPlace) };
+    const among = areRuns ? { place, texts: () => textsOf(ours, calm) } : undefined;
+    pairRest(predicted, observed, { ...context, among }, restOf, new Uint8Array(observed.length));
+    restOf.forEach((l, k) => {
+      if (l < 0) return;
+      pairOf[left.ours[k]] = left.theirs[l];
+      taken[left.theirs[l]] = 1;
+    });
+
+    const goes = {
+      ours: new Uint8Array(calm + n).fill(1, 0, calm),
+      theirs: new Uint8Array(calm + m).fill(1, 0, calm),
+    };
+    let settled = calm;
+    for (let i = 0; i < n; i++) {
+      if (ours.timeAt(calm + i) >= until) continue;
+      settled++;
+      goes.ours[calm + i] = 1;
+      if (pairOf[i] >= 0) goes.theirs[calm + pairOf[i]] = 1;
     }
-    for (let j = 0; j < theirs.length; j++) {
-      const observed = theirs[j];
-      const predicted = partner[j] < 0 ? null : ours[partner[j]];
-      if (!predicted && observed.time < until) pairs.push({ predicted, observed });
-      else if (!predicted || predicted.time >= until) theirRest.push(observed);
+    for (let j = 0; j < m; j++)
+      if (taken[j] === 0 && theirs.timeAt(calm + j) < until) goes.theirs[calm + j] = 1;
+
+    // Where the lines that runs left over stand in order among the others, and none needs to be told of the others, nobody looks at those.
+    const isPlain =
+      areRuns &&
+      increase(restOf, (k, l) => ourPlace[k] === theirPlace[l]) &&
+      left.theirs.every((j) => taken[j] === 1 || goes.theirs[calm + j] === 0);
+    const pairs: Pair[] = [];
+    if (isPlain)
+      predicted.forEach((item, k) => {
+        if (goes.ours[calm + left.ours[k]] === 1)
+          pairs.push({ predicted: item, observed: restOf[k] < 0 ? null : observed[restOf[k]] });
+      });
+    else {
+      for (let i = 0; i < calm + n; i++) {
+        const j = i < calm ? i : pairOf[i - calm] < 0 ? -1 : calm + pairOf[i - calm];
+        if (goes.ours[i] === 1)
+          pairs.push({ predicted: ours.item(i), observed: j < 0 ? null : theirs.item(j) });
+      }
+      left.theirs.forEach((j, l) => {
+        if (taken[j] === 0 && goes.theirs[calm + j] === 1)
+          pairs.push({ predicted: null, observed: observed[l] });
+      });
     }
-    [ours, theirs] = [ourRest, theirRest];
+    ours.drop(goes.ours);
+    theirs.drop(goes.theirs);
     alike = 0;
     extendAlike();
     pairs.sort((a, b) => timeOf(a) - timeOf(b));
+    emit(pairs, isPlain ? settled - pairs.length : 0);
   };
 
   const settleWhereDue = (): void => {
     if (ours.length + theirs.length < FEWEST) return;
     const reached = Math.min(ourTime, theirTime);
     if (!Number.isFinite(reached)) return;
-    const first = Math.min(ours[0]?.time ?? Infinity, theirs[0]?.time ?? Infinity);
+    const first = firstTime(0);
     const isCalm = alike === Math.min(ours.length, theirs.length);
     if (reached - first > (isCalm ? CALM_LENGTH : LENGTH) * tolerance) settle(reached - 2 * tolerance);
   };
@@ -122,4 +180,25 @@ export function createAligner(context: AlignContext, emit: (pairs: readonly Pair
 
 export function timeOf({ predicted, observed }: Pair): number {
   return predicted?.time ?? observed!.time;
+}
+
+function placesOf(count: number, wants: (place: number) => boolean): number[] {
+  const places: number[] = [];
+  for (let i = 0; i < count; i++) if (wants(i)) places.push(i);
+  return places;
+}
+
+function* textsOf(lines: Waiting<PredictedItem>, from: number): Generator<string> {
+  for (let i = from; i < lines.length; i++) yield lines.item(i).text;
+}
+
+/** Those that are paired have partners that follow each other, at places that agree. */
+function increase(pairOf: Int32Array, agree: (ours: number, theirs: number) => boolean): boolean {
+  let last = -1;
+  for (let k = 0; k < pairOf.length; k++) {
+    if (pairOf[k] < 0) continue;
+    if (pairOf[k] < last || !agree(k, pairOf[k])) return false;
+    last = pairOf[k];
+  }
+  return true;
 }

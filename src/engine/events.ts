@@ -1,5 +1,5 @@
 import type { Rule } from '../rules/model.js';
-import type { KeptText } from '../source/keptText.js';
+import type { KeptText, Place } from '../source/keptText.js';
 
 /** A LOG (or legacy TRACE) line that the simulated kernel writes. */
 export interface PredictedLine {
@@ -17,6 +17,8 @@ export interface PredictedLine {
   readonly text: string;
   /** The same, of lines that were kept: to be compared without reading it. */
   readonly kept?: KeptText;
+  /** Of lines that are kept together: the one at that place. */
+  elsewhere?(place: Place): PredictedLine;
   /** Why this line cannot be relied on: an `unknown` was met, or a choice was made without evidence. */
   readonly doubt: string | null;
   /** The packet was made by the host and was not seen leaving. */

@@ -1,5 +1,5 @@
 import type { Rule } from '../rules/model.js';
-import { type Chunk, KeptText } from '../source/keptText.js';
+import { type Chunk, KeptItem, type Place } from '../source/keptText.js';
 import { numberAt, Tape, TapeReader } from '../source/tape.js';
 import type { PredictedLine } from './events.js';
 
@@ -50,14 +50,22 @@ interface Named {
 }
 
 /** A place on the tape: windows hold many of them, and few are asked for more than their time. */
-class KeptLine extends KeptText implements PredictedLine {
+class KeptLine extends KeptItem implements PredictedLine {
   constructor(
     chunk: Chunk,
-    private readonly from: number,
+    from: number,
     text: number,
     private readonly named: Named,
   ) {
-    super(chunk, text);
+    super(chunk, from, text);
+  }
+
+  get kind(): unknown {
+    return this.named;
+  }
+
+  elsewhere({ chunk, from, at }: Place): this {
+    return new KeptLine(chunk, from, at, this.named) as this;
   }
 
   get time(): number {

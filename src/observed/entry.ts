@@ -1,5 +1,5 @@
 import type { LogRecord } from '../klog/record.js';
-import type { KeptText } from '../source/keptText.js';
+import type { KeptText, Place } from '../source/keptText.js';
 import type { TraceStep } from './trace.js';
 
 /** When a line says it was written, by each clock that it shows. Both may be absent (bare messages). */
@@ -28,6 +28,8 @@ export interface ObservedEntry {
   readonly text: string;
   /** The same, of entries that were kept: to be compared without reading it. */
   readonly kept?: KeptText;
+  /** Of entries that are kept together: the one at that place. */
+  elsewhere?(place: Place): ObservedEntry;
   /** Read from the text when it is asked for; null for losses and steps of a trace. */
   readonly record: LogRecord | null;
   readonly loss?: Loss;

@@ -1,6 +1,6 @@
 import { parse } from '../klog/parse.js';
 import type { LogRecord } from '../klog/record.js';
-import { type Chunk, KeptText } from '../source/keptText.js';
+import { type Chunk, KeptItem, type Place } from '../source/keptText.js';
 import { type Kept, numberAt, Tape, TapeReader, type TapeWriter } from '../source/tape.js';
 import type { ObservedEntry, ObservedTime, WallTime } from './entry.js';
 
@@ -119,14 +119,22 @@ function skipToText(from: TapeReader): void {
 }
 
 /** A place on the tape. */
-class HeldEntry extends KeptText implements ObservedEntry {
+class HeldEntry extends KeptItem implements ObservedEntry {
   constructor(
     chunk: Chunk,
-    private readonly from: number,
+    from: number,
     text: number,
     readonly file: string,
   ) {
-    super(chunk, text);
+    super(chunk, from, text);
+  }
+
+  get kind(): unknown {
+    return this.file;
+  }
+
+  elsewhere({ chunk, from, at }: Place): this {
+    return new HeldEntry(chunk, from, at, this.file) as this;
   }
 
   get time(): ObservedTime {

@@ -28,8 +28,8 @@ export class KeptText {
 
   /** @param at where its header begins, words */
   constructor(
-    protected readonly chunk: Chunk,
-    private readonly at: number,
+    readonly chunk: Chunk,
+    readonly at: number,
   ) {}
 
   /** @param text well-formed; what is not Unicode becomes U+FFFD */
@@ -58,18 +58,7 @@ export class KeptText {
   }
 
   equals(other: KeptText): boolean {
-    const ours = this.chunk.words;
-    const theirs = other.chunk.words;
-    if (ours[this.at + 2] !== theirs[other.at + 2]) return false;
-    const size = ours[this.at + 1] >>> 1;
-    if (size !== theirs[other.at + 1] >>> 1) return false;
-    const from = this.at + HEADER;
-    const end = from + (size >> 2);
-    const further = other.at - this.at;
-    for (let i = from; i < end; i++) if (ours[i] !== theirs[i + further]) return false;
-    // What is behind the last byte may differ.
-    const rest = (size & 3) << 3;
-    return rest === 0 || (ours[end] ^ theirs[end + further]) << (32 - rest) === 0;
+    return areEqual(this.chunk, this.at, other.chunk, other.at);
   }
 
   toString(): string {
@@ -79,6 +68,46 @@ export class KeptText {
     const isAscii = (chunk.words[at + 1] & 1) === 1;
     return (this.told = chunk.bytes.toString(isAscii ? 'latin1' : 'utf8', from, from + chunk.words[at]));
   }
+}
+
+/** Where an item with a text is kept. */
+export interface Place {
+  readonly chunk: Chunk;
+  /** Where the item begins, and its text's header; words. */
+  readonly from: number;
+  readonly at: number;
+}
+
+/** The text of an item that is kept with others of its kind. */
+export abstract class KeptItem extends KeptText implements Place {
+  constructor(
+    chunk: Chunk,
+    readonly from: number,
+    at: number,
+  ) {
+    super(chunk, at);
+  }
+
+  /** The same for all items that are kept together. */
+  abstract readonly kind: unknown;
+  /** The one of its kind that is kept at that place. */
+  abstract elsewhere(place: Place): this;
+}
+
+/** Whether the texts at two places are equal. */
+export function areEqual(a: Chunk, at: number, b: Chunk, other: number): boolean {
+  const ours = a.words;
+  const theirs = b.words;
+  if (ours[at + 2] !== theirs[other + 2]) return false;
+  const size = ours[at + 1] >>> 1;
+  if (size !== theirs[other + 1] >>> 1) return false;
+  const from = at + HEADER;
+  const end = from + (size >> 2);
+  const further = other - at;
+  for (let i = from; i < end; i++) if (ours[i] !== theirs[i + further]) return false;
+  // What is behind the last byte may differ.
+  const rest = (size & 3) << 3;
+  return rest === 0 || (ours[end] ^ theirs[end + further]) << (32 - rest) === 0;
 }
 
 /** Bytes of a chunk that many texts share. */

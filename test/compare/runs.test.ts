@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pairIdentical } from '../../src/compare/buckets.js';
-import { ObservedItem, PredictedItem } from '../../src/compare/lines.js';
+import { mayMeet, ObservedItem, PredictedItem } from '../../src/compare/lines.js';
 import { pairRuns } from '../../src/compare/runs.js';
 import { predicted, udp } from './lines.js';
 
@@ -27,7 +27,10 @@ function theirsOf(lines: readonly number[]): ObservedItem[] {
 function paired(theirs: readonly ObservedItem[]): Int32Array | null {
   const pairOf = new Int32Array(COUNT).fill(-1);
   const taken = new Uint8Array(theirs.length);
-  if (!pairRuns(ours, theirs, pairOf, taken)) return null;
+  const isAlike = (i: number, j: number): boolean =>
+    ours[i].kept.equals(theirs[j].kept) && mayMeet(ours[i], theirs[j]);
+  const hashes = { ours: (i: number) => ours[i].kept.hash, theirs: (j: number) => theirs[j].kept.hash };
+  if (!pairRuns({ isAlike, hashes }, pairOf, taken)) return null;
   expect([...taken.keys()].filter((j) => taken[j])).toEqual([...pairOf].filter((j) => j >= 0));
   expect(pairOf.filter((j) => j >= 0).length).toBeGreaterThan(COUNT - 40);
   expect(pairIdentical(ours, theirs, pairOf, taken)).toEqual([]);
