@@ -1,5 +1,5 @@
 import { type Column, writeCsv, writeCsvFile } from '../report/csv.js';
-import { printJson } from '../report/json.js';
+import { jsonPieces, printJson } from '../report/json.js';
 import { Unusable } from './io.js';
 import type { HostOptions, ReportOptions } from './options.js';
 import type { Terminal } from './terminal.js';
@@ -8,7 +8,8 @@ import type { Terminal } from './terminal.js';
 export interface Report<Row> {
   readonly columns: readonly Column<Row>[];
   rows(): Iterable<Row>;
-  json(): unknown;
+  /** As `jsonPieces` takes it. */
+  json(): object;
   ndjson(): Iterable<string>;
   text(): string;
 }
@@ -28,7 +29,8 @@ export async function printReport<Row>(
     case 'csv':
       return writeCsv(terminal.io.stdout, report.columns, report.rows(), { end: false });
     case 'json':
-      return terminal.print(`${printJson(report.json(), 2)}\n`);
+      for (const piece of jsonPieces(report.json())) await terminal.print(piece);
+      return;
     case 'ndjson':
       for (const line of report.ndjson()) await terminal.print(line);
       return;

@@ -18,6 +18,63 @@ export function printJson(value: unknown, indent = 0): string {
   );
 }
 
+/** Characters that are written at once. */
+const PIECE = 1 << 16;
+
+/**
+ * What `printJson(value, 2)` gives, with a line feed, a piece at a time: a million rows are more than one string can hold.
+ * Iterables become arrays, whose rows are made as they are printed: the value itself, or members of it.
+ */
+export function* jsonPieces(value: object): Generator<string> {
+  let piece = '';
+  for (const part of isRows(value) ? rowParts(value, '') : memberParts(value)) {
+    piece += part;
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = '';
+  }
+  yield `${piece}\n`;
+}
+
+function* memberParts(value: object): Generator<string> {
+  let before = '{';
+  for (const [name, member] of Object.entries(value) as [string, unknown][]) {
+    if (member === undefined) continue;
+    yield `${before}\n  ${printJson(name)}: `;
+    if (isRows(member)) yield* rowParts(member, '  ');
+    else yield indented(member, '  ');
+    before = ',';
+  }
+  yield before === '{' ? '{}' : '\n}';
+}
+
+function* rowParts(rows: Iterable<unknown>, indent: string): Generator<string> {
+  let before = '[';
+  for (const row of rows) {
+    yield `${before}\n${indent}  ${indented(row, `${indent}  `)}`;
+    before = ',';
+  }
+  yield before === '[' ? '[]' : `\n${indent}]`;
+}
+
+function isRows(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
+/** In JSON no string has a line feed. */
+function indented(value: unknown, by: string): string {
+  return printJson(value, 2).replaceAll('\n', `\n${by}`);
+}
+
+/** Rows made of others as they are asked for. */
+export function rowsOf<From, To>(rows: Iterable<From>, make: (row: From) => To): Iterable<To> {
+  return {
+    *[Symbol.iterator]() {
+      for (const row of rows) yield make(row);
+    },
+  };
+}
+
 /** The object that `compare --format json` prints (docs/cli), and how the log's clock was told. */
 export function comparisonJson(result: Comparison, findings: readonly Finding[]): Record<string, unknown> {
   return {

@@ -2,7 +2,7 @@ import { remember, type RememberedFrames } from '../../capture/remember.js';
 import { loadAfter } from '../../given.js';
 import { type CounterOf, modelCounters } from '../../frontend/iptables/print.js';
 import { replayContents } from '../../report/html/contents.js';
-import { JSON_VERSION, printJson } from '../../report/json.js';
+import { JSON_VERSION, printJson, rowsOf } from '../../report/json.js';
 import { replayText, type ReplaySummary, type RulesSummary } from '../../report/replaySummary.js';
 import { type LogRow, logColumns } from '../../report/tables.js';
 import { isoTime } from '../../report/time.js';
@@ -167,7 +167,7 @@ async function report(
       json: () => ({
         version: JSON_VERSION,
         summary: summaryJson(summary),
-        lines: Array.from(lines, (line) => lineJson(line, epoch)),
+        lines: rowsOf(lines, (line) => lineJson(line, epoch)),
         rules: rules(),
         assumptions,
       }),
