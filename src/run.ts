@@ -25,6 +25,7 @@ import { type HeldLog, LogHolder } from './observed/heldLog.js';
 import { readNflog } from './observed/nflog.js';
 import { readLogBatches, type LogSource } from './observed/readLog.js';
 import { CtState } from './rules/connection.js';
+import { HostClock } from './rules/jiffies.js';
 import { groupMessages, logPrefixes } from './rules/logPrefix.js';
 import { isIcmpError } from './packet/rewrite.js';
 import { unknownMatch } from './rules/matches/unknown.js';
@@ -60,7 +61,7 @@ export async function runReplay(
   options: RunOptions = {},
 ): Promise<ReplayResult> {
   const lines = createLineTape();
-  const clock = { now: 0 };
+  const clock = new HostClock(source.epoch, given.host.bootTime);
   const { sinks = {}, keepsLines = true } = options;
   const { logs = KERNELS_LOG } = given;
   const replay = new Replay(
@@ -68,6 +69,7 @@ export async function runReplay(
       ruleset: given.ruleset,
       host: given.host,
       sets: setView(given.sets, clock),
+      clock,
       observer: options.observer,
       seed: options.seed,
       device: options.device,
@@ -93,7 +95,6 @@ export async function runReplay(
     },
     source,
   );
-  replay.clock = clock;
   await replay.run();
   return { lines, replay };
 }

@@ -10,7 +10,6 @@ import { PacketType, SocketKind } from '../packet/numbers.js';
 import { CtState } from '../rules/connection.js';
 import type { CtTemplate, FlowTable, Manip, NatRange, RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
-import { sinceTick } from '../rules/jiffies.js';
 import { Verdict } from '../rules/verdict.js';
 import type { Rule } from '../rules/model.js';
 import { aimThrough } from './walk/aim.js';
@@ -106,9 +105,7 @@ export class Kernel {
     );
     this.flowTables = new FlowTables(this.tracker);
     const shared = new NamedTables();
-    const { epoch } = options;
-    const phase = host.bootTime === null ? 0 : sinceTick(epoch, host.bootTime);
-    this.context = new RuleContext(this, host.routes, options.sets, shared, epoch, phase);
+    this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch, options.clock);
     this.hooks = new HookRunner(ruleset, {
       context: this.context,
       shared,

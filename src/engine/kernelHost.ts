@@ -17,7 +17,6 @@ export function kernelHost(
     ...(share && { askedMessage: (message) => share.noteMessage(message) }),
     routing: host.routing,
     routes: host.routes,
-    bootTime: host.bootTime,
     loopback: host.routing.world.loopback,
     deviceByName: (name) => host.deviceByName(name),
     sysctl: (name, fallback) => host.sysctlNumber(name, fallback),

@@ -6,6 +6,7 @@ import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { CtState } from '../rules/connection.js';
 import type { Frame, FrameSource } from '../capture/frame.js';
+import type { HostClock } from '../rules/jiffies.js';
 import { Arrivals, type Arrival } from './evidence/arrival.js';
 import { BridgeTables } from './evidence/bridgeTables.js';
 import { seedConnections } from './conntrack/snapshot.js';
@@ -46,14 +47,13 @@ export class Replay {
     undecided: 0,
     skipped: new Map(),
   };
-  /** What the sets' timeouts run on: follows the packet at hand. */
-  clock = { now: 0 };
   /** Time of the last frame, ns since capture start. */
   lastTime = 0;
   /** Number of the last frame that was run; 0: none was. */
   lastFrame = 0;
   /** The first frame of each reason in `counts.skipped`. */
   readonly firstSkipped = new Map<string, number>();
+  readonly clock: HostClock;
   private later: LaterRuleset | null;
   /** null: every frame is read the long way. */
   private plain: PlainFrames | null = null;
@@ -99,11 +99,13 @@ export class Replay {
     this.foreign = share && new ForeignFrames(share, host, this.arrivals, AHEAD);
     const { sinks } = options;
     const neighbourhood = new Neighbourhood(host);
+    this.clock = options.clock;
     this.kernel = new Kernel({
       ruleset: options.ruleset,
       host: kernelHost(host, this.localSockets, this.bridges, neighbourhood, share),
       sets: options.sets,
       epoch: source.epoch,
+      clock: options.clock,
       observer: options.observer ?? null,
       seed: options.seed,
       share,

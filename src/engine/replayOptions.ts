@@ -1,6 +1,7 @@
 import type { Host } from '../host/host.js';
 import type { Packet } from '../packet/packet.js';
 import type { SetView } from '../rules/context.js';
+import type { HostClock } from '../rules/jiffies.js';
 import type { Ruleset } from '../rules/model.js';
 import type { Tracker } from './conntrack/tracker.js';
 import type { Observer } from './observer.js';
@@ -13,6 +14,8 @@ export interface ReplayOptions {
   readonly ruleset: Ruleset;
   readonly host: Host;
   readonly sets: SetView;
+  /** Follows the packet at hand: what timeouts run on. */
+  readonly clock: HostClock;
   readonly sinks: Sinks;
   readonly observer?: Observer | null;
   readonly seed?: number;

@@ -4,6 +4,7 @@ import type { Device } from '../packet/device.js';
 import type { Packet } from '../packet/packet.js';
 import type { Tuple } from '../rules/connection.js';
 import type { LocalSocket, Manip, RouteView, SetView } from '../rules/context.js';
+import type { HostClock } from '../rules/jiffies.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 import type { PredictedLine } from './events.js';
@@ -17,8 +18,6 @@ export interface KernelHost {
   /** Is told what limits of the host's own messages were asked. */
   askedMessage?(message: AskedMessage): void;
   readonly routes: RouteView;
-  /** When CLOCK_MONOTONIC stood at 0, ns since the epoch; null: not told. */
-  readonly bootTime: bigint | null;
   readonly loopback: Device;
   deviceByName(name: string): Device | undefined;
   sysctl(name: string, fallback: number): number;
@@ -80,6 +79,7 @@ export interface KernelOptions {
   readonly sets: SetView;
   /** Wall-clock time of ns 0, ns since the epoch. */
   readonly epoch: bigint;
+  readonly clock: HostClock;
   readonly sinks: Sinks;
   readonly evidence: Evidence;
   readonly observer?: Observer | null;

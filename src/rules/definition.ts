@@ -99,7 +99,7 @@ export interface MatchDefinition<D = any, S = any> {
   /** A rule that uses it switches connection tracking on for its family (`nf_ct_netns_get()`). */
   readonly tracks?: true;
   /** What this use of it remembers, as it is when the rule is loaded. */
-  start(data: D, context: Pick<Context, 'shared' | 'now'>): S;
+  start(data: D, context: Pick<Context, 'shared' | 'now' | 'tick'>): S;
   test(data: D, packet: Packet, context: Context, state: S): Outcome;
   /**
    * Each condition with wanted and saw, in the order tested. Called right after `test` with its outcome;
@@ -136,6 +136,6 @@ export interface TargetDefinition<D = any, S = any> {
   readonly tracks?: (data: D) => boolean;
   /** The ends of a packet that it may have NAT give other addresses or ports; undefined: it has nothing to do with NAT. */
   readonly translates?: readonly Manip[];
-  start(data: D, context: Pick<Context, 'shared' | 'now'>): S;
+  start(data: D, context: Pick<Context, 'shared' | 'now' | 'tick'>): S;
   run(data: D, packet: Packet, context: Context, state: S): Verdict;
 }

@@ -137,19 +137,28 @@ describe('conntrack around the rules', () => {
 });
 
 describe("the ticks of the host's clock", () => {
-  const rules =
-    '*filter\n-A FORWARD -m connlimit --connlimit-above 1 --connlimit-mask 0 -j LOG --log-prefix "two"\n-A FORWARD -j DROP\nCOMMIT\n';
-  // nf_conncount_gc_list(): a connection that was dropped is counted until the tick is over.
-  it.each([
-    ['both in one', -1_500_000n, ['', 'two']],
-    ['one between them', -3_000_000n, ['', '']],
-    ['whole ones make no difference', -401_500_000n, ['', 'two']],
-    ['not told: from the first packet on', undefined, ['', 'two']],
-  ] as const)('are those of connlimit: %s', async (_, bootTime, logged) => {
-    const packets = [0, 0.002].map(
-      (at, i) => [at, 'eth1', `udp 192.168.1.10:${1000 + i} > 8.8.8.8:9`] as const,
-    );
-    expect((await play(rules, packets, { bootTime })).logged).toEqual(logged);
+  const rules = {
+    // nf_conncount_gc_list(): a connection that was dropped is counted until the tick is over.
+    connlimit:
+      '*filter\n-A FORWARD -m connlimit --connlimit-above 1 --connlimit-mask 0 -j LOG --log-prefix "two"\n-A FORWARD -j DROP\nCOMMIT\n',
+    // limit_mt(): as much credit as one packet takes comes with each tick.
+    limit:
+      '*filter\n-A FORWARD -m limit --limit 250/s --limit-burst 1 -j RETURN\n-A FORWARD -j LOG --log-prefix "two"\nCOMMIT\n',
+    hashlimit:
+      '*filter\n-A FORWARD -m hashlimit --hashlimit-upto 250/s --hashlimit-burst 1 --hashlimit-name h -j RETURN\n-A FORWARD -j LOG --log-prefix "two"\nCOMMIT\n',
+  };
+  describe.each(['connlimit', 'limit', 'hashlimit'] as const)('are those of %s', (match) => {
+    it.each([
+      ['both in one', -1_500_000n, ['', 'two']],
+      ['one between them', -3_000_000n, ['', '']],
+      ['whole ones make no difference', -401_500_000n, ['', 'two']],
+      ['not told: from the first packet on', undefined, ['', 'two']],
+    ] as const)('%s', async (_, bootTime, logged) => {
+      const packets = [0, 0.002].map(
+        (at, i) => [at, 'eth1', `udp 192.168.1.10:${1000 + i} > 8.8.8.8:9`] as const,
+      );
+      expect((await play(rules[match], packets, { bootTime })).logged).toEqual(logged);
+    });
   });
 });
 

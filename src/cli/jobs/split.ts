@@ -173,7 +173,7 @@ function merged(all: readonly (readonly LogRow[])[]): LogRow[] {
 /** Each part began with what the rules had counted when they were read. */
 function addCounters(parts: readonly Part[], ruleset: Inputs['given']['ruleset']): CounterOf | string {
   const counted = new Map<Rule | Chain, { packets: number; bytes: number }>();
-  const { chains } = compile(ruleset, { shared: new NamedTables(), now: 0 });
+  const { chains } = compile(ruleset, { shared: new NamedTables(), now: 0, tick: 0 });
   let at = 0;
   const take = (of: Rule | Chain, packets: number, bytes: number): void => {
     const added = { packets, bytes };

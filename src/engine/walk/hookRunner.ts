@@ -71,7 +71,8 @@ export class HookRunner {
    * @param now ns since capture start
    */
   load(ruleset: Ruleset, now = 0): void {
-    this.program = compile(ruleset, { shared: this.parts.shared, now });
+    const { shared, context } = this.parts;
+    this.program = compile(ruleset, { shared, now, tick: context.clock.tickAt(now) });
     this.records = new RuleRecords();
     this.entries = [4, 6].map((version) => buildHooks(this.program, version as 4 | 6));
     this.links = new LinkHooks(this.program);

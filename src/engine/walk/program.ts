@@ -75,7 +75,7 @@ export type CompiledStep =
  * Compiles a ruleset. A jump into a chain that does not exist was an error when the text was read and has become
  * an unknown step there, so that here every jump has its chain.
  */
-export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now'>): Program {
+export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now' | 'tick'>): Program {
   const compiled = new Map<Chain, CompiledChain>();
   for (const table of ruleset.tables)
     for (const chain of table.chains.values())
@@ -164,7 +164,7 @@ function compileStep(
   table: Table,
   compiled: ReadonlyMap<Chain, CompiledChain>,
   running: ReadonlyMap<Table, RunningTable>,
-  context: Pick<Context, 'shared' | 'now'>,
+  context: Pick<Context, 'shared' | 'now' | 'tick'>,
 ): CompiledStep {
   switch (step.kind) {
     case 'match': {

@@ -20,7 +20,7 @@ import type {
   TimeoutPolicy,
 } from '../../rules/context.js';
 import { Hook, HOOK_NAMES } from '../../rules/hook.js';
-import { jiffies } from '../../rules/jiffies.js';
+import type { HostClock } from '../../rules/jiffies.js';
 import type { Chain, Family, Rule } from '../../rules/model.js';
 import { agrees, type Effect, effectsFrom, effectsOfRule, type Place } from './choice.js';
 import type { ConnectionEntry } from '../conntrack/entry.js';
@@ -55,8 +55,7 @@ export class RuleContext implements Context {
     readonly sets: SetView,
     readonly shared: SharedTables,
     readonly epoch: bigint,
-    /** ns from a tick of the host's clock to ns 0. */
-    private readonly sinceTick: number,
+    readonly clock: HostClock,
   ) {}
 
   get now(): number {
@@ -64,7 +63,7 @@ export class RuleContext implements Context {
   }
 
   get tick(): number {
-    return jiffies(this.now + this.sinceTick);
+    return this.clock.tickAt(this.now);
   }
 
   get connection(): Connection | null {

@@ -18,7 +18,7 @@ import {
 import type { Context } from '../context.js';
 import type { Condition, Field, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
-import { jiffies, jiffiesOfMilliseconds } from '../jiffies.js';
+import { jiffiesOfMilliseconds } from '../jiffies.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { outcomeOf } from '../outcomes.js';
 import { parseRate, printRate } from '../rate.js';
@@ -209,16 +209,16 @@ function list(data: HashlimitMatch): string {
 }
 
 /** `htable_create()`: one table a name and family. */
-function start(data: HashlimitMatch, { shared, now }: Pick<Context, 'shared' | 'now'>): HashlimitTable {
+function start(data: HashlimitMatch, { shared, tick }: Pick<Context, 'shared' | 'tick'>): HashlimitTable {
   return shared.get('hashlimit', `${data.version} ${data.name}`, (): HashlimitTable => {
     const size = data.size || BUCKETS_OF_A_BIG_HOST;
     return {
       settings: data,
       entries: new WordMap(9),
       max: data.max === 0 ? 8 * size : Math.max(data.max, size),
-      made: jiffies(now),
+      made: tick,
       interval: Math.max(1, jiffiesOfMilliseconds(data.gcInterval)),
-      swept: jiffies(now),
+      swept: tick,
     };
   });
 }
@@ -281,7 +281,7 @@ function sweep(table: HashlimitTable, now: number): void {
 function test(data: HashlimitMatch, packet: Packet, context: Context, table: HashlimitTable): Outcome {
   const there = putKey(table.settings, packet);
   if (there !== Outcome.hit) return there;
-  const now = jiffies(context.now);
+  const now = context.tick;
   sweep(table, now);
   let entry = table.entries.get(key);
   if (!entry) {

@@ -2,7 +2,7 @@ import { condition } from '../explaining.js';
 import { numberArgument } from '../arguments.js';
 import type { Condition, MatchDefinition } from '../definition.js';
 import type { Context } from '../context.js';
-import { HZ, jiffies } from '../jiffies.js';
+import { HZ } from '../jiffies.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { parseRate, printRate } from '../rate.js';
 import type { Packet } from '../../packet/packet.js';
@@ -59,9 +59,9 @@ function credits(user: number): number {
     : Math.floor((user * CREDITS_PER_SECOND) / SCALE);
 }
 
-function start({ period, burst }: LimitMatch, { now }: Pick<Context, 'now'>): LimitState {
+function start({ period, burst }: LimitMatch, { tick }: Pick<Context, 'tick'>): LimitState {
   const cap = credits((period * burst) >>> 0);
-  return { cap, cost: credits(period), credit: cap, last: jiffies(now) };
+  return { cap, cost: credits(period), credit: cap, last: tick };
 }
 
 /** The credit at tick `now`, before anything is paid. */
@@ -72,7 +72,7 @@ function creditAt(state: LimitState, now: number): number {
 
 /** `limit_mt()` (net/netfilter/xt_limit.c). */
 function test(_: LimitMatch, __: Packet, context: Context, state: LimitState): Outcome {
-  const now = jiffies(context.now);
+  const now = context.tick;
   state.credit = creditAt(state, now);
   state.last = now;
   if (state.credit < state.cost) return Outcome.miss;

@@ -10,7 +10,7 @@ import { bang } from '../negatable.js';
 import type { Context } from '../context.js';
 import type { Condition, Field, MatchDefinition } from '../definition.js';
 import { condition } from '../explaining.js';
-import { HZ, jiffies } from '../jiffies.js';
+import { HZ } from '../jiffies.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { KERNEL_REFUSES, refusal } from '../refusal.js';
 import { Outcome } from '../verdict.js';
@@ -209,7 +209,7 @@ function hits(data: RecentMatch, entry: Entry, now: number): number {
 
 /** `recent_mt()` (net/netfilter/xt_recent.c). */
 function test(data: RecentMatch, packet: Packet, context: Context, table: RecentTable): Outcome {
-  const now = jiffies(context.now);
+  const now = context.tick;
   const ttl = ttlOf(packet);
   const at = find(table, packet, data.side, data.rttl ? ttl : 0);
   if (at < 0) {
@@ -261,7 +261,7 @@ function explain(
     data.action === 'remove' && hit !== data.negated
       ? 'was there, removed'
       : entry
-        ? `seen ${hits(data, entry, jiffies(context.now)) - added} times${within}`
+        ? `seen ${hits(data, entry, context.tick) - added} times${within}`
         : 'not there';
   return [condition('recent', 'count', data.negated, wanted, saw, hit)];
 }

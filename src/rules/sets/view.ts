@@ -1,7 +1,7 @@
 import type { Packet } from '../../packet/packet.js';
 import type { CounterCondition, SetMapping, SetMatchOptions, SetView } from '../context.js';
 import type { Field } from '../definition.js';
-import { jiffies } from '../jiffies.js';
+import type { HostClock } from '../jiffies.js';
 import { Outcome } from '../verdict.js';
 import { maskWords, putPacketKey } from './packetKey.js';
 import { type Element, expiryTick, type IpSet, type IpSets, makeElement } from './set.js';
@@ -48,9 +48,9 @@ function fulfils(condition: CounterCondition | null, value: number): boolean {
 
 /**
  * The sets as rules look into them and change them.
- * @param clock capture time in ns: the engine's context
+ * @param clock at the packet at hand
  */
-export function setView(sets: IpSets, clock: { readonly now: number }): SetView {
+export function setView(sets: IpSets, clock: Pick<HostClock, 'now' | 'tick'>): SetView {
   const whole = new Int32Array(WIDEST);
   const key = new Int32Array(WIDEST);
   let changes = 0;
@@ -68,7 +68,7 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
   }
 
   function look(set: IpSet, packet: Packet, options: SetMatchOptions): Found {
-    const element = set.find(key, jiffies(clock.now));
+    const element = set.find(key, clock.tick);
     if (!element || element.physdev || !accept(set, element, packet, options)) return 'miss';
     matched = element;
     return element.nomatch ? 'nomatch' : 'hit';
@@ -123,13 +123,13 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
     if (found !== 'miss') return found;
     const [high, low] = [key[4], key[5]];
     key[4] = key[5] = 0;
-    const open = set.find(key, jiffies(clock.now));
+    const open = set.find(key, clock.tick);
     if (!open) return 'miss';
     changes++;
     set.delete(key, 0);
     key[4] = high;
     key[5] = low;
-    set.add({ ...open, key: [...key.subarray(0, set.type.width)] }, true, jiffies(clock.now));
+    set.add({ ...open, key: [...key.subarray(0, set.type.width)] }, true, clock.tick);
     return look(set, packet, options) === 'hit' ? 'hit' : 'miss';
   }
 
@@ -165,7 +165,7 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
     };
     let doubt = false;
     for (const { name, element } of set.members) {
-      if (jiffies(clock.now) > element.expires) continue;
+      if (clock.tick > element.expires) continue;
       const member = sets.get(name);
       if (!member || member.type.method === 'list') continue;
       const found = answer(ask(member, packet, dimensions, inner), member, inner);
@@ -233,7 +233,7 @@ export function setView(sets: IpSets, clock: { readonly now: number }): SetView 
     if (putPacketKey(set, packet, dimensions, whole) !== Outcome.hit) return false;
     cutToLongest(set);
     const wanted = whole.subarray(0, set.type.width);
-    const tick = jiffies(clock.now);
+    const tick = clock.tick;
     if (!what.add) return set.delete(wanted, tick) === 'done';
     const timeout = set.options.timeout === null ? 0 : (what.timeout ?? set.options.timeout);
     const counted = set.options.counters ? { packets: 1, bytes: packet.length } : {};

@@ -11,6 +11,7 @@ import { assumeHost } from '../../../src/host/assume.js';
 import { LinkType } from '../../../src/packet/linkType.js';
 import type { Table } from '../../../src/rules/model.js';
 import { tablesOfNft } from '../../../src/rules/nft/eval/load.js';
+import { HostClock } from '../../../src/rules/jiffies.js';
 import { setView } from '../../../src/rules/sets/view.js';
 import { Diagnostics } from '../../../src/source/diagnostic.js';
 import { packetOf } from './words.js';
@@ -94,12 +95,13 @@ export async function play(
   const lines: PredictedLine[] = [];
   const sent: string[] = [];
   const given = steps.map((step, i) => (typeof step === 'string' ? { at: i * 0.01, words: step } : step));
-  const clock = { now: 0 };
+  const clock = new HostClock(0n, null);
   const replay = new Replay(
     {
       ruleset: { tables },
       host,
       sets: setView(new Map(), clock),
+      clock,
       observer,
       sinks: {
         line: (line) => lines.push(line),
@@ -109,7 +111,6 @@ export async function play(
     },
     sourceOf(framesOf(given)),
   );
-  replay.clock = clock;
   await replay.run();
   const logged = given.map((_, i) =>
     lines

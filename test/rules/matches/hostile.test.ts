@@ -77,7 +77,7 @@ describe('whatever the words and the bytes', () => {
             };
             const parts = {
               shared: { get: <T>(_: string, __: string, make: () => T): T => make(), find: () => undefined },
-              sets: setView(new Map(), { now: 0 }),
+              sets: setView(new Map(), { now: 0, tick: 0 }),
               tupleOf: () => null,
               findConnection: () => null,
               epoch: 0n,

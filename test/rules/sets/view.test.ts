@@ -4,6 +4,7 @@ import { printIpsetSave } from '../../../src/frontend/ipset/print.js';
 import { parseMac } from '../../../src/address/mac.js';
 import type { Packet } from '../../../src/packet/packet.js';
 import type { SetMatchOptions, SetView } from '../../../src/rules/context.js';
+import { HostClock } from '../../../src/rules/jiffies.js';
 import { setView } from '../../../src/rules/sets/view.js';
 import { Outcome } from '../../../src/rules/verdict.js';
 import { Diagnostics } from '../../../src/source/diagnostic.js';
@@ -21,7 +22,7 @@ function host(text: string) {
   const diagnostics = new Diagnostics();
   const sets = readIpsetSave(text, 'ipset', diagnostics);
   expect(diagnostics.list).toEqual([]);
-  const clock = { now: 0 };
+  const clock = new HostClock(0n, null);
   const view: SetView = setView(sets, clock);
   return {
     clock,
