@@ -215,6 +215,8 @@ export interface Context {
   expect?(wanted: ExpectedPort): boolean | null;
   /** A copy for NFLOG, NFQUEUE and the like: what left the simulation, and where to. */
   note(text: string): void;
+  /** Why what the rule does to this packet is not certain. */
+  doubt?(reason: string): void;
   /** -j TEE, nft's dup: a copy goes to a gateway, untracked and through OUTPUT. @param device its name; empty: by the route */
   duplicate?(packet: Packet, gateway: IpAddress, device: string): void;
   /** A copy goes straight out of a device, past the hooks of IP, to a neighbour where one is named. */

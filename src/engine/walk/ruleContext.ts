@@ -211,6 +211,10 @@ export class RuleContext implements Context {
     this.kernel.duplicate(this.passage, packet, gateway, device, this.hook);
   }
 
+  doubt(reason: string): void {
+    this.passage.doubt ??= `${this.rule.text}: ${reason}`;
+  }
+
   note(text: string): void {
     this.kernel.sinks.note?.(this.passage, this.rule, text);
   }

@@ -49,6 +49,11 @@ export interface Match {
   readonly right: Expression;
   /** What nft lists in its place, where that does not say all that the kernel compares. */
   readonly listedAs?: readonly Match[];
+  /**
+   * What nft left out of its listing: another comparison, so that nobody knows of a packet that passes this one whether it
+   * passes that, or the protocol that the packets may have to be of.
+   */
+  readonly lost?: 'comparison' | 'protocol';
 }
 
 export interface Counter {

@@ -230,7 +230,7 @@ function prefixOf(address: IpAddress, length: number, raw: Raw): Constant {
 }
 
 /** A value as a number that orders: addresses and integers only. */
-function order(value: Constant): bigint {
+export function order(value: Constant): bigint {
   if (value.kind === 'integer') return BigInt(Math.trunc(value.value));
   if (value.kind !== 'address') return 0n;
   const { a, b, c, d } = value.address;

@@ -3,6 +3,7 @@ import type { NftRule, Statement } from '../../../rules/nft/model.js';
 import { canonical } from '../canonical/canonical.js';
 import type { RuleContext } from '../context.js';
 import { placeOf, positionOf, type Token } from './lexer.js';
+import { withLostProtocols } from './lost.js';
 import { readRawComparison } from './rawFields.js';
 import { readStatement } from './statements.js';
 import { Refusal, reportRefusal, type TokenStream } from './stream.js';
@@ -37,10 +38,19 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
     }
     if (statements.length === 0) stream.fail('a statement', start);
     if (hidesExtension(stream, place)) throw new Refusal(EXTENSION, stream.at(stream.place - 1));
+    if (statements.some((s) => s.kind === 'match' && s.lost === 'comparison'))
+      diagnostics.warning('nft lists two comparisons as this one, and not of which field the other is', {
+        ...placeOf(start),
+        advice: 'Give the file that the rules were loaded from: what passes this one is undecidable.',
+      });
     return {
       handle: handleAt(stream, place),
       comment,
-      statements: canonical(statements, context.family, context.listed),
+      statements: canonical(
+        context.listed ? withLostProtocols(statements) : statements,
+        context.family,
+        context.listed,
+      ),
       position,
     };
   } catch (refusal) {

@@ -12,6 +12,7 @@ import { readElementStatements } from './elementStatements.js';
 import { readLog, readQueue, readReject } from './endings.js';
 import { readExpression, readRaw, readRawConcat, readVerdict } from './expressions.js';
 import type { Token } from './lexer.js';
+import { lostComparison } from './lost.js';
 import { makeMatch } from './matching.js';
 import { addressField, familyField, readNat, readTproxy, takeFamily } from './natStatements.js';
 import { readSelector } from './readSelector.js';
@@ -227,6 +228,8 @@ function readSelective(stream: TokenStream, context: RuleContext): Statement {
   }
   const operator = takeMatchOperator(stream);
   const raw = readRaw(stream, null);
+  const lost = context.listed ? lostComparison(left, operator, raw) : undefined;
+  if (lost) return lost;
   // `tcp flags syn / fin,syn`: the flags after the slash are looked at, those before it must be set.
   const mask = stream.takeSign('/') ? readRaw(stream, null) : null;
   if (mask && left.kind === 'binary') stream.refuse('flags with a mask are those of a field', start);

@@ -1,3 +1,4 @@
+import { Protocol } from '../../../packet/numbers.js';
 import type { Packet } from '../../../packet/packet.js';
 import type { Context } from '../../context.js';
 import type { Condition } from '../../definition.js';
@@ -75,8 +76,19 @@ export function match(statement: Match, text: string, lookup: Lookup): RunningSt
       : compared(reader(left, lookup), comparison(statement, lookup), negated, (value) => (seen = value));
   return {
     statement,
-    run,
+    run: statement.lost ? withLost(statement.lost, run) : run,
     explain: (_packet, _context, result) => [conditionOf(left, text, seen, result)],
+  };
+}
+
+function withLost(lost: NonNullable<Match['lost']>, run: Run): Run {
+  return (packet, context) => {
+    const result = run(packet, context);
+    if (result !== Flow.continue) return result;
+    if (lost === 'comparison') return Flow.unknown;
+    if (packet.protocol !== Protocol.tcp)
+      context.doubt?.('nft lists no protocol before a TCP option, and the rule may be of TCP alone');
+    return result;
   };
 }
 
