@@ -10,6 +10,7 @@ import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
 import type { LocalSockets } from './localSockets.js';
 import { Passage } from '../passage.js';
+import { isMembershipReport, reservedTailroom } from '../stack/reservedTailroom.js';
 import { socketOf } from '../stack/senders.js';
 import { type Program, StepKind } from '../walk/program.js';
 import { isOwnAddress, undo } from './unseen.js';
@@ -56,10 +57,17 @@ export class OwnPackets {
     }
     this.sockets.sent(own);
     if (isOfLink(own) && !device.isLoopback) passage.route = this.host.routing.output(own, device);
+    if (isMembershipReport(own)) {
+      const mark = reservedTailroom(device, own.version);
+      if (mark === null) passage.doubt = UNKNOWN_MARK;
+      else own.mark = mark;
+    }
     return passage;
   }
 }
 
+const UNKNOWN_MARK =
+  'the mark of what the kernel itself reports to a group hangs on the tunnel that it leaves by';
 const NO_LINK = new Uint8Array(0);
 
 /** Whether it goes to a group or an address of one link: its sender names the device, which no route tells. */
