@@ -34,6 +34,7 @@ import { isRefusedOnReceipt } from './stack/receipt6.js';
 import { randomFrom } from './random.js';
 import { RuleContext } from './walk/ruleContext.js';
 import { NamedTables } from './walk/shared.js';
+import { CommonWays } from './steady/commonWays.js';
 import type { Glimpse } from './steady/glimpse.js';
 import { SteadyFlows } from './steady/steadyFlows.js';
 import { UntrackedFlows } from './steady/untrackedFlows.js';
@@ -60,6 +61,7 @@ export class Kernel {
   /** An observer wants no passage of packets that go the way of others. */
   private readonly hasShortWay: boolean;
   private readonly ways = new Ways();
+  private readonly common = new CommonWays();
   private readonly steady: SteadyFlows;
   private readonly untracked = new UntrackedFlows(this.ways);
   readonly log: LogLines;
@@ -75,7 +77,9 @@ export class Kernel {
     this.evidence = options.evidence;
     this.observer = options.observer ?? null;
     this.paths =
-      !this.observer || (this.observer.keep && this.observer.again) ? new FlowPaths(options.sets) : null;
+      !this.observer || (this.observer.keep && this.observer.again)
+        ? new FlowPaths(options.sets, this.common)
+        : null;
     this.draw = randomFrom(options.seed ?? 1);
     this.log = new LogLines(sinks);
     this.tracker = new Tracker(
@@ -90,7 +94,7 @@ export class Kernel {
       },
     );
     this.hasShortWay = this.paths !== null && (!this.observer || this.observer.passed !== undefined);
-    this.steady = new SteadyFlows(this.tracker, this.ways);
+    this.steady = new SteadyFlows(this.tracker, this.ways, this.common, host.routing);
     if (this.paths) this.paths.onClear = () => this.forgetWays();
     this.nat = new Nat(
       this.tracker,

@@ -108,6 +108,21 @@ export class Routing {
     return answer;
   }
 
+  /**
+   * The same for an IPv4 packet without a mark, of which no more is told than its addresses; null: the answer hangs on more,
+   * or nobody has asked for it yet.
+   */
+  known4(device: Device, source: number, destination: number): InputDecision | null {
+    const { flow } = this;
+    const { fib4 } = this.world;
+    flow.version = 4;
+    flow.s0 = source;
+    flow.d0 = destination;
+    flow.mark = 0;
+    if (fib4.usesPorts || !this.isPlain(flow, fib4, device)) return null;
+    return this.plain.get(device)?.[fib4.stretches.of(destination)] ?? null;
+  }
+
   /** IPv4 to one receiver, from a source that `route4` asks nothing about before it knows the route. */
   private isPlain({ version, s0: source, d0, mark }: Flow, fib: Fib, device: Device): boolean {
     if (version !== 4 || mark !== 0 || isNoHost4(d0) || fib.usesTos) return false;

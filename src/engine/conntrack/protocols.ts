@@ -6,8 +6,8 @@ import { CtStatus, type Direction } from '../../rules/connection.js';
 import { CtEvent, type ConnectionEntry } from './entry.js';
 import { trackSctp } from './sctp.js';
 import type { ConntrackSettings } from './settings.js';
-import { trackTcp } from './tcp.js';
-import { ProtocolVerdict, refresh } from './verdict.js';
+import { trackIfAccepted as trackTcpIfAccepted, trackTcp } from './tcp.js';
+import { ProtocolVerdict, refresh, type TrackedPacket } from './verdict.js';
 
 /** A UDP flow that still talks both ways after this long is a stream, ns (nf_conntrack_proto_udp.c). */
 export const STREAM_AFTER = 2e9;
@@ -58,9 +58,34 @@ export function trackProtocol(
   }
 }
 
+/**
+ * The same for an echo, a datagram, or a TCP segment with ACK and neither FIN nor RST, of a confirmed connection, if it is
+ * accepted.
+ * @returns false where it is not; nothing was changed
+ */
+export function trackIfAccepted(
+  entry: ConnectionEntry,
+  packet: TrackedPacket,
+  direction: Direction,
+  settings: ConntrackSettings,
+): boolean {
+  switch (packet.protocol) {
+    case Protocol.tcp:
+      return trackTcpIfAccepted(entry, packet, direction, settings);
+    case Protocol.udp:
+      trackUdp(entry, packet, direction, settings);
+      return true;
+    case Protocol.icmp:
+      refresh(entry, packet, direction, settings.icmp);
+      return true;
+    default:
+      return false;
+  }
+}
+
 function trackUdp(
   entry: ConnectionEntry,
-  packet: Packet,
+  packet: TrackedPacket,
   direction: Direction,
   settings: ConntrackSettings,
 ): ProtocolVerdict {

@@ -16,7 +16,7 @@ import {
   TcpState,
 } from './tcpState.js';
 import { before, judgeWindow, readSynOptions, segmentEnd } from './tcpWindow.js';
-import { account, ProtocolVerdict, refresh } from './verdict.js';
+import { account, ProtocolVerdict, refresh, type TrackedPacket } from './verdict.js';
 
 /** Flag combinations that a segment may have, PSH, ECE and CWR aside (`tcp_valid_flags`). */
 const VALID_FLAGS = new Set<number>([
@@ -77,7 +77,7 @@ type Step = 'window' | 'inWindow' | ProtocolVerdict;
 /** Notes a segment that passes unjudged, in case the other side answers it. */
 function watch(
   tcp: TcpState,
-  packet: Packet,
+  packet: TrackedPacket,
   direction: Direction,
   segment: Segment,
   state: TcpConnState,
@@ -104,7 +104,7 @@ function watch(
 function judgeReset(
   entry: ConnectionEntry,
   tcp: TcpState,
-  packet: Packet,
+  packet: TrackedPacket,
   direction: Direction,
   old: TcpConnState,
   settings: ConntrackSettings,
@@ -157,10 +157,28 @@ export function trackTcp(
   return verdict;
 }
 
+/**
+ * The same for a segment of a confirmed connection that has ACK and neither FIN nor RST, if it is accepted.
+ * @returns false where it is not; nothing was changed
+ */
+export function trackIfAccepted(
+  entry: ConnectionEntry,
+  packet: TrackedPacket,
+  direction: Direction,
+  settings: ConntrackSettings,
+): boolean {
+  const segment = segmentKind(u8(packet.data, packet.transport + Tcp.flags));
+  const tcp = entry.tcpState();
+  if (!tcp || judge(entry, tcp, packet, direction, segment, settings) !== ProtocolVerdict.accept)
+    return false;
+  entry.keepTcp(tcp);
+  return true;
+}
+
 function judge(
   entry: ConnectionEntry,
   tcp: TcpState,
-  packet: Packet,
+  packet: TrackedPacket,
   direction: Direction,
   segment: Segment,
   settings: ConntrackSettings,

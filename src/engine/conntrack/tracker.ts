@@ -9,14 +9,14 @@ import { Hook } from '../../rules/hook.js';
 import { Verdict } from '../../rules/verdict.js';
 import type { Passage } from '../passage.js';
 import { ConnectionEntry, CtEvent } from './entry.js';
-import { icmpKind, isMalformedUdp, trackProtocol } from './protocols.js';
+import { icmpKind, isMalformedUdp, trackIfAccepted, trackProtocol } from './protocols.js';
 import { Expectations } from './expectations.js';
 import { type ConntrackSettings, withPolicy } from './settings.js';
 import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone, zoneIn } from './table.js';
 import { isMalformedTcp } from './tcp.js';
 import { TcpConnState } from './tcpState.js';
 import { invertTuple, readTuple } from './tuple.js';
-import { ProtocolVerdict } from './verdict.js';
+import { ProtocolVerdict, type TrackedPacket } from './verdict.js';
 
 /** What happened to the table, as `conntrack -E` tells it. */
 export interface TrackerEvents {
@@ -126,14 +126,23 @@ export class Tracker {
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
       if (verdict === ProtocolVerdict.kill) this.table.destroy(entry);
-      if (direction === Direction.reply && !entry.has(CtStatus.seenReply)) {
-        entry.status |= CtStatus.seenReply;
-        entry.events |= CtEvent.reply;
-        entry.replyFrame = packet.frame;
-      }
+      if (direction === Direction.reply) noteReply(entry, packet.frame);
       return Verdict.accept;
     }
     return Verdict.accept;
+  }
+
+  /**
+   * Takes in a packet of a confirmed connection that no rule will stop: an echo, a datagram, or a TCP segment with ACK and
+   * neither FIN nor RST.
+   * @returns false where its protocol does not accept it; nothing was changed
+   */
+  admit(entry: ConnectionEntry, packet: TrackedPacket, frame: number, direction: Direction): boolean {
+    if (!trackIfAccepted(entry, packet, direction, this.settings)) return false;
+    this.now = packet.time;
+    if (direction === Direction.reply) noteReply(entry, frame);
+    this.tell(entry, packet.time);
+    return true;
   }
 
   /** A packet of this time was run past it. */
@@ -258,12 +267,7 @@ export class Tracker {
       const verdict = this.enter(passage);
       if (verdict === Verdict.drop || !entry.confirmed) return verdict;
     }
-    if (entry.events && !entry.dead) {
-      const { events } = entry;
-      entry.events = 0;
-      if (events & (CtEvent.new | CtEvent.related)) this.events.created(entry, packet.time);
-      else this.events.updated(entry, events, packet.time);
-    }
+    this.tell(entry, packet.time);
     return Verdict.accept;
   }
 
@@ -276,6 +280,14 @@ export class Tracker {
     this.table.insert(entry, packet.time);
     entry.events |= entry.master ? CtEvent.related : CtEvent.new;
     return Verdict.accept;
+  }
+
+  private tell(entry: ConnectionEntry, now: number): void {
+    const { events } = entry;
+    if (events === 0 || entry.dead) return;
+    entry.events = 0;
+    if (events & (CtEvent.new | CtEvent.related)) this.events.created(entry, now);
+    else this.events.updated(entry, events, now);
   }
 
   private isTaken(entry: ConnectionEntry, now: number): boolean {
@@ -292,6 +304,14 @@ export class Tracker {
   find(tuple: Tuple, zone: Zone, now: number): Found | null {
     return this.table.find(tuple, zone, now);
   }
+}
+
+/** The first reply makes a connection established. */
+function noteReply(entry: ConnectionEntry, frame: number): void {
+  if (entry.has(CtStatus.seenReply)) return;
+  entry.status |= CtStatus.seenReply;
+  entry.events |= CtEvent.reply;
+  entry.replyFrame = frame;
 }
 
 /** `resolve_normal_ct()`: what the direction and the replies seen so far make of the packet. */

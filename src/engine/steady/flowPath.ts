@@ -11,10 +11,11 @@ import { CtState, CtStatus, Direction } from '../../rules/connection.js';
 import type { Context, SetView } from '../../rules/context.js';
 import type { RunningStatement } from '../../rules/nft/eval/result.js';
 import type { ConnectionEntry } from '../conntrack/entry.js';
-import { Guard, VARIES } from './lasting.js';
+import type { CommonWays } from './commonWays.js';
+import { Guard, isCommon, VARIES } from './lasting.js';
 import type { Observer } from '../observer.js';
 import type { Passage } from '../passage.js';
-import type { BaseChainProgram, CompiledRule, Program } from '../walk/program.js';
+import type { BaseChainProgram, CompiledChain, CompiledRule, Program } from '../walk/program.js';
 import type { Glimpse } from './glimpse.js';
 
 /*
@@ -97,6 +98,11 @@ export class FlowPath {
     for (let i = 0; i < counters.length; i++) counters[i].run(packet, context);
   }
 
+  /** A packet that changes the bits of its connection may go it all the same. */
+  get lastsThroughChanges(): boolean {
+    return !(this.guards & Guard.status);
+  }
+
   /** Whether it is a way of connections with these bits. */
   isOfStatus(status: number): boolean {
     return !(this.guards & Guard.status) || status === this.status;
@@ -158,7 +164,7 @@ function tcpFlagsOf({ protocol, data, transport }: Packet): number {
 /** Ways kept at most; those that are in use stay so. */
 const MOST = 16_384;
 /** Bits of an entry's status that are a translation's: with the rules they tell what an observer was told. */
-const TRANSLATED = CtStatus.srcNat | CtStatus.dstNat;
+export const TRANSLATED = CtStatus.srcNat | CtStatus.dstNat;
 
 /** Notes the way of one packet at a time, and knows the ways of flows. */
 export class FlowPaths {
@@ -166,6 +172,8 @@ export class FlowPaths {
   private passage: Passage | null = null;
   private program: Program | null = null;
   private guards = 0;
+  /** Nothing on it asks more than of what kind its connection is. */
+  private isCommon = false;
   private hash = 0;
   private counted: CompiledRule[] = [];
   private policies: BaseChainProgram[] = [];
@@ -176,7 +184,10 @@ export class FlowPaths {
   /** Who keeps them by number has to let go of all. */
   onClear: () => void = () => undefined;
 
-  constructor(private readonly sets: SetView) {}
+  constructor(
+    private readonly sets: SetView,
+    private readonly common: CommonWays,
+  ) {}
 
   /** The way that this packet goes, as others of its flow did; null: nobody knows, and if it lasts, it is noted from here on. */
   of(passage: Passage, program: Program): FlowPath | null {
@@ -198,6 +209,7 @@ export class FlowPaths {
     this.passage = passage;
     this.program = program;
     this.guards = 0;
+    this.isCommon = passage.connection !== null;
     this.hash = 0;
     this.counted = [];
     this.policies = [];
@@ -207,6 +219,11 @@ export class FlowPaths {
 
   isNoting(passage: Passage): boolean {
     return this.passage === passage;
+  }
+
+  /** Its rules are walked, or some of them passed over. */
+  enters(chain: CompiledChain): void {
+    if (this.isCommon) this.isCommon = isCommon(chain);
   }
 
   /** A step was run under these guards. */
@@ -276,6 +293,8 @@ export class FlowPaths {
     if (connection) {
       if (direction === Direction.original) connection.originalPath = shared;
       else connection.replyPath = shared;
+      if (this.isCommon)
+        this.common.keep(shared, { input, direction, protocol: packet.protocol, translated });
     }
     return shared;
   }

@@ -2,7 +2,7 @@ import type { SetView } from '../../rules/context.js';
 import type { Field } from '../../rules/definition.js';
 import { set, type SetMatch } from '../../rules/matches/set.js';
 import { lastingFields } from '../../rules/nft/eval/lasting.js';
-import { type CompiledRule, type CompiledStep, StepKind } from '../walk/program.js';
+import { type CompiledChain, type CompiledRule, type CompiledStep, StepKind } from '../walk/program.js';
 
 /** What a flow's packets may differ in and rules may read all the same: then it is compared for each packet. */
 export const Guard = { tos: 1, tcpFlags: 2, status: 4, sets: 8 } as const;
@@ -26,6 +26,12 @@ const LASTING: ReadonlySet<Field> = new Set<Field>([
   ...(['ct.state', 'ct.tuple', 'ct.direction', 'ct.helper'] as const),
 ]);
 
+/** Of these what is the same for all connections of a kind (commonWays.ts). */
+const COMMON: ReadonlySet<Field> = new Set<Field>([
+  ...(['in', 'out', 'physIn', 'physOut', 'packetType', 'mark'] as const),
+  ...(['ip.protocol', 'ip.fragment', 'ip.tos', 'tcp.flags', 'ct.state', 'ct.direction'] as const),
+]);
+
 const GUARDED: ReadonlyMap<Field, number> = new Map<Field, number>([
   ['ip.tos', Guard.tos],
   // Routes may be chosen by it.
@@ -42,6 +48,28 @@ const DECIDING: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'RETURN']);
 /** By step of a rule: the guards under which it goes the same way for every packet of a flow, or VARIES. */
 export function guardsOf(rule: CompiledRule, sets: SetView): Int8Array {
   return (rule.guards ??= Int8Array.from(rule.steps, (step) => guardsOfStep(step, rule, sets)));
+}
+
+/** Whether no test in the chain asks more than of what kind a packet's connection is. */
+export function isCommon(chain: CompiledChain): boolean {
+  return (chain.isCommon ??= chain.rules.every((rule) => rule.steps.every((step) => asksKind(step, rule))));
+}
+
+function asksKind(step: CompiledStep, { rule }: CompiledRule): boolean {
+  switch (step.kind) {
+    case StepKind.counter:
+    case StepKind.jump:
+    case StepKind.target:
+      return true;
+    case StepKind.match:
+      if (step.definition === set || !step.definition.pure) return false;
+      return step.definition.reads(step.data).every((field) => COMMON.has(field));
+    case StepKind.statement: {
+      const { nft } = rule.chain.table;
+      const fields = nft && lastingFields(step.statement.statement, nft);
+      return fields?.every((field) => COMMON.has(field)) ?? false;
+    }
+  }
 }
 
 function guardsOfStep(step: CompiledStep, { rule }: CompiledRule, sets: SetView): number {

@@ -11,11 +11,12 @@ import { lengthOfLink, LinkHeaders } from './linkHeaders.js';
 /** Where the transport header begins behind an IPv4 header without options. */
 const TRANSPORT = 20;
 /** What of a segment's flags says what it is to conntrack. */
-const SEGMENT = TcpFlag.fin | TcpFlag.syn | TcpFlag.rst | TcpFlag.ack;
+const SEGMENT = TcpFlag.fin | TcpFlag.syn | TcpFlag.rst | TcpFlag.ack | TcpFlag.urg;
+const ANSWER = TcpFlag.syn | TcpFlag.ack;
 
 /**
  * Reads frames that hold what most do: a whole IPv4 packet without options, received or sent; and if received, a TCP segment
- * within a connection, a UDP datagram or an echo, its checksums right. Of those the decoders and conntrack's first checks
+ * within a connection or the answer to its first one, a UDP datagram or an echo, its checksums right. Of those the decoders and conntrack's first checks
  * have nothing else to say; all others are left to them.
  */
 export class PlainFrames {
@@ -115,7 +116,8 @@ function isPlain(memory: DataView, at: number, protocol: number, length: number,
       if (captured < Tcp.minimumLength) return false;
       const header = (memory.getUint8(at + Tcp.dataOffset) >> 4) * 4;
       if (header < Tcp.minimumLength || header > captured) return false;
-      return (memory.getUint8(at + Tcp.flags) & SEGMENT) === TcpFlag.ack;
+      const flags = memory.getUint8(at + Tcp.flags) & SEGMENT;
+      return flags === TcpFlag.ack || flags === ANSWER;
     }
     case Protocol.udp: {
       const claimed = memory.getUint16(at + Udp.length);

@@ -6,7 +6,9 @@ import { NOT_STEADY, steadyTimeout } from '../conntrack/steady.js';
 import { account } from '../conntrack/verdict.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { ExpectedFrames } from '../evidence/expected.js';
-import type { FlowPath } from './flowPath.js';
+import type { Routing } from '../../host/routes.js';
+import type { CommonWays } from './commonWays.js';
+import { type FlowPath, TRANSLATED } from './flowPath.js';
 import type { Program } from '../walk/program.js';
 import type { Glimpse } from './glimpse.js';
 import type { Ways } from './ways.js';
@@ -20,27 +22,33 @@ import type { Ways } from './ways.js';
  *   of the entry then: confirmed, answered, assured or not, no event pending, in no zone, with the host's own timeouts.
  * - Whatever else meets the entry (any packet that goes through conntrack, an error about it) makes the row forget both
  *   ways before it does anything. So what was true of the entry still is, but for what stands in the row itself.
- * - A packet for which conntrack would do more than change the row (conntrack/steady.ts) goes the long way, too.
+ * - A packet for which conntrack does more than change the row (conntrack/steady.ts) is judged as any other, by what the
+ *   row's entry is; one that is not accepted goes the long way, too.
  */
 
 /** What is kept in a row: the number of the way from 1 on, and below it whether the connection is assured, and counted. */
 const Kept = { assured: 1, counted: 2, way: 2 } as const;
 
 /** What an entry must be for that, and what not. */
-const NEEDED = CtStatus.confirmed | CtStatus.seenReply;
 const BARRED = CtStatus.dying | CtStatus.fixedTimeout;
+
+function isPlain(entry: ConnectionEntry): boolean {
+  if ((entry.status & (CtStatus.confirmed | BARRED)) !== CtStatus.confirmed) return false;
+  return entry.listed && entry.events === 0 && entry.zone === 0 && entry.timeouts === null;
+}
 
 /** The short way of packets of connections in a steady state. */
 export class SteadyFlows {
   constructor(
     private readonly tracker: Tracker,
     private readonly ways: Ways,
+    private readonly common: CommonWays,
+    private readonly routing: Pick<Routing, 'known4'>,
   ) {}
 
   /** A packet of the connection has gone the way that the entry has for it, and nothing is left to be said of it. */
   went(entry: ConnectionEntry): void {
-    if ((entry.status & (NEEDED | BARRED)) !== NEEDED || !entry.listed || entry.events !== 0) return;
-    if (entry.zone !== 0 || entry.timeouts !== null) return;
+    if (!entry.has(CtStatus.seenReply) || !isPlain(entry)) return;
     this.keep(entry, Direction.original, entry.originalPath);
     this.keep(entry, Direction.reply, entry.replyPath);
   }
@@ -65,14 +73,19 @@ export class SteadyFlows {
     const direction = (place & 1) as Direction;
     const { rows } = table;
     const kept = rows.steady(row, direction);
-    if (kept === 0) return null;
-    const way = this.ways.of(kept >> Kept.way);
-    if (!way.takes(packet, program) || rows.expires(row) <= packet.time) return null;
-    const timeout = steadyTimeout(rows, row, direction, packet, (kept & Kept.assured) !== 0, settings);
-    if (timeout === NOT_STEADY) return null;
-    this.tracker.reach(packet.time);
-    rows.setExpires(row, packet.time + timeout);
-    if (kept & Kept.counted) account(rows.owner(row), packet, direction);
+    const way =
+      kept === 0 ? this.commonWayOf(rows.owner(row), packet, direction) : this.ways.of(kept >> Kept.way);
+    if (!way?.takes(packet, program) || rows.expires(row) <= packet.time) return null;
+    const isAssured = (kept & Kept.assured) !== 0;
+    const timeout =
+      kept === 0 ? NOT_STEADY : steadyTimeout(rows, row, direction, packet, isAssured, settings);
+    if (timeout === NOT_STEADY) {
+      if (!this.admit(packet, rows.owner(row), direction, way)) return null;
+    } else {
+      this.tracker.reach(packet.time);
+      rows.setExpires(row, packet.time + timeout);
+      if (kept & Kept.counted) account(rows.owner(row), packet, direction);
+    }
     this.ways.count(way, packet.length);
     // It leaves as what the answers of the connection go to: `nf_nat_packet()`.
     const answers = (1 - direction) as Direction;
@@ -85,6 +98,44 @@ export class SteadyFlows {
       // An echo has the same id either way.
       packet.protocol === Protocol.icmp ? ports : swapped,
     );
+    return way;
+  }
+
+  /** Conntrack takes the packet in, which may change its entry. False: it is not accepted, and nothing was changed. */
+  private admit(packet: Glimpse, entry: ConnectionEntry, direction: Direction, way: FlowPath): boolean {
+    if (!way.lastsThroughChanges) return false;
+    if (!this.tracker.admit(entry, packet, packet.number, direction)) return false;
+    if (direction === Direction.original) entry.originalPath = way;
+    else entry.replyPath = way;
+    // What is kept of the other direction was said of another status.
+    this.tracker.table.rows.forgetSteady(entry.row);
+    this.went(entry);
+    return true;
+  }
+
+  /**
+   * The way of the first packets of a connection in a direction, of which none has gone one yet: the one that all of its kind
+   * go (commonWays.ts).
+   */
+  private commonWayOf(entry: ConnectionEntry, packet: Glimpse, direction: Direction): FlowPath | null {
+    const { device } = packet;
+    if (!device || !isPlain(entry)) return null;
+    if (direction === Direction.original && !entry.has(CtStatus.seenReply)) return null;
+    const { rows } = this.tracker.table;
+    const destination = rows.source(entry.row, (1 - direction) as Direction);
+    const decision = this.routing.known4(device, packet.tuple.s0, destination);
+    if (decision?.action !== 'forward' || !decision.route || decision.doubt !== null) return null;
+    const translated = entry.status & TRANSLATED;
+    const kind = { input: device, direction, protocol: packet.protocol, translated };
+    const way = this.common.of(decision.route, kind);
+    // `nf_nat_oif_changed()`: such a connection may have left by another interface.
+    if (
+      !way?.countsPlainly ||
+      (entry.masqueradeIndex !== 0 &&
+        entry.masqueradeIndex !== way.output.index &&
+        direction === Direction.original)
+    )
+      return null;
     return way;
   }
 

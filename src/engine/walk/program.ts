@@ -28,6 +28,8 @@ export interface CompiledChain {
   index: RuleIndex | null | undefined;
   /** Where the records of its rules begin (ruleRecords.ts); -1: they are made when the chain is first walked. */
   records: number;
+  /** No rule of it asks who talks to whom (steady/lasting.ts); undefined: nobody has asked. */
+  isCommon: boolean | undefined;
   policyPackets: number;
   policyBytes: number;
 }
@@ -84,6 +86,7 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
         rules: [],
         index: undefined,
         records: -1,
+        isCommon: undefined,
         policyPackets: chain.base?.packets ?? 0,
         policyBytes: chain.base?.bytes ?? 0,
       });

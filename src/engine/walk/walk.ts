@@ -49,6 +49,7 @@ export function walk(
   let keyed = -1;
   records.forget();
   observer?.enter(base.chain, null, passage);
+  paths?.enters(base);
   for (;;) {
     if (chain !== indexed) {
       indexed = chain;
@@ -91,6 +92,7 @@ export function walk(
       chain = result.chain as CompiledChain;
       index = 0;
       observer?.enter(chain.chain, rule.rule, passage);
+      paths?.enters(chain);
       continue;
     }
     observer?.verdict(rule.rule, chain.chain, result, passage);
