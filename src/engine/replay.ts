@@ -27,6 +27,7 @@ import type { LaterRuleset, ReplayCounts, ReplayOptions } from './replayOptions.
 import { Sight } from './evidence/sight.js';
 import type { Glimpse } from './steady/glimpse.js';
 import { PlainFrames } from './steady/plainFrames.js';
+import { UnseenAcceptance } from './evidence/unseenAcceptance.js';
 import { isOwnAddress, UnseenArrivals } from './evidence/unseen.js';
 
 /**
@@ -64,6 +65,7 @@ export class Replay {
   private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;
   private readonly unseen: UnseenArrivals;
+  private readonly acceptance: UnseenAcceptance;
   private readonly messages = new Messages();
   /** The host's own packet at hand, as it was seen to leave. */
   private leaving: Packet | null = null;
@@ -135,6 +137,7 @@ export class Replay {
     seedConnections(this.kernel.tracker, host.conntrack, share);
     this.ownPackets = new OwnPackets(host, this.kernel, this.localSockets);
     this.unseen = new UnseenArrivals(host, this.kernel, this.sight, share);
+    this.acceptance = new UnseenAcceptance(host, this.kernel.tracker, this.sight, share);
   }
 
   /** Runs every frame, in order. */
@@ -279,6 +282,7 @@ export class Replay {
     if (this.options.admits?.(packet, 'received') === false) return;
     if (this.unseen.isAnswerToUnknown(packet, onBridge)) return this.undecided(packet, ANSWER_TO_UNKNOWN);
     this.counts.received++;
+    this.acceptance.before(packet);
     passage.doubt ??= doubt;
     if (onBridge) this.throughPort(passage, device);
     this.options.prepares?.(passage, this.kernel.tracker);

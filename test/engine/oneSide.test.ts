@@ -99,6 +99,19 @@ describe('a capture of some of a router’s interfaces', () => {
     },
   );
 
+  it.each(['redirect-to-local-port', 'default-reject'])(
+    '%s: that the host accepted a connection is taken from what its client acknowledges',
+    async (name) => {
+      const { differences, assumptions } = await compareSome(
+        name,
+        ['eth0'],
+        ({ direction }) => direction === 'in',
+      );
+      expect(differences.filter((d) => !isOpen(d))).toEqual([]);
+      expect(assumptions.filter((a) => a.includes('what its client acknowledged'))).toHaveLength(1);
+    },
+  );
+
   it('what alone is not seen to leave, while others are, is a difference', async () => {
     const frames = await framesOf('router-masquerade');
     const gone = frames.find((f) => f.interface === 'eth0' && f.direction === 'out');
