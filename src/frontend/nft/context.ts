@@ -90,8 +90,8 @@ export class RuleContext {
   private network: Network | null;
   /** IP protocol numbers that may be; null: any. */
   private transport: number | null = null;
-  /** Several transport protocols that the packets may have: a set was compared. */
-  private transports: readonly number[] = [];
+  /** The transport protocols that were asked for, all of which stand against another (`proto_ctx_update()`, src/proto.c). */
+  private readonly transports: number[] = [];
   /** A set of transport protocols was compared before. */
   anyTransport = false;
   /** The only type of ICMP that the packets may have, where one was compared. */
@@ -179,6 +179,7 @@ export class RuleContext {
     const other = this.otherTransport(protocol);
     if (other !== undefined) return `conflicting protocols specified: ${other} vs. ${header}`;
     this.transport = protocol;
+    this.transports.push(protocol);
     // nft asks for the version that alone has such messages.
     this.network ??= MESSAGES.get(header) ?? null;
     return undefined;
@@ -194,7 +195,7 @@ export class RuleContext {
   /** What the packets' transport protocol may be instead, in nft's words. */
   private otherTransport(protocol: number): string | undefined {
     const several = this.transports.find((one) => one !== protocol);
-    if (this.transports.length > 1 && several !== undefined) return headerOf(several) ?? 'unknown';
+    if (several !== undefined) return headerOf(several) ?? 'unknown';
     if (this.transport === null || this.transport === protocol) return undefined;
     return this.transportHeader() ?? 'unknown';
   }
@@ -215,7 +216,7 @@ export class RuleContext {
     if (namesTransport && right.kind === 'set') {
       this.anyTransport = true;
       if (statement.operator === '==')
-        this.transports = right.elements.flatMap(({ key }) => (key.kind === 'integer' ? [key.value] : []));
+        for (const { key } of right.elements) if (key.kind === 'integer') this.transports.push(key.value);
     }
     if (
       left.kind === 'payload' &&
@@ -231,6 +232,7 @@ export class RuleContext {
     // Of a protocol that nft has no header for it knows something only from `meta`.
     const byMeta = statement.kind === 'match' && statement.left.kind === 'meta';
     if (byMeta || headerOf(protocol) !== undefined) this.transport = protocol;
+    if (headerOf(protocol) !== undefined) this.transports.push(protocol);
   }
 
   private learnNetwork(statement: Statement, said: number): void {

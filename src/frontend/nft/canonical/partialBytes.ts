@@ -7,6 +7,7 @@ import type {
   Payload,
   Statement,
 } from '../../../rules/nft/model.js';
+import { headersIn } from '../context.js';
 import { isProtocol } from './adjacent.js';
 import { headerProtocol, payloadField, rawPayload } from '../headers.js';
 
@@ -90,7 +91,22 @@ function headerOf({ protocol }: Payload, family: Family, before: readonly Statem
   const said = headerMatch(protocol, family);
   if (!said) return [];
   const text = JSON.stringify(said);
-  return before.some((s) => JSON.stringify(s) === text) ? [] : [said];
+  return before.some((s) => readsHeader(s, protocol) || JSON.stringify(s) === text) ? [] : [said];
+}
+
+/** Whether nft has asked for the header already, on which it relies from then on. */
+function readsHeader(statement: Statement, header: string | null): boolean {
+  if (header === null) return false;
+  switch (statement.kind) {
+    case 'match':
+      return headersIn(statement.left).includes(header);
+    case 'vmap':
+      return headersIn(statement.key).includes(header);
+    case 'mangle':
+      return [...headersIn(statement.target), ...headersIn(statement.value)].includes(header);
+    default:
+      return false;
+  }
 }
 
 const ETHER_TYPES = new Map([

@@ -1,6 +1,7 @@
 import { parseAddress } from '../../../address/ip.js';
 import type { BinaryOperator, Expression, KeyField, Verdict } from '../../../rules/nft/model.js';
 import type { RuleContext } from '../context.js';
+import { payloadField } from '../headers.js';
 import type { Raw, RawElement } from './raw.js';
 import { readSelector } from './readSelector.js';
 import { combine, fieldsOf, resolve } from './resolve.js';
@@ -196,7 +197,7 @@ function readRawPrimary(stream: TokenStream, context: RuleContext | null): Raw {
       if (verdict) return { node: 'verdict', verdict, at };
       // `primary_stmt_expr` of src/parser_bison.y of nftables has no fib.
       if (at.text === 'fib' && context && !context.listed) stream.fail('a value');
-      const selector = context && readSelector(stream, context);
+      const selector = context && !isName(stream) && readSelector(stream, context);
       if (selector) return { node: 'selector', expression: selector, at };
       return { node: 'atom', text: stream.next().text, at };
     }
@@ -239,6 +240,17 @@ function readRawPrimary(stream: TokenStream, context: RuleContext | null): Raw {
     default:
       return stream.fail('a value');
   }
+}
+
+/** What is a header's name and a value, too: `ether type set arp`. */
+const HEADER_NAMES: readonly string[] = ['ether', 'ip', 'ip6', 'vlan', 'arp'];
+
+function isName(stream: TokenStream): boolean {
+  const header = stream.peek().text;
+  const { kind, text } = stream.peek(1);
+  if (!HEADER_NAMES.includes(header) || kind !== 'word') return false;
+  const isField = payloadField(header, text) ?? (header === 'arp' && payloadField('arp', `${text}_ip`));
+  return !isField && text !== 'option';
 }
 
 export function readVerdict(stream: TokenStream): Verdict | undefined {

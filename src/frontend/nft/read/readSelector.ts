@@ -41,7 +41,9 @@ export function readSelector(stream: TokenStream, context: RuleContext): Selecto
   }
   const header =
     found.kind === 'payload'
-      ? found.protocol
+      ? start.text === 'th'
+        ? null
+        : found.protocol
       : found.kind === 'ipOption'
         ? 'ip'
         : found.kind === 'exthdr'
@@ -166,7 +168,7 @@ function readHeaderField(
     return found;
   }
   // Where the protocol is known from the rule, nft lists its name.
-  const known = header === 'th' ? (context.transportHeader() ?? header) : header;
+  const known = header === 'th' && !context.listed ? (context.transportHeader() ?? header) : header;
   // nft reads and writes this field by different names.
   const own = header === 'icmpv6' && field === 'param-problem' ? 'parameter-problem' : field;
   if (own === 'parameter-problem' && own === field && !context.listed) stream.fail('a field');
@@ -177,6 +179,8 @@ function readHeaderField(
   const types = messageTypes(found);
   if (types && context.icmpType !== null && !context.listed && !types.includes(context.icmpType))
     stream.refuse(`incompatible icmp match: rule has ${context.icmpType}, need ${types[0]}`, token);
+  // What nft asks for itself where nothing was asked before (`payload_gen_icmp_dependency()`, src/payload.c).
+  if (types) context.icmpType ??= types[0];
   stream.next();
   return found;
 }

@@ -98,6 +98,7 @@ function isTerminal(statement: Statement): boolean {
     statement.kind === 'reject' ||
     statement.kind === 'nat' ||
     statement.kind === 'queue' ||
+    statement.kind === 'fwd' ||
     (statement.kind === 'verdict' && statement.verdict.kind !== 'continue')
   );
 }
