@@ -116,6 +116,53 @@ describe('errors', () => {
     expect(printed).toBe(CHAIN('tcp dport 99999 accept', 'accept'));
   });
 
+  it.each([
+    ['ip saddr . 234 timeout 1s', 'ip saddr . 234 timeout 1s'],
+    ['ip saddr . http', 'ip saddr . 80'],
+    ['1.2.3.4 . tcp dport', '1.2.3.4 . tcp dport'],
+  ])('adds elements with constants: %s', (written, listed) => {
+    const set = 'set s { type ipv4_addr . inet_service; flags timeout; }';
+    const { printed, said } = read(`table ip t { ${set}; chain c { add @s { ${written} }; }; }`);
+    expect(said).toEqual([]);
+    expect(printed).toContain(`\t\tadd @s { ${listed} }\n`);
+    // A set that rules add to has a size, whatever it was made with.
+    expect(printed).toContain('\t\tsize 65535\n\t\tflags dynamic,timeout\n');
+  });
+
+  // Each as this kernel's nft lists it: what stands between keeps nft from leaving the protocol out.
+  it.each([
+    ['ip', 'log reject with tcp reset', 'meta l4proto tcp log reject with tcp reset'],
+    ['ip', 'ip saddr 1.2.3.4 reject with tcp reset', 'ip saddr 1.2.3.4 reject with tcp reset'],
+    ['ip', 'tcp dport 5 log reject with tcp reset', 'tcp dport 5 log reject with tcp reset'],
+    ['ip6', 'ct protocol tcp log reject with tcp reset', 'ct protocol tcp log reject with tcp reset'],
+    [
+      'inet',
+      'tcp dport 5 log reject with icmp host-unreachable',
+      'meta nfproto ipv4 tcp dport 5 log reject with icmp host-unreachable',
+    ],
+    [
+      'inet',
+      'meta protocol ip6 log reject with icmpv6 no-route',
+      'meta nfproto ipv6 meta protocol ip6 log reject with icmpv6 no-route',
+    ],
+    ['inet', 'tcp dport 5 reject with icmpv6 no-route', 'tcp dport 5 reject with icmpv6 no-route'],
+    [
+      'inet',
+      'icmp type echo-request log reject with icmp host-unreachable',
+      'icmp type echo-request log reject with icmp host-unreachable',
+    ],
+    [
+      'inet',
+      'ip saddr 1.2.3.4 log reject with icmp host-unreachable',
+      'ip saddr 1.2.3.4 log reject with icmp host-unreachable',
+    ],
+  ])('asks in %s for the protocol that a refusal is of: %s', (family, written, listed) => {
+    // prettier-ignore
+    const { printed, said } = read(`table ${family} t { chain c { ${written}; }; }`);
+    expect(said).toEqual([]);
+    expect(printed.split('\n')[2]).toBe(`\t\t${listed}`);
+  });
+
   it('reads what versions after 1.0.6 list: who owns a table, and named priorities on more hooks', () => {
     const text = [
       'table inet firewalld { # progname firewalld',

@@ -96,11 +96,19 @@ function asksFor(header: string, statement: Statement): boolean {
 
 /** `meta l4proto tcp`. */
 export function isProtocol(value: number): Match {
+  return isMeta('l4proto', 'inet_proto', value);
+}
+
+export function isVersion(value: number): Match {
+  return isMeta('nfproto', 'nf_proto', value);
+}
+
+function isMeta(key: 'l4proto' | 'nfproto', type: 'inet_proto' | 'nf_proto', value: number): Match {
   return {
     kind: 'match',
-    left: { kind: 'meta', key: 'l4proto', bits: 8, type: 'inet_proto' },
+    left: { kind: 'meta', key, bits: 8, type },
     operator: '==',
-    right: { kind: 'integer', value, type: 'inet_proto' },
+    right: { kind: 'integer', value, type },
   };
 }
 

@@ -2,7 +2,7 @@ import type { Family } from '../../../rules/model.js';
 import type { Expression, Match, Payload, Statement } from '../../../rules/nft/model.js';
 import { Protocol } from '../../../packet/numbers.js';
 import { messageTypes } from '../../../rules/nft/eval/payload.js';
-import { isProtocol, joinAdjacent, joinBounds } from './adjacent.js';
+import { isProtocol, isVersion, joinAdjacent, joinBounds } from './adjacent.js';
 import { headersIn, protocolOf } from '../context.js';
 import { withoutDependencies } from './dependencies.js';
 import { headerProtocol } from '../headers.js';
@@ -26,12 +26,16 @@ export function canonical(
 
 const ICMP_TYPE = { icmp: 'icmp_type', icmpv6: 'icmpv6_type' } as const;
 
-/** What nft adds to a rule and lists: the echo types of `icmp id`, the protocol of `reject with tcp reset`. */
+/**
+ * What nft adds to a rule and lists: the echo types of `icmp id`, and in front of all the protocol of `reject with tcp
+ * reset`, in inet the version of IP that an ICMP answer is of (`stmt_evaluate_reject()`, src/evaluate.c).
+ */
 function withDependencies(statements: readonly Statement[], family: Family): readonly Statement[] {
   const result: Statement[] = [];
   let hasType = false;
   let hasVlan = false;
   let hasTransport = false;
+  let hasNetwork = family !== 'inet';
   for (const statement of statements) {
     for (const field of payloadsOf(statement)) {
       const { protocol } = field;
@@ -55,22 +59,36 @@ function withDependencies(statements: readonly Statement[], family: Family): rea
         hasType = true;
       if (
         protocolOf(statement)?.layer === 'transport' ||
+        (left.kind === 'ct' && left.key === 'protocol' && statement.operator === '==') ||
         headersIn(left).some((h) => headerProtocol(h) !== null)
       )
         hasTransport = true;
+      hasNetwork ||= saysNetwork(statement);
     }
-    if (
-      statement.kind === 'reject' &&
-      statement.with === 'tcp reset' &&
-      !hasTransport &&
-      family !== 'ip' &&
-      family !== 'ip6'
-    )
-      result.unshift(isProtocol(Protocol.tcp));
+    if (statement.kind === 'reject') {
+      if (statement.with === 'tcp reset' && !hasTransport) result.unshift(isProtocol(Protocol.tcp));
+      const version =
+        statement.with === 'icmp' ? Version.ip : statement.with === 'icmpv6' ? Version.ip6 : null;
+      if (version !== null && !hasNetwork) result.unshift(isVersion(version));
+    }
     result.push(statement);
   }
   return result;
 }
+
+/** `meta nfproto` of a version of IP. */
+const Version = { ip: 2, ip6: 10 } as const;
+
+/** A match after which nft knows which version of IP the packets are of; not so `meta protocol`. */
+function saysNetwork(match: Match): boolean {
+  const { left } = match;
+  const said = protocolOf(match);
+  if (said?.layer === 'network') return left.kind !== 'meta' || left.key === 'nfproto';
+  if (said?.value === Protocol.icmp || said?.value === Protocol.icmpv6) return true;
+  return headersIn(left).some((header) => OF_ONE_VERSION.has(header));
+}
+
+const OF_ONE_VERSION: ReadonlySet<string> = new Set(['ip', 'ip6', 'icmp', 'icmpv6', 'igmp']);
 
 const VLAN = 0x8100;
 

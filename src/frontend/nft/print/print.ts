@@ -162,8 +162,8 @@ function printSet(set: NftSet, family: Family, values: NftValues): string {
   // With a timeout of its own, a set needs no flag for it.
   const flags = set.flags.filter((f) => f !== 'timeout' || set.timeout === null);
   if (flags.length > 0) lines.push(`flags ${set.flags.join(',')}`);
-  if (set.autoMerge) lines.push('auto-merge');
   if (set.statements.length > 0) lines.push(set.statements.map((s) => templateText(s, statement)).join(' '));
+  if (set.autoMerge) lines.push('auto-merge');
   if (set.timeout !== null) lines.push(`timeout ${formatTime(set.timeout)}`);
   if (set.gcInterval !== null) lines.push(`gc-interval ${formatTime(set.gcInterval)}`);
   if (set.comment !== null) lines.push(`comment "${set.comment}"`);
