@@ -98,6 +98,8 @@ export interface MatchDefinition<D = any, S = any> {
   readonly common: boolean;
   /** A rule that uses it switches connection tracking on for its family (`nf_ct_netns_get()`). */
   readonly tracks?: true;
+  /** A rule that uses it has fragments of its family put together before the rules (`nf_defrag_ipv4_enable()`). */
+  readonly gathers?: true;
   /** What this use of it remembers, as it is when the rule is loaded. */
   start(data: D, context: Pick<Context, 'shared' | 'now' | 'tick'>): S;
   test(data: D, packet: Packet, context: Context, state: S): Outcome;
@@ -134,6 +136,8 @@ export interface TargetDefinition<D = any, S = any> {
   readonly common: boolean;
   /** Whether a rule that uses it so switches connection tracking on for its family (`nf_ct_netns_get()`). */
   readonly tracks?: (data: D) => boolean;
+  /** As a match's. */
+  readonly gathers?: true;
   /** The ends of a packet that it may have NAT give other addresses or ports; undefined: it has nothing to do with NAT. */
   readonly translates?: readonly Manip[];
   start(data: D, context: Pick<Context, 'shared' | 'now' | 'tick'>): S;

@@ -265,6 +265,24 @@ describe('what the host answers', () => {
   });
 });
 
+describe('fragments', () => {
+  const datagram = packetOf('udp 192.168.1.10:1000 > 203.0.113.5:53 len 1200');
+  const sent = fragments(datagram, 616).map((f, i) => [i / 1000, 'eth1', f] as const);
+  const seen = async (before: string): Promise<number> => {
+    const mangle = `*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n${before}-A FORWARD -j LOG --log-prefix f\nCOMMIT\n`;
+    return (await play(mangle, sent)).lines.length;
+  };
+
+  it.each([
+    ['no rule', '', 2],
+    ['-m mark', '-A PREROUTING -p tcp -m mark --mark 1\n', 2],
+    ['-m socket', '-A PREROUTING -p tcp -m socket\n', 1],
+    ['-j TPROXY', '-A PREROUTING -p tcp -j TPROXY --on-port 5\n', 1],
+  ])('with %s', async (_, before, count) => {
+    expect(await seen(before)).toBe(count);
+  });
+});
+
 describe('a bridge', () => {
   const rows = [[0, 'vethc0', 'udp 172.17.0.2:1 > 203.0.113.5:2']] as const;
   const log = filter('FORWARD -j LOG --log-prefix "f: "');

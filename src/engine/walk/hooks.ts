@@ -37,6 +37,7 @@ export function buildHooks(program: Program, version: 4 | 6): readonly (readonly
     program.ruleset.tables.some(
       ({ nft }) => nft && ['inet', family].includes(nft.family) && tableNeedsTracking(nft),
     );
+  const gathering = tracking || chains.some((chain) => gathersFragments(chain, family));
   return HOOKS.map((hook) => {
     const entries: HookEntry[] = [];
     const nat: BaseChainProgram[] = [];
@@ -44,9 +45,9 @@ export function buildHooks(program: Program, version: 4 | 6): readonly (readonly
       if (chain.base.type === 'nat') nat.push(chain);
       else entries.push({ kind: StageKind.chain, priority: chain.base.priority, chain });
     }
-    if (tracking && (hook === Hook.prerouting || hook === Hook.output)) {
-      entries.push({ kind: StageKind.defrag, priority: Priority.defrag });
-      entries.push({ kind: StageKind.conntrack, priority: Priority.conntrack });
+    if (hook === Hook.prerouting || hook === Hook.output) {
+      if (gathering) entries.push({ kind: StageKind.defrag, priority: Priority.defrag });
+      if (tracking) entries.push({ kind: StageKind.conntrack, priority: Priority.conntrack });
     }
     if (natInUse && hook !== Hook.forward) {
       const priority = manipOf(hook) === Manip.source ? Priority.srcnat : Priority.dstnat;
@@ -56,6 +57,19 @@ export function buildHooks(program: Program, version: 4 | 6): readonly (readonly
       entries.push({ kind: StageKind.confirm, priority: Priority.conntrackConfirm });
     return entries.sort((a, b) => a.priority - b.priority);
   });
+}
+
+/** Beside conntrack, what looks for sockets wants whole packets. */
+function gathersFragments(chain: CompiledChain, family: 'ip' | 'ip6'): boolean {
+  return chain.rules.some((rule) =>
+    rule.steps.some((step) => {
+      if (step.kind === StepKind.match || step.kind === StepKind.target)
+        return step.definition.gathers === true;
+      if (step.kind !== StepKind.statement) return false;
+      const { statement } = step.statement;
+      return statement.kind === 'tproxy' && (statement.family ?? family) === family;
+    }),
+  );
 }
 
 function needsTracking(chain: CompiledChain): boolean {

@@ -72,6 +72,7 @@ export const socket: MatchDefinition<SocketMatch, undefined> = {
   reads: () => ['ip.source', 'ip.destination', 'sourcePort', 'destinationPort', 'socket'],
   pure: true,
   common: true,
+  gathers: true,
   start: () => undefined,
   test,
   explain,

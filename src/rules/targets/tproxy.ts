@@ -69,6 +69,7 @@ export const tproxy: TargetDefinition<TproxyTarget, undefined> = {
   writes: ['mark'],
   terminal: true,
   common: true,
+  gathers: true,
   start: () => undefined,
   run,
 };
