@@ -13,7 +13,7 @@ import { Hook } from '../rules/hook.js';
 import { Verdict } from '../rules/verdict.js';
 import type { Rule } from '../rules/model.js';
 import { aimThrough } from './walk/aim.js';
-import { copyOf } from './copies.js';
+import { Copies } from './copies.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './stack/defrag.js';
@@ -67,8 +67,7 @@ export class Kernel {
   readonly log: LogLines;
   /** A number in [0, 1) where nothing tells. */
   readonly draw: () => number;
-  /** A copy is on its way (`nf_skb_duplicated`). */
-  private isCopying = false;
+  readonly copies: Copies;
 
   constructor(options: KernelOptions) {
     const { host, sinks, ruleset } = options;
@@ -120,6 +119,14 @@ export class Kernel {
       paths: this.paths,
       rerouted: (packet) => host.routing.output(packet),
       follow: (path, passage) => this.follow(path, passage),
+    });
+    this.copies = new Copies(host, this.context, {
+      output: (passage) => this.hooks.run(Hook.output, passage),
+      leave: (passage) => {
+        this.leave(passage);
+      },
+      egress: (passage, device, framed) => this.egress(passage, device, framed),
+      sent: (passage) => sinks.sent?.(passage),
     });
     this.records = new OptionRecords(host, options.epoch, this.evidence);
     this.stack = new LocalStack(
@@ -416,18 +423,6 @@ export class Kernel {
     return this.host.linkHeader?.(packet, device, route?.gateway ?? null) ?? packet.link;
   }
 
-  /** A copy that has its route: `ip_local_out()`. */
-  private beside(passage: Passage): void {
-    const { packet } = passage;
-    packet.out = passage.route?.device ?? null;
-    this.asAside(() => {
-      if (!this.hooks.run(Hook.output, passage)) return;
-      // `ip_output()` takes what it is at for where it came from, which is where it goes.
-      packet.in = packet.out;
-      this.leave(passage);
-    });
-  }
-
   /** What leaves through lo comes back in, with the connection it has: `loopback_xmit()`. */
   private loop(passage: Passage): void {
     const again = new Passage(passage.packet.clone());
@@ -455,50 +450,8 @@ export class Kernel {
     passage.uncaptured = !this.evidence.adopt(passage);
     // What is a stand-in in a packet is one in what quotes it.
     if (passage.uncaptured && passage.byIcmp) passage.guessed ??= cause.guessed;
-    this.asAside(() => {
+    this.context.aside(() => {
       this.send(passage);
-    });
-  }
-
-  /** Another packet goes its way while a rule is run; the rule's own goes on behind it. */
-  private asAside(run: () => void): void {
-    const { context } = this;
-    const { hook, table, family, rule, passage: current } = context;
-    run();
-    context.hook = hook;
-    context.table = table;
-    context.family = family;
-    context.rule = rule;
-    context.passage = current;
-  }
-
-  /**
-   * -j TEE: `nf_dup_ipv4()`, `nf_dup_ipv6()` (net/ipv4/netfilter/nf_dup_ipv4.c and its sibling). A copy is not copied again.
-   */
-  duplicate(passage: Passage, packet: Packet, gateway: IpAddress, name: string, hook: Hook): void {
-    const device = name === '' ? null : this.host.deviceByName(name);
-    if (this.isCopying || device === undefined) return;
-    const route = this.host.routing.toGateway(gateway, tosOf(packet), device);
-    if (!route) return;
-    const copy = copyOf(passage, packet, hook);
-    copy.route = { ...route, gateway: route.gateway ?? gateway };
-    this.isCopying = true;
-    this.beside(copy);
-    this.isCopying = false;
-  }
-
-  /** dup and fwd of netdev tables: `nf_dup_netdev_egress()`, `nf_fwd_netdev_egress()`, past the hooks of IP. */
-  copyThrough(passage: Passage, name: string, neighbour: IpAddress | null): void {
-    const device = this.host.deviceByName(name);
-    if (!device) return;
-    const copy = new Passage(passage.packet.clone());
-    copy.packet.in = null;
-    copy.doubt = passage.doubt;
-    const route = neighbour && this.host.routing.toGateway(neighbour, tosOf(copy.packet), device);
-    if (route) copy.route = { ...route, gateway: neighbour };
-    copy.packet.out = device;
-    this.asAside(() => {
-      if (this.egress(copy, device, copy.packet.link)) this.sinks.sent?.(copy);
     });
   }
 

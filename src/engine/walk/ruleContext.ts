@@ -66,6 +66,17 @@ export class RuleContext implements Context {
     return this.clock.tickAt(this.now);
   }
 
+  /** Another packet goes its way while a rule is run; the rule's own goes on behind it. */
+  aside(run: () => void): void {
+    const { hook, table, family, rule, passage } = this;
+    run();
+    this.hook = hook;
+    this.table = table;
+    this.family = family;
+    this.rule = rule;
+    this.passage = passage;
+  }
+
   get connection(): Connection | null {
     return this.passage.connection;
   }
@@ -196,7 +207,7 @@ export class RuleContext implements Context {
   }
 
   copyThrough(device: string, neighbour: IpAddress | null): void {
-    this.kernel.copyThrough(this.passage, device, neighbour);
+    this.kernel.copies.through(this.passage, device, neighbour);
   }
 
   offload(table: FlowTable): boolean {
@@ -208,7 +219,7 @@ export class RuleContext implements Context {
   }
 
   duplicate(packet: Packet, gateway: IpAddress, device: string): void {
-    this.kernel.duplicate(this.passage, packet, gateway, device, this.hook);
+    this.kernel.copies.duplicate(this.passage, packet, gateway, device, this.hook);
   }
 
   doubt(reason: string): void {
