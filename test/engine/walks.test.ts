@@ -10,6 +10,7 @@ import { loadGiven } from '../../src/given.js';
 import type { Rule } from '../../src/rules/model.js';
 import { runReplay } from '../../src/run.js';
 import { Diagnostics } from '../../src/source/diagnostic.js';
+import { told } from './helpers/lines.js';
 import { play as playNft, tablesOf } from './helpers/nft.js';
 import { play, type Sent } from './helpers/router.js';
 import { packetOf } from './helpers/words.js';
@@ -272,7 +273,7 @@ describe('nft: the fast walk and the recorded one', () => {
       fc.asyncProperty(ruleset, packets, async (rules, steps) => {
         const plain = ({ lines, ...rest }: Awaited<ReturnType<typeof playNft>>) => ({
           ...rest,
-          lines: [...lines].map(({ rule: _rule, ...line }) => line),
+          lines: lines.map(told),
         });
         const recorded = await playNft(rules, steps, RECORDER);
         expect(plain(await playNft(rules, steps))).toEqual(plain(recorded));
@@ -348,9 +349,7 @@ describe('recorded captures: the fast walk and the recorded one', () => {
         }
         if (isPadded && given.ruleset.tables.some(({ nft }) => !nft)) expect(indexed).toBeGreaterThan(0);
         return {
-          lines: [...lines].map(({ time, frame, level, prefix, text, doubt, uncaptured, guessed }) => {
-            return { time, frame, level, prefix, text, doubt, uncaptured, guessed };
-          }),
+          lines: [...lines].map(told),
           counts: replay.counts,
           saved: saveText(program, 4),
           nft: nftText(program, replay.lastTime),

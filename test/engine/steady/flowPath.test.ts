@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Observer } from '../../../src/engine/observer.js';
 import { parseSave } from '../../../src/frontend/iptables/save.js';
 import { Diagnostics } from '../../../src/source/diagnostic.js';
+import { told } from '../helpers/lines.js';
 import { play as playNft, tablesOf } from '../helpers/nft.js';
 import { play, type Sent } from '../helpers/router.js';
 
@@ -264,7 +265,7 @@ describe('nft: flows that are followed, and every packet by itself', () => {
         const each = await playNft(rules, steps, WATCHER);
         const plain = ({ lines, ...rest }: typeof each) => ({
           ...rest,
-          lines: lines.map(({ rule: _rule, ...line }) => line),
+          lines: lines.map(told),
         });
         expect(plain(await playNft(rules, steps))).toEqual(plain(each));
       }),
