@@ -13,7 +13,7 @@ import { createGenerations, unknownReload } from './hypotheses/reloads.js';
 import { loads } from './hypotheses/loads.js';
 import { lossHypotheses } from './hypotheses/lost.js';
 import { ruleChanges, someCondition } from './hypotheses/ruleChanges.js';
-import { costOf, costOfNoCause, isOpen, openCount } from './hypotheses/score.js';
+import { costOf, costOfNoCause, isOpen, openCount, without } from './hypotheses/score.js';
 import { prepareTrials, type Trials, type TrialsOptions } from './hypotheses/trials.js';
 import { recordWalks } from './hypotheses/walks.js';
 import { plainFindings } from './plain.js';
@@ -171,20 +171,20 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
     generations.note(hypothesis, trial);
     if (one.score.bits < best) {
       best = one.score.bits;
-      floor = one.score.left === 0 ? costOf(trial) : 0;
+      floor = one.score.left === 0 ? costOf(decided(trial)) : 0;
     }
     return one;
   };
   /** For all packets an addition does too much: for which of them would it be right? */
   const testWords = async (addition: Addition, forEvery: Tried): Promise<boolean> => {
-    const others = differing(forEvery.trial);
+    const others = differing(clues, forEvery.trial);
     for (let step = 0; step < MOST_WORDINGS; step++) {
       const worded = forWords(clues, addition, others);
       const one = worded && (await test(worded));
       if (!one) return false;
       if (one.score.left === 0) return true;
       const before = others.size;
-      for (const frame of differing(one.trial)) others.add(frame);
+      for (const frame of differing(clues, one.trial)) others.add(frame);
       if (others.size === before) return false;
     }
     return false;
@@ -216,13 +216,18 @@ function scored(hypothesis: Hypothesis, trial: Trial): Tried {
   return { hypothesis, trial, score: { left: openCount(trial), bits: costOf(trial) + hypothesis.bits } };
 }
 
-function differing(trial: Trial): Set<number> {
-  return new Set(trial.comparison.differences.filter(isOpen).map((d) => d.frame));
+/** The trial without what chance leaves open: another cause may settle it. */
+function decided(trial: Trial): Trial {
+  return without(trial, new Set(trial.comparison.differences.filter((d) => d.kind === 'undecidable')));
+}
+
+function differing({ frameOf }: Clues, trial: Trial): Set<number> {
+  return new Set(trial.comparison.differences.filter(isOpen).map(frameOf));
 }
 
 /** Whether some packet that went otherwise than on the host does no more. */
 function mendsAny(clues: Clues, trial: Trial): boolean {
-  const left = new Set(trial.comparison.differences.filter(isOpen).map(clues.frameOf));
+  const left = differing(clues, trial);
   for (const frame of clues.frames) if (!left.has(frame)) return true;
   return false;
 }

@@ -111,7 +111,9 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
     const own = at(gaps, chain, () =>
       Array.from({ length: chain.rules.length + 1 }, () => new Set<number>()),
     );
-    for (let i = 0; i <= reached; i++) {
+    // Chance may have let it go on.
+    const last = isChance(chain.rules[reached]) ? chain.rules.length : reached;
+    for (let i = 0; i <= last; i++) {
       if (differs) own[i]?.add(frame);
       const rule = chain.rules[i] as Rule | undefined;
       const met = rule && at(rules, rule, () => new Set());
@@ -177,6 +179,11 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
     bitsOfChoice: createChoices(walks.visits),
     places,
   };
+}
+
+/** Whether it matches at random. */
+function isChance(rule: Rule | undefined): boolean {
+  return rule !== undefined && / --mode random |\bnumgen random /.test(` ${rule.text} `);
 }
 
 function at<K, V>(map: Map<K, V>, key: K, make: () => V): V {

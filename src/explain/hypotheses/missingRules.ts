@@ -23,6 +23,9 @@ export interface Addition {
 /** Bits that conditions cost: each of those that can be told, and those that nothing simple tells. */
 const CONDITION = { word: 3, some: 10 } as const;
 
+/** Bits that the commonest of all conditions saves: nearly every ruleset lets in what belongs to known connections. */
+const KNOWN_CONNECTION = 4;
+
 /** Bits that a chain saves which packets are sent to and that does nothing with them as it is given. */
 const EMPTY_CHAIN = 2;
 
@@ -70,7 +73,10 @@ function withTraits(clues: Clues, { gap, target, bits }: Addition, traits: reado
   const options =
     traits.length === 0 ? 0 : words.split(/ -(?=[a-z] )/).filter((w) => !w.startsWith('m ')).length;
   const more = isNft ? traits.length : options;
-  return hypothesis(clues, gap, bits + CONDITION.word * more, text, text, () =>
+  const isUsual = traits.some((t) => / ESTABLISHED$/.test(t)) && /(^|-j )accept$/i.test(target);
+  // Most often it stands first: all other rules are for what is new.
+  const said = CONDITION.word * more + (isUsual ? Math.log2(gap.at + 1) - KNOWN_CONNECTION : 0);
+  return hypothesis(clues, gap, bits + said, text, text, () =>
     edited(clues.world.ruleset, { kind: 'insert', ...gapOf(gap), text }),
   );
 }

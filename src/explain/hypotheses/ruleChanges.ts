@@ -198,7 +198,7 @@ function* otherWords(clues: Clues, rule: Rule): Generator<Rewording> {
       for (const near of nearPorts(value)) suggest(near, 1.5);
       for (const port of new Set(seen(word).slice(0, 8))) suggest(port, 3);
     } else if (PORT_LISTS.has(word)) {
-      for (const list of otherLists(value, seen(word.replace(/s$/, '')))) suggest(list, 4);
+      for (const [list, bits] of otherLists(value, seen(word.replace(/s$/, '')))) suggest(list, bits);
     } else if (word === '-p') {
       for (const protocol of seen(word)) suggest(protocol, 3);
     } else if (/^\d+$/.test(value)) {
@@ -256,21 +256,25 @@ function nearPorts(text: string): string[] {
   );
 }
 
-/** A list of ports without one of its items, with a neighbour of one, with one more that was seen, or up to it. */
-function otherLists(value: string, ports: readonly string[]): string[] {
+/** A list of ports without one of its items, with a neighbour of one, with one more that was seen, or up to it; and bits. */
+function otherLists(value: string, ports: readonly string[]): (readonly [string, number])[] {
   const items = value.split(',');
   const put = (k: number, item: string): string => items.map((own, i) => (i === k ? item : own)).join(',');
   const fresh = [...new Set(ports)].slice(0, 4);
   return items
     .slice(0, MOST_ITEMS)
-    .flatMap((item, k) => [
-      ...(items.length > 1 ? [items.filter((_, i) => i !== k).join(',')] : []),
-      ...nearPorts(item).map((near) => put(k, near)),
-      ...fresh.flatMap((port) => widened(item, Number(port)).map((wider) => put(k, wider))),
-      ...(k === 0 ? fresh.map((port) => `${value},${port}`) : []),
+    .flatMap((item, k): (readonly [string, number])[] => [
+      ...(items.length > 1 ? [[items.filter((_, i) => i !== k).join(','), 4] as const] : []),
+      ...nearPorts(item).map((near) => [put(k, near), 4] as const),
+      ...fresh.flatMap((port) =>
+        widened(item, Number(port)).map((wider) => [put(k, wider), 4 + FAR] as const),
+      ),
+      ...(k === 0 ? fresh.map((port) => [`${value},${port}`, 4] as const) : []),
     ]);
 }
 
+/** Bits more for a range that reaches as far as to another port that was seen. */
+const FAR = 2;
 const MOST_ITEMS = 8;
 
 /** `10:12` as wide as to hold 15; nothing for a single port. */

@@ -2,6 +2,7 @@ import { quoteWord } from '../../frontend/iptables/words.js';
 import { Hook } from '../../rules/hook.js';
 import { logPrefixes } from '../../rules/logPrefix.js';
 import type { Chain, Rule } from '../../rules/model.js';
+import { jumpsOf } from '../jumps.js';
 import { waysTo } from '../reach.js';
 import { refusalsIn } from './refusals.js';
 import type { Clues, Gap, HostLine } from './clues.js';
@@ -66,13 +67,23 @@ export function bitsOfLog(prefix: string, chain: Chain, at: number): number {
 
 /**
  * Bits of a jump from one chain to another: fewer where no packet came to that one so far, which is not what it is there
- * for, and where they are named as parts of one thing (KUBE-SVC-… and KUBE-SEP-…, but not two of KUBE-SEP-…).
+ * for; where they are named as parts of one thing (KUBE-SVC-… and KUBE-SEP-…, but not two of KUBE-SEP-…); and where one
+ * that is named like it is jumped to from there as well.
  */
 export function bitsOfJump({ entered }: Clues, from: Chain, to: Chain): number {
-  const [a, b] = [from.name.split(PARTS), to.name.split(PARTS)];
-  const isPeer = a.length > 1 && a.slice(0, -1).join(' ') === b.slice(0, -1).join(' ') && a.length > 2;
-  const isPart = !from.base && a[0] === b[0] && !isPeer;
-  return 3 - (entered.has(to) ? 0 : 1) - (isPart ? 1 : 0);
+  const isPart = !from.base && partsOf(from.name)[0] === partsOf(to.name)[0] && !arePeers(from.name, to.name);
+  const isBeside = from.rules.some((rule) => jumpsOf(rule).some(({ chain }) => arePeers(chain, to.name)));
+  return 3 - (entered.has(to) ? 0 : 1) - (isPart ? 1 : 0) - (isBeside ? 1 : 0);
+}
+
+/** `KUBE-SEP-Q2ZL7T` and `KUBE-SEP-JXR3GL`: the same but for the last part. */
+function arePeers(one: string, two: string): boolean {
+  const [a, b] = [partsOf(one), partsOf(two)];
+  return a.length > 2 && a.length === b.length && a.slice(0, -1).every((part, i) => part === b[i]);
+}
+
+function partsOf(name: string): string[] {
+  return name.split(PARTS);
 }
 
 const PARTS = /[-_]/;
