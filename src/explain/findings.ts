@@ -15,6 +15,7 @@ import { lossHypotheses } from './hypotheses/lost.js';
 import { ruleChanges, someCondition } from './hypotheses/ruleChanges.js';
 import { costOf, costOfNoCause, isOpen, openCount, without } from './hypotheses/score.js';
 import { prepareTrials, type Trials, type TrialsOptions } from './hypotheses/trials.js';
+import { translatedIn } from './hypotheses/translated.js';
 import { recordWalks } from './hypotheses/walks.js';
 import { plainFindings } from './plain.js';
 import { worldChanges } from './hypotheses/worldChanges.js';
@@ -72,7 +73,8 @@ async function findByTrial(options: FindingsOptions): Promise<Ranked[]> {
   const trials = await prepareTrials(options);
   const walks = recordWalks(world.ruleset);
   const base = await trials.some({}, walks);
-  const clues = findClues(world, base, walks);
+  const translated = await translatedIn(options.frames.again());
+  const clues = findClues(world, base, walks, translated);
   const found = await search(clues, base, trials, limits);
   const { tried, base: whole } = await confirmed(trials, found, base);
   const untried = [
@@ -212,7 +214,11 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
   return tried;
 }
 
-function scored(hypothesis: Hypothesis, trial: Trial): Tried {
+function scored(hypothesis: Hypothesis, whole: Trial): Tried {
+  const { alsoExplains } = hypothesis;
+  const trial = alsoExplains
+    ? without(whole, new Set(whole.comparison.differences.filter(alsoExplains)))
+    : whole;
   return { hypothesis, trial, score: { left: openCount(trial), bits: costOf(trial) + hypothesis.bits } };
 }
 

@@ -8,6 +8,7 @@ import type { Trial, World } from './hypothesis.js';
 import { createChoices } from './choice.js';
 import { framesBehind } from './counted.js';
 import { isOpen } from './score.js';
+import type { Ends } from './translated.js';
 import type { Visit, Walks } from './walks.js';
 
 /** Where the differences are, and what they show. */
@@ -18,6 +19,10 @@ export interface Clues {
   readonly frames: ReadonlySet<number>;
   /** The first of them; 0 for none. */
   readonly first: number;
+  /** The host wrote of packets that came before the first one that was captured. */
+  readonly beginsLate: boolean;
+  /** With which ends packets went on, by those that they came with (`translatedIn`). */
+  readonly translated: ReadonlyMap<string, Ends>;
   /** Rules that were tried, those that most of the differing packets met first. */
   readonly rules: readonly MetRule[];
   /** Base chains whose end was reached. */
@@ -88,7 +93,7 @@ export interface FieldClue {
 }
 
 /** @param base the trial of the world as given, of which `walks` is the record */
-export function findClues(world: World, base: Trial, walks: Walks): Clues {
+export function findClues(world: World, base: Trial, walks: Walks, translated: Clues['translated']): Clues {
   const wrong = base.comparison.differences.filter(isOpen);
   const frameOf = (d: Difference): number => {
     const isUnforeseen = d.kind === 'egress' && d.field === null && d.simulated === null;
@@ -158,6 +163,8 @@ export function findClues(world: World, base: Trial, walks: Walks): Clues {
       }),
     ),
     entered,
+    beginsLate: wrong.some((d) => d.kind === 'onlyHost' && d.time < 0 && frameOf(d) === 0),
+    translated,
     hostLines,
     prefixes,
     knownPrefixes: known,

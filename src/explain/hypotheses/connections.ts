@@ -1,28 +1,92 @@
-import { parseNetwork } from '../../address/ip.js';
+import { parseAddress, parseNetwork } from '../../address/ip.js';
+import type { Difference } from '../../compare/result.js';
 import type { ConntrackEntry, ConntrackTuple } from '../../host/conntrackText.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Clues } from './clues.js';
 import type { Hypothesis } from './hypothesis.js';
 import { otherwise } from './otherHost.js';
 import { KIND_BITS } from './ruleChanges.js';
+import { endsKey } from './translated.js';
 
-/** Connections that were known before: all that begin here in the middle, as they are seen first or the other way round. */
+/**
+ * Connections that were known before: all that begin here in the middle, as they are seen first or the other way round,
+ * translated as the capture shows it or as the rules do it.
+ */
 export function* olderConnections(clues: Clues): Generator<Hypothesis> {
   const { host } = clues.world;
   const tuples = firstTuples(clues);
-  if (tuples.length === 0) return;
-  for (const turned of [false, true]) {
-    const entries = tuples.map((t) =>
-      turned ? entryOf(t.protocol, t.reply, t.original) : entryOf(t.protocol, t.original, t.reply),
-    );
+  const isListed = host.parts.conntrack !== null && host.parts.conntrack !== undefined && !clues.beginsLate;
+  const known = new Set<string>();
+  for (const ways of [
+    (t: Tuples): Tuples => seen(clues, t),
+    (t: Tuples): Tuples => turned(seen(clues, t)),
+    (t: Tuples): Tuples => ({ ...t, ...clues.walks.opened.get(t.frame) }),
+  ]) {
+    const entries = entriesOf(tuples, ways);
+    const text = entries.map((e) => [e.original, e.reply].map(sideText).join(' ')).join('; ');
+    if (entries.length === 0 || known.has(text)) continue;
+    known.add(text);
     yield {
       claim: { kind: 'olderConnections', facts: { count: entries.length } },
       suspect: { conntrack: connectionText(entries[0]) },
-      bits: KIND_BITS + (host.parts.conntrack ? UNLISTED : UNKNOWN) + 2 * entries.length,
+      bits: KIND_BITS + (isListed ? UNLISTED : UNKNOWN) + 2 * entries.length,
       frames: null,
+      alsoExplains: (d) => isOfEarlier(clues, d),
       change: () => ({ host: otherwise(host, { conntrack: [...(host.parts.conntrack ?? []), ...entries] }) }),
     };
   }
+}
+
+/** What was logged, or counted, of packets before the first one that was captured. */
+function isOfEarlier({ beginsLate, frameOf }: Clues, d: Difference): boolean {
+  if (d.kind === 'onlyHost') return d.time < 0 && frameOf(d) === 0;
+  return beginsLate && d.kind === 'counter' && Number(d.host) > Number(d.simulated);
+}
+
+/** Each connection once: the second direction of one is no other. */
+function entriesOf(tuples: readonly Tuples[], way: (tuples: Tuples) => Tuples): ConntrackEntry[] {
+  const out: ConntrackEntry[] = [];
+  const known = new Set<string>();
+  for (const one of tuples) {
+    if (known.has(`${one.protocol} ${sideText(one.original)}`)) continue;
+    const { protocol, original, reply } = way(one);
+    for (const side of [original, reply]) known.add(`${protocol} ${sideText(side)}`);
+    out.push(entryOf(protocol, original, reply));
+  }
+  return out;
+}
+
+/** With the translation that the capture shows. */
+function seen({ translated }: Clues, tuples: Tuples): Tuples {
+  const { protocol, original } = tuples;
+  const behind = translated.get(
+    endsKey(protocol, {
+      source: original.source.toString(),
+      destination: original.destination.toString(),
+      sourcePort: original.sourcePort ?? 0,
+      destinationPort: original.destinationPort ?? 0,
+    }),
+  );
+  const source = parseAddress(behind?.source ?? '');
+  const destination = parseAddress(behind?.destination ?? '');
+  if (!behind || !source || !destination) return tuples;
+  return {
+    ...tuples,
+    reply: {
+      source: destination,
+      destination: source,
+      sourcePort: behind.destinationPort,
+      destinationPort: behind.sourcePort,
+    },
+  };
+}
+
+function turned(tuples: Tuples): Tuples {
+  return { ...tuples, original: tuples.reply, reply: tuples.original };
+}
+
+function sideText({ source, destination, sourcePort, destinationPort }: ConntrackTuple): string {
+  return `${source.toString()} ${sourcePort} ${destination.toString()} ${destinationPort}`;
 }
 
 /** Helpers of the kernel and the port, or ports, of the connections that they read (net/netfilter/nf_conntrack_*.c). */
@@ -43,8 +107,8 @@ export function* helpers(clues: Clues): Generator<Hypothesis> {
   const tuples = firstTuples(clues);
   if (tuples.length === 0) return;
   const controls = new Map<string, Set<number>>();
-  for (const { traits } of clues.walks.visits) {
-    const ends = endsOf(traits);
+  for (const { frame, traits } of clues.walks.visits) {
+    const ends = endsOf(frame, traits);
     if (!ends) continue;
     const key = pairOf(ends.original);
     const ports = controls.get(key) ?? new Set();
@@ -85,6 +149,7 @@ const UNLISTED = 14;
 const UNKNOWN = 4;
 
 interface Tuples {
+  readonly frame: number;
   readonly protocol: number;
   readonly original: ConntrackTuple;
   readonly reply: ConntrackTuple;
@@ -100,13 +165,13 @@ function firstTuples({ walks, frames }: Clues): Tuples[] {
     if (!frames.has(frame) || seen.has(frame) || out.size >= MOST_CONNECTIONS) continue;
     seen.add(frame);
     if (traits.some((t) => / --ctstate (ESTABLISHED|RELATED)$/.test(t))) continue;
-    const ends = endsOf(traits);
+    const ends = endsOf(frame, traits);
     if (ends) out.set(traits.filter((t) => !/^-[io] |ctstate/.test(t)).join(' '), ends);
   }
   return [...out.values()];
 }
 
-function endsOf(traits: readonly string[]): Tuples | null {
+function endsOf(frame: number, traits: readonly string[]): Tuples | null {
   const value = (pattern: RegExp): string | undefined => {
     for (const trait of traits) {
       const m = pattern.exec(trait);
@@ -121,6 +186,7 @@ function endsOf(traits: readonly string[]): Tuples | null {
   const protocol = value(/^-p (\S+)$/) === 'tcp' ? Protocol.tcp : Protocol.udp;
   if (!source || !destination || Number.isNaN(sourcePort) || Number.isNaN(destinationPort)) return null;
   return {
+    frame,
     protocol,
     original: { source, destination, sourcePort, destinationPort },
     reply: {

@@ -1,6 +1,6 @@
 import type { LaterRuleset } from '../../engine/replayOptions.js';
 import type { Observer } from '../../engine/observer.js';
-import type { Comparison } from '../../compare/result.js';
+import type { Comparison, Difference } from '../../compare/result.js';
 import type { Host } from '../../host/host.js';
 import type { Ruleset } from '../../rules/model.js';
 import type { IpSets } from '../../rules/sets/set.js';
@@ -39,6 +39,8 @@ export interface Hypothesis {
   readonly bits: number;
   /** The differing frames that it can have to do with directly; null: any. */
   readonly frames: ReadonlySet<number> | null;
+  /** What it explains of what a trial leaves, beside the replay. */
+  readonly alsoExplains?: (difference: Difference) => boolean;
   /** null: there is no such world. */
   readonly change: () => Partial<World> | null;
 }

@@ -1,5 +1,6 @@
 import type { Observer } from '../../engine/observer.js';
 import type { Passage } from '../../engine/passage.js';
+import type { ConntrackTuple } from '../../host/conntrackText.js';
 import { formatLine } from '../../klog/describe.js';
 import { addressText } from '../../packet/addresses.js';
 import { u16, u8 } from '../../packet/bytes.js';
@@ -8,7 +9,7 @@ import { Protocol } from '../../packet/numbers.js';
 import { hasPorts } from '../../packet/rewrite.js';
 import type { Hook } from '../../rules/hook.js';
 import { packetKey } from '../../compare/identity.js';
-import { CtState } from '../../rules/connection.js';
+import { CtState, type Tuple } from '../../rules/connection.js';
 import type { Chain, Rule, Ruleset } from '../../rules/model.js';
 import { Outcome } from '../../rules/verdict.js';
 import { protocolName } from '../../rules/protocols.js';
@@ -34,6 +35,8 @@ export interface Walks extends Observer {
   readonly refusals: ReadonlySet<string>;
   /** The frames whose packets a rule matched. */
   readonly hits: ReadonlyMap<Rule, ReadonlySet<number>>;
+  /** The connections that were opened, by frame, as they were translated. */
+  readonly opened: ReadonlyMap<number, Opened>;
   /** For frames that were taken for the host's own: the packet that came in shortly before and looks like the same. */
   readonly kin: ReadonlyMap<number, number>;
   /** The frame of a packet that a line tells of, nearest in time (ns); 0 for none. */
@@ -42,6 +45,18 @@ export interface Walks extends Observer {
   timeOf(frame: number): number | null;
   /** The frame by which a packet came in that a line tells of as it went on with other addresses; 0 for none. */
   cameAs(line: string, time: number): number;
+}
+
+/** A connection's ends, of both directions. */
+interface Opened {
+  readonly original: ConntrackTuple;
+  readonly reply: ConntrackTuple;
+}
+
+const MOST_OPENED = 100_000;
+
+function sideOf({ source, destination, sourcePort, destinationPort }: Tuple): ConntrackTuple {
+  return { source, destination, sourcePort, destinationPort };
 }
 
 /** ns that a packet may take through the host. */
@@ -72,6 +87,7 @@ export function recordWalks(ruleset: Ruleset): Walks {
   let isNatAwake = false;
   const refusals = new Set<string>();
   const came = new Set<number>();
+  const opened = new Map<number, Opened>();
   const hits = new Map<Rule, Set<number>>();
   const open = new WeakMap<Passage, Map<Chain, Visit>>();
   const frames = new Map<string, { frame: number; time: number }[]>();
@@ -115,6 +131,7 @@ export function recordWalks(ruleset: Ruleset): Walks {
       return visits;
     },
     refusals,
+    opened,
     hits,
     kin,
     frameOf(line, time) {
@@ -173,7 +190,10 @@ export function recordWalks(ruleset: Ruleset): Walks {
     },
     change: () => undefined,
     route: () => undefined,
-    end: () => undefined,
+    end({ packet, connection }) {
+      if (connection?.firstFrame === packet.frame && hasPorts(packet.protocol) && opened.size < MOST_OPENED)
+        opened.set(packet.frame, { original: sideOf(connection.original), reply: sideOf(connection.reply) });
+    },
   };
 }
 
