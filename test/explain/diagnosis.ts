@@ -27,7 +27,7 @@ export interface Compared {
   readonly findings: readonly Finding[];
 }
 
-/** A recording: `any.pcap`, `kernel.log` and the snapshot `host/` (captures/README.md), the files of `otherwise` put in its place. */
+/** A recording: `any.pcap`, `kernel.log` and the snapshot `host/` (captures/README.md). */
 export interface Recording {
   readonly capture: string;
   readonly host: string;
@@ -38,22 +38,28 @@ export function recordingIn(dir: string): Recording {
   return { capture: join(dir, 'any.pcap'), host: join(dir, 'host'), log: join(dir, 'kernel.log') };
 }
 
-/** `compare` on a recording whose files have other contents: by their names, below `host/`, or `kernel.log`. */
+/** Contents of files by their names: `any.pcap`, `kernel.log`, and those of the snapshot; null: it is gone. */
+export type Contents = Readonly<Record<string, string | Uint8Array | null>>;
+
+const BESIDE_HOST: readonly string[] = ['any.pcap', 'kernel.log'];
+
+/** `compare` on a recording whose files have other contents. */
 export async function compareOtherwise(
   { capture, host, log }: Recording,
-  otherwise: Readonly<Record<string, string | null>> = {},
+  otherwise: Contents = {},
   limits: Partial<Limits> = {},
 ): Promise<Compared> {
   const dir = mkdtempSync(join(tmpdir(), 'nfreplay-causes-'));
   try {
     cpSync(host, join(dir, 'host'), { recursive: true });
+    writeFileSync(join(dir, 'any.pcap'), readFileSync(capture));
     writeFileSync(join(dir, 'kernel.log'), readFileSync(log));
-    for (const [name, text] of Object.entries(otherwise)) {
-      const file = name === 'kernel.log' ? join(dir, name) : join(dir, 'host', name);
-      if (text === null) rmSync(file, { force: true, recursive: true });
-      else writeFileSync(file, text);
+    for (const [name, content] of Object.entries(otherwise)) {
+      const file = BESIDE_HOST.includes(name) ? join(dir, name) : join(dir, 'host', name);
+      if (content === null) rmSync(file, { force: true, recursive: true });
+      else writeFileSync(file, content);
     }
-    const frames = remember(openCaptures([capture]));
+    const frames = remember(openCaptures([join(dir, 'any.pcap')]));
     await frames.open();
     const diagnostics = new Diagnostics();
     const given = loadGiven({ hostDir: join(dir, 'host') }, diagnostics);
@@ -118,9 +124,20 @@ function isNamed(suspect: Suspect | null, { suspect: wanted }: Mutation): boolea
 /** The recordings below a directory whose log says anything, by name. */
 export function recordingsIn(corpus: string, only: RegExp): string[] {
   return readdirSync(corpus)
-    .filter((name) => only.test(name) && existsSync(join(corpus, name, 'any.pcap')))
-    .filter((name) => statSync(join(corpus, name, 'kernel.log')).size > 0)
+    .filter((name) => only.test(name) && hasLog(join(corpus, name)))
     .map((name) => join(corpus, name));
+}
+
+/** The example captures of the repository whose log says anything, with the rulesets of the same names. */
+export function exampleRecordings(): Recording[] {
+  return readdirSync('captures')
+    .filter((name) => hasLog(join('captures', name)) && existsSync(join('rulesets', name)))
+    .map((name) => ({ ...recordingIn(join('captures', name)), host: join('rulesets', name) }));
+}
+
+function hasLog(dir: string): boolean {
+  const log = join(dir, 'kernel.log');
+  return existsSync(join(dir, 'any.pcap')) && existsSync(log) && statSync(log).size > 0;
 }
 
 export const nameOf = (dir: string): string => basename(dir);

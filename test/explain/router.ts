@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { scratch } from '../cli/examples.js';
 import { compareOtherwise, type Compared, type Recording } from './diagnosis.js';
+import { withoutFirstThird } from './disturb/capture.js';
 
 const ROUTER = 'test/explain/recordings/router';
 
@@ -33,18 +33,7 @@ export async function compareRouter(name: string, { gone = {}, without = [] }: L
 
 /** `compare` on a recording whose capture begins with the second third of its packets. */
 export async function compareCut(recording: Recording): Promise<Compared> {
-  using temporary = scratch();
-  const capture = temporary.file('any.pcap', withoutFirstThird(readFileSync(recording.capture)));
-  return await compareOtherwise({ ...recording, capture });
-}
-
-/** A classic pcap file without its first third of packets. */
-function withoutFirstThird(file: Buffer): Buffer {
-  const isLittle = file.readUInt32LE(0) >>> 24 === 0xa1;
-  const at: number[] = [];
-  for (let i = 24; i < file.length;) {
-    at.push(i);
-    i += 16 + (isLittle ? file.readUInt32LE(i + 8) : file.readUInt32BE(i + 8));
-  }
-  return Buffer.concat([file.subarray(0, 24), file.subarray(at[Math.floor(at.length / 3)])]);
+  return await compareOtherwise(recording, {
+    'any.pcap': withoutFirstThird(readFileSync(recording.capture)),
+  });
 }
