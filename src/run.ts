@@ -207,6 +207,7 @@ export function withBeside(comparison: Comparison, beside: Beside): Comparison {
   return {
     ...comparison,
     differences: [...comparison.differences, ...differences].sort((a, b) => a.time - b.time),
+    listedUntil: Math.min(comparison.listedUntil, beside.listedUntil),
     assumptions: [
       ...comparison.assumptions,
       ...(unseen.length > 0 ? [leftOut] : []),

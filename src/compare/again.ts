@@ -71,12 +71,13 @@ export function holdLog(input: HeldLogInput): (prediction: Prediction) => Compar
       ...items.filter((_, j) => taken[j] === 0).map((observed) => ({ predicted: null, observed })),
     ].sort((a, b) => timeOf(a) - timeOf(b));
     reader.read(pairs);
-    const { differences, countOf } = reader.explained(createLossFinder(windows, slack));
+    const { differences, listedUntil, countOf } = reader.explained(createLossFinder(windows, slack));
     return comparisonOf({
       epoch,
       packets,
       tally,
       differences,
+      listedUntil,
       countOf,
       clocks,
       unplaced: placed.unplaced(),

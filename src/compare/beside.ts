@@ -6,7 +6,7 @@ import type { HostAfter } from '../given.js';
 import { parseConntrack } from '../host/conntrackText.js';
 import type { Link } from '../host/links.js';
 import { conntrackDifferences, counterDifferences } from './after.js';
-import { createEgressWatch } from './egress.js';
+import { createEgressWatch, type Leavings } from './egress.js';
 import type { Difference } from './result.js';
 import { countersFrom, ruleRows } from './ruleRows.js';
 
@@ -19,15 +19,11 @@ export interface BesideWatch {
   read(replay: Replay, links: readonly Link[]): Beside;
 }
 
-export interface Beside {
+export interface Beside extends Omit<Leavings, 'differences'> {
   /** Of packets that leave, counters and connections; in order of time. */
   readonly differences: readonly Difference[];
   /** Interfaces that were not captured, so that counters and connections, if there are any, were left out. */
   readonly unseen: readonly string[];
-  /** Packets that left otherwise and are not among the differences, there are so many. */
-  readonly untold: number;
-  /** Interfaces by which packets were to leave, and of which the capture does not show what left. */
-  readonly unshown: readonly string[];
 }
 
 export function watchBeside(after: HostAfter | null): BesideWatch {
@@ -40,15 +36,10 @@ export function watchBeside(after: HostAfter | null): BesideWatch {
       seen: (packet, device, isPredicted) => egress.seen(packet, device, isPredicted),
     },
     read(replay, links) {
-      const { differences: left, untold, unshown } = egress.end();
-      if (!after) return { differences: left, unseen: [], untold, unshown };
+      const { differences: left, ...rest } = egress.end();
+      if (!after) return { ...rest, differences: left, unseen: [] };
       const unseen = sight.lacking(links);
-      return {
-        differences: unseen.length > 0 ? left : [...left, ...behind(replay, after)],
-        unseen,
-        untold,
-        unshown,
-      };
+      return { ...rest, differences: unseen.length > 0 ? left : [...left, ...behind(replay, after)], unseen };
     },
   };
 }

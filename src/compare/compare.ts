@@ -77,7 +77,7 @@ export function compareLines(input: CompareInput): Comparison {
     return !beyond;
   });
 
-  const { differences, countOf } = reader.explained(
+  const { differences, listedUntil, countOf } = reader.explained(
     createLossFinder(losses.windows(stretches), slackOf(stretches)),
   );
   return comparisonOf({
@@ -85,6 +85,7 @@ export function compareLines(input: CompareInput): Comparison {
     packets: input.packets,
     tally,
     differences,
+    listedUntil,
     countOf,
     clocks: stretches,
     unplaced: placed.unplaced(),

@@ -26,6 +26,8 @@ export interface Leavings {
   readonly differences: Difference[];
   /** How many more there are. */
   readonly untold: number;
+  /** ns; those up to then are all told. */
+  readonly listedUntil: number;
   /** Interfaces by which packets were to leave, and of which the capture does not show what left. */
   readonly unshown: readonly string[];
 }
@@ -50,6 +52,7 @@ export function createEgressWatch(sight: Pick<Sight, 'has' | 'showsLeaving'>): E
   const unshown = new Map<Device, Missed>();
   const told: Difference[] = [];
   let untold = 0;
+  let listedUntil = Infinity;
 
   const tell = (about: Leaving, difference: Pick<Difference, 'field' | 'simulated' | 'host'>): void => {
     const { time, frame, text: line } = about;
@@ -59,6 +62,10 @@ export function createEgressWatch(sight: Pick<Sight, 'has' | 'showsLeaving'>): E
     const rest = { rule: null, reason, position: null, finding: null };
     told.push({ kind: 'egress', time, frame, line, ...difference, ...rest });
   };
+  const leaveOut = (time: number): void => {
+    untold++;
+    listedUntil = Math.min(listedUntil, time);
+  };
   const missed = (row: number): void => {
     const device = waiting.device(row);
     if (!sight.showsLeaving(device)) {
@@ -66,7 +73,7 @@ export function createEgressWatch(sight: Pick<Sight, 'has' | 'showsLeaving'>): E
       if (!list) unshown.set(device, (list = { leaving: [], more: 0 }));
       if (list.leaving.length < MOST_TOLD) list.leaving.push(waiting.leaving(row));
       else list.more++;
-    } else if (told.length >= MOST_TOLD) untold++;
+    } else if (told.length >= MOST_TOLD) leaveOut(waiting.time(row));
     else tellMissed(waiting.leaving(row));
   };
   const tellMissed = (leaving: Leaving): void =>
@@ -86,10 +93,7 @@ export function createEgressWatch(sight: Pick<Sight, 'has' | 'showsLeaving'>): E
       const row = waiting.find(packet, device);
       if (row === NOBODY) {
         if (isPredicted) return;
-        if (told.length >= MOST_TOLD) {
-          untold++;
-          return;
-        }
+        if (told.length >= MOST_TOLD) return leaveOut(packet.time);
         const seen = leavingOf(packet, device);
         tell(seen, { field: null, simulated: null, host: seen.text });
         return;
@@ -101,7 +105,7 @@ export function createEgressWatch(sight: Pick<Sight, 'has' | 'showsLeaving'>): E
           const host = seen.fields.get(field) ?? null;
           if (host === simulated) continue;
           if (told.length < MOST_TOLD) tell(expected, { field, simulated, host });
-          else untold++;
+          else leaveOut(expected.time);
         }
       }
       waiting.remove(row);
@@ -113,8 +117,9 @@ export function createEgressWatch(sight: Pick<Sight, 'has' | 'showsLeaving'>): E
         if (sight.showsLeaving(device)) {
           leaving.forEach(tellMissed);
           untold += more;
+          if (more > 0) listedUntil = Math.min(listedUntil, leaving[leaving.length - 1].time);
         } else mute.push(device.name);
-      return { differences: told.sort((a, b) => a.time - b.time), untold, unshown: mute };
+      return { differences: told.sort((a, b) => a.time - b.time), untold, listedUntil, unshown: mute };
     },
   };
 }
@@ -228,6 +233,10 @@ class WaitingPackets {
 
   device(row: number): Device {
     return this.devices[row]!;
+  }
+
+  time(row: number): number {
+    return this.times[row];
   }
 
   leaving(row: number): Leaving {

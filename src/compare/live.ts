@@ -128,6 +128,7 @@ export function createLiveComparison(options: LiveComparisonOptions): LiveCompar
         packets,
         tally,
         differences,
+        listedUntil: Infinity,
         countOf: (kind) => counts.get(kind) ?? 0,
         clocks: [...clocks.values()].map((c) => c.stretch()),
         unplaced: 0,

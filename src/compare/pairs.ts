@@ -6,7 +6,7 @@ import { increasing } from './increasing.js';
 import { explainByLoss, isMissing, type LossFinder, NEVER_SEEN } from './losses.js';
 import { fieldsOf, type ObservedItem, type ObservedLine, type PredictedItem } from './lines.js';
 import { differingFields } from './near.js';
-import type { Difference, DifferenceKind } from './result.js';
+import type { Comparison, Difference, DifferenceKind } from './result.js';
 
 /** A rule that writes a prefix, and why what it writes may be in doubt. */
 export interface WritingRule {
@@ -72,13 +72,18 @@ export interface PairReader {
   /** Those that were found since the last call, in order of time. */
   take(): Difference[];
   /** All that were kept, in order of time, those of lost lines as such; and how many of a kind there are. */
-  explained(find: LossFinder): { differences: Difference[]; countOf: (kind: DifferenceKind) => number };
+  explained(find: LossFinder): Explained;
+}
+
+export interface Explained extends Pick<Comparison, 'differences' | 'listedUntil'> {
+  readonly countOf: (kind: DifferenceKind) => number;
 }
 
 export function createPairReader(options: PairReaderOptions): PairReader {
   const { tally } = options;
   let differences: Difference[] = [];
   const more = new Map<DifferenceKind, number>();
+  let listedUntil = Infinity;
   /** Times of the missing lines among those that were not kept. */
   const missing = new Map<DifferenceKind, number[]>();
   const add = (difference: Difference): void => {
@@ -88,6 +93,7 @@ export function createPairReader(options: PairReaderOptions): PairReader {
       return;
     }
     more.set(kind, (more.get(kind) ?? 0) + 1);
+    listedUntil = Math.min(listedUntil, time);
     if (!isMissing(difference)) return;
     const times = missing.get(kind);
     if (times) times.push(time);
@@ -168,7 +174,7 @@ export function createPairReader(options: PairReaderOptions): PairReader {
         count(kind, -lost);
         count('lost', lost);
       }
-      return { differences: kept, countOf: (kind) => counts.get(kind) ?? 0 };
+      return { differences: kept, listedUntil, countOf: (kind) => counts.get(kind) ?? 0 };
     },
     read(pairs, alike = 0) {
       tally.predicted += alike;

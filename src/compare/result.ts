@@ -9,6 +9,8 @@ export interface Comparison {
   readonly differences: readonly Difference[];
   readonly clocks: readonly LogStretch[];
   readonly aside: Aside;
+  /** Differences up to then are all listed, ns; of later ones there may be more. */
+  readonly listedUntil: number;
   /** What had to be assumed, a sentence each. */
   readonly assumptions: readonly string[];
 }

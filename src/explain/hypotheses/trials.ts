@@ -2,9 +2,11 @@ import type { FrameSource } from '../../capture/frame.js';
 import type { RememberedFrames } from '../../capture/remember.js';
 import { holdLog, type Prediction } from '../../compare/again.js';
 import { fieldsOf, type LossEvent, type ObservedLine } from '../../compare/lines.js';
-import type { Comparison, Difference } from '../../compare/result.js';
+import { type Comparison, type Difference, isBehind } from '../../compare/result.js';
 import type { Observer } from '../../engine/observer.js';
 import type { PredictedLine } from '../../engine/events.js';
+import { fields } from '../../klog/fields.js';
+import { parse } from '../../klog/parse.js';
 import { Flows } from './flows.js';
 import type { Trial, TryWorld, World } from './hypothesis.js';
 import { differenceKey, isOpen } from './score.js';
@@ -72,10 +74,13 @@ export async function prepareTrials(options: TrialsOptions): Promise<Trials> {
   if (!selection) return every;
   const some = tryingOn(options, end, selection);
   const { comparison } = await some({});
+  // What is behind the capture is of all packets.
+  const until = Math.min(selection.until, options.comparison.listedUntil);
+  const isHeld = (d: Difference): boolean => isOpen(d) && !isBehind(d) && d.time <= until;
   const wanted = options.comparison.differences.filter(
-    (d) => isOpen(d) && d.frame > 0 && selection.frames.has(d.frame) && d.time <= selection.until,
+    (d) => isHeld(d) && selection.groups.has(groupOf(d, selection.flows)),
   );
-  const got = comparison.differences.filter((d) => isOpen(d) && d.frame > 0 && d.time <= selection.until);
+  const got = comparison.differences.filter(isHeld);
   const keys = new Set(got.map(differenceKey));
   const isAlike = got.length === wanted.length && wanted.every((d) => keys.has(differenceKey(d)));
   return isAlike ? { some, all, cost: selection.frames.size, whole } : every;
@@ -90,6 +95,13 @@ async function measure(source: FrameSource): Promise<{ frames: number; end: numb
       end = time;
     }
   return { frames, end };
+}
+
+/** The flow that a difference is about; -1 where no frame tells. */
+function groupOf({ frame, line }: Difference, flows: Flows): number {
+  if (frame > 0) return flows.of(frame);
+  const record = parse(line);
+  return record ? flows.ofLine(fields(record)) : -1;
 }
 
 interface Selection {
@@ -148,7 +160,7 @@ async function selectFrames({ frames, comparison }: TrialsOptions): Promise<Sele
   let size = 0;
   let until = Infinity;
   const differing = new Set<number>();
-  for (const d of comparison.differences) if (isOpen(d)) differing.add(flows.of(d.frame));
+  for (const d of comparison.differences) if (isOpen(d) && !isBehind(d)) differing.add(groupOf(d, flows));
   for (const group of differing) {
     const list = members.get(group);
     if (!list || size >= SAMPLE / 2) continue;
@@ -158,7 +170,7 @@ async function selectFrames({ frames, comparison }: TrialsOptions): Promise<Sele
     if (size > SAMPLE) until = order[list[list.length - (size - SAMPLE)]].time;
   }
   if (chosen.size === 0) return null;
-  const first = comparison.differences.find((d) => isOpen(d) && chosen.has(flows.of(d.frame)));
+  const first = comparison.differences.find((d) => isOpen(d) && chosen.has(groupOf(d, flows)));
   if (first && first.time > until) return null;
   const others = [...members].filter(
     ([group, list]) => !differing.has(group) && list.length <= LONG_FLOW && order[list[0]].time <= until,
