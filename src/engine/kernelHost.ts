@@ -25,6 +25,7 @@ export function kernelHost(
     listens: (packet) => sockets.takes(packet),
     linkHeader: (packet, device, nextHop) => neighbourhood.header(packet, device, nextHop),
     delivered: (packet) => sockets.delivered(packet),
+    opens: (packet) => sockets.opens(packet),
     divert: (packet, address, port) => sockets.divert(packet, address, port),
     bridgePort: (bridge, address) => (bridge ? bridges.port(bridge, address) : null),
     socketFor: (packet) => sockets.of(packet),

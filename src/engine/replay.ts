@@ -284,6 +284,7 @@ export class Replay {
     this.counts.received++;
     this.acceptance.before(packet);
     passage.doubt ??= doubt;
+    if (this.localSockets.isOpened(packet)) passage.doubt ??= OPENED_BY_SYNPROXY;
     if (onBridge) this.throughPort(passage, device);
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.receive(passage);
@@ -403,4 +404,5 @@ function isPlainReset(passage: Passage): boolean {
   return passage.packet.protocol === Protocol.tcp && passage.state === CtState.related;
 }
 
+const OPENED_BY_SYNPROXY = 'synproxy opened its connection, whose numbers it changes on both sides';
 const ANSWER_TO_UNKNOWN = 'it answers a connection that came in by an interface which was not captured';

@@ -33,6 +33,8 @@ export interface KernelHost {
   linkHeader?(packet: Packet, device: Device, nextHop: IpAddress | null): Uint8Array;
   /** A packet got through INPUT. */
   delivered?(packet: Packet): void;
+  /** synproxy goes on with the server. */
+  opens?(packet: Packet): void;
   /** tproxy takes the packet for a proxy on this host; false where none listens there. */
   divert?(packet: Packet, address: IpAddress | null, port: number | null): boolean;
   socketFor(packet: Packet): LocalSocket | null | undefined;

@@ -223,6 +223,8 @@ export interface Context {
   copyThrough?(device: string, neighbour: IpAddress | null): void;
   /** nft's flow add: the connection's packets go past the hooks from now on. False: it is not one for that. */
   offload?(table: FlowTable): boolean;
+  /** synproxy opens the connection to the server in the client's name. */
+  opens?(packet: Packet): void;
   /**
    * tproxy gives the packet, and what belongs to it from now on, to a proxy on this host; false where none listens there.
    * @param address null or no address at all: that of the device; @param port null or 0: the packet's own

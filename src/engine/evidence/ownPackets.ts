@@ -33,6 +33,7 @@ export class OwnPackets {
     }
     const { host } = this;
     if (isOwnAddress(host, addressOf(own, 'source'))) return found ? own : (this.kernel.aimOf(own) ?? own);
+    if (this.sockets.isFromProxy(own)) return own;
     if (found) return null;
     // A source that is not the host's was given to it by SNAT: it was made with the address that its route has.
     const route = host.routing.output(own);

@@ -214,6 +214,10 @@ export class RuleContext implements Context {
     return this.kernel.offload(this.passage, table);
   }
 
+  opens(packet: Packet): void {
+    this.kernel.host.opens?.(packet);
+  }
+
   divert(packet: Packet, address: IpAddress | null, port: number | null): boolean {
     return this.kernel.host.divert?.(packet, address, port) ?? true;
   }

@@ -56,6 +56,7 @@ function run(_: SynproxyTarget, packet: Packet, context: Context): Verdict {
   const { syn, ack, fin, rst } = TcpFlag;
   const flags = u8(packet.data, packet.transport + Tcp.flags) & (syn | ack | fin | rst);
   if (flags !== syn && flags !== ack) return Verdict.continue;
+  if (flags === ack) context.opens?.(packet);
   context.note(flags === syn ? 'SYNPROXY answers the SYN' : 'SYNPROXY opens the connection to the server');
   return Verdict.stolen;
 }

@@ -25,10 +25,12 @@ const read = (...path: string[]): string => readFileSync(join(DIR, ...path), 'ut
 /*
  * Recorded on Linux 6.18, a router between two hosts: connections, datagrams and echoes to it and through it. `state`:
  * what remembers, chooses, and what routes, sockets and connections tell; `fields`: what headers tell, at netdev hooks
- * too, helpers, timeouts, zones and synproxy; `maps`: maps of all kinds, NAT by them, and a dropping policy.
+ * too, helpers, timeouts, zones and synproxy; `maps`: maps of all kinds, NAT by them, and a dropping policy;
+ * `proxies`: a proxy that tproxy leads to, what it answers in others' names, copies of datagrams for a third host (dup, fwd),
+ * connections that were expected, and what stands behind UDP and TCP (`@ih`).
  */
 describe('a conversation', () => {
-  it.each(['state', 'fields', 'maps'])('%s', async (name) => {
+  it.each(['state', 'fields', 'maps', 'proxies'])('%s', async (name) => {
     const dir = join(DIR, name);
     const { value } = await replay({ captures: [join(dir, 'any.pcap')], host: join(dir, 'host') });
     expect(comparable(value?.nftRuleset ?? '')).toEqual(comparable(read(name, 'after.nft')));

@@ -3,6 +3,7 @@ import { checksumOffset, isOffloaded, replaceWord } from '../../../packet/checks
 import { Ipv4 } from '../../../packet/ipv4.js';
 import { EtherType, LinkKind, Protocol } from '../../../packet/numbers.js';
 import type { Packet } from '../../../packet/packet.js';
+import { tcpHeaderLength } from '../../../packet/rewriteTcp.js';
 import { setAddress, setTos, tosOf } from '../../../packet/rewrite.js';
 import { IcmpType, Icmpv6Type } from '../../../packet/transport.js';
 import type { Payload } from '../model.js';
@@ -88,8 +89,41 @@ function siteOf(payload: Payload, packet: Packet): Site | null {
     case 'transport':
       if (!packet.hasTransport) return null;
       return { bytes: packet.data, start: packet.transport, length: packet.length };
-    case 'inner':
-      return null;
+    case 'inner': {
+      const start = innerOffset(packet);
+      return start < 0 ? null : { bytes: packet.data, start, length: packet.length };
+    }
+  }
+}
+
+/** `GRE_VERSION_0` and the flags that lengthen its header (RFC 2784, RFC 2890). */
+const Gre = { version: 0x0007, routing: 0x4000, checksum: 0x8000, key: 0x2000, sequence: 0x1000 } as const;
+const GRE_BASE = 4;
+const UDP_HEADER = 8;
+const IPIP = 4;
+
+/** Where what the transport header carries begins: `__nft_payload_inner_offset()` (net/netfilter/nft_payload.c); -1: nowhere. */
+function innerOffset(packet: Packet): number {
+  if (!packet.hasTransport) return -1;
+  const { protocol, transport, data } = packet;
+  switch (protocol) {
+    case Protocol.udp:
+      return transport + UDP_HEADER;
+    case Protocol.tcp: {
+      const length = tcpHeaderLength(packet);
+      return length === 0 ? -1 : transport + length;
+    }
+    case Protocol.gre: {
+      if (transport + GRE_BASE > data.length) return -1;
+      const flags = u16(data, transport);
+      if (flags & (Gre.version | Gre.routing)) return -1;
+      const words = [Gre.checksum, Gre.key, Gre.sequence].filter((flag) => flags & flag).length;
+      return transport + GRE_BASE + 4 * words;
+    }
+    case IPIP:
+      return transport;
+    default:
+      return -1;
   }
 }
 
@@ -128,8 +162,10 @@ export function payloadReader(payload: Payload): (packet: Packet) => Read {
     return (packet) => {
       if (isOfProtocol && !isOfProtocol(packet)) return undefined;
       const site = siteOf(payload, packet);
-      if (!site) return base === 'inner' ? null : undefined;
-      return end > site.length ? undefined : readBits(site.bytes, site.start, offset, bits);
+      if (!site) return undefined;
+      const { bytes, start, length } = site;
+      if (start + end > length) return undefined;
+      return start + end > bytes.length ? null : readBits(bytes, start, offset, bits);
     };
   const ofTransport = base === 'transport';
   const fast = isReadFast(offset >> 3, end);
