@@ -54,6 +54,8 @@ function openKmsg(): number {
 }
 
 const LOCK_FILE = '/tmp/lab.lock';
+/** ms after which somebody who waits wants to know for what. */
+const PATIENCE = 2000;
 const ALL_NAMESPACES = '/proc/sys/net/netfilter/nf_log_all_netns';
 
 /** Outlives us by a moment: puts the setting back when its standard input ends, by whatever cause. */
@@ -67,21 +69,26 @@ echo locked; cat > /dev/null
  * Runs with the kernel log to itself, as far as others hold the same lock, and with namespaces allowed to write to it;
  * the lock and the permission go when this process does.
  * @param wanted false: runs without it, with null for a log
+ * @param waits is told where the lock is not to be had at once
  * @throws LabError where this machine does not allow it
  */
 export async function withKernelLog<Result>(
   wanted: boolean,
   run: (log: KernelLog | null) => Promise<Result>,
+  waits?: (lock: string) => void,
 ): Promise<Result> {
   if (!wanted) return run(null);
   const guard = start('setsid', 'flock', LOCK_FILE, 'sh', '-c', GUARD);
   let said = '';
   guard.stderr.on('data', (words: Buffer) => (said += words.toString()));
-  await until(guard, guard.stdout, 'locked').catch(() => {
-    throw new LabError(
-      `namespaces cannot be let write to the kernel's log (${ALL_NAMESPACES}): ${reason(said)}`,
-    );
-  });
+  const waiting = setTimeout(() => waits?.(LOCK_FILE), PATIENCE);
+  await until(guard, guard.stdout, 'locked')
+    .catch(() => {
+      throw new LabError(
+        `namespaces cannot be let write to the kernel's log (${ALL_NAMESPACES}): ${reason(said)}`,
+      );
+    })
+    .finally(() => clearTimeout(waiting));
   try {
     const log = followKernelLog();
     try {

@@ -39,6 +39,8 @@ export const SPACING = 700;
 export interface RunVoice {
   /** The host is built; what `ip` and the kernel refused of it. */
   built?(refused: readonly string[]): void;
+  /** Another run has the kernel's log, by this lock. */
+  waits?(lock: string): void;
 }
 
 /**
@@ -58,31 +60,35 @@ export async function record(run: LabRun, out: string, voice: RunVoice = {}): Pr
   try {
     voice.built?.(lab.refused);
     shell(SNAPSHOT, lab.host, join(out, 'host'));
-    await withKernelLog(run.isOurs !== null, async (log) => {
-      const { devices, frames } = framesOf(run);
-      const capture = await inside(lab.host, 'tcpdump', '-i', 'any', '-n', '-U', '-Z', 'root', '--immediate-mode', '-B', '32768', '-s', '0', '--time-stamp-precision=nano', '-w', join(out, 'any.pcap'), 'not arp'); // prettier-ignore
-      const events = await inside(lab.host, 'sh', '-c', 'exec stdbuf -oL conntrack -E -o timestamp > "$1"', 'sh', join(out, 'conntrack-events.txt')); // prettier-ignore
-      const injector = await inside(lab.peer, process.execPath, injectorPath(), readlinkSync('/proc/self/ns/net'), ...devices); // prettier-ignore
-      await Promise.all([
-        until(capture.child, capture.child.stderr, 'listening'),
-        until(injector.child, injector.child.stderr, 'ready'),
-      ]);
-      const messages: KernelMessage[] = [];
-      const read = (): void => void messages.push(...(log?.read() ?? []));
-      const reading = setInterval(read, 20);
-      injector.child.stdin.end(frames);
-      const status = await ended(injector.child);
-      await delay(run.settle ?? 100);
-      clearInterval(reading);
-      if (status !== 0) throw new LabError(`the frames were not sent: status ${status}`);
-      read();
-      shell(AFTER, lab.host, join(out, 'after'));
-      capture.interrupt();
-      events.interrupt();
-      await Promise.all([ended(capture.child), ended(events.child)]);
-      const ours = messages.filter((m) => run.isOurs?.(m.text));
-      writeFileSync(join(out, 'kernel.log'), ours.map(dmesgLine).join(''));
-    });
+    await withKernelLog(
+      run.isOurs !== null,
+      async (log) => {
+        const { devices, frames } = framesOf(run);
+        const capture = await inside(lab.host, 'tcpdump', '-i', 'any', '-n', '-U', '-Z', 'root', '--immediate-mode', '-B', '32768', '-s', '0', '--time-stamp-precision=nano', '-w', join(out, 'any.pcap'), 'not arp'); // prettier-ignore
+        const events = await inside(lab.host, 'sh', '-c', 'exec stdbuf -oL conntrack -E -o timestamp > "$1"', 'sh', join(out, 'conntrack-events.txt')); // prettier-ignore
+        const injector = await inside(lab.peer, process.execPath, injectorPath(), readlinkSync('/proc/self/ns/net'), ...devices); // prettier-ignore
+        await Promise.all([
+          until(capture.child, capture.child.stderr, 'listening'),
+          until(injector.child, injector.child.stderr, 'ready'),
+        ]);
+        const messages: KernelMessage[] = [];
+        const read = (): void => void messages.push(...(log?.read() ?? []));
+        const reading = setInterval(read, 20);
+        injector.child.stdin.end(frames);
+        const status = await ended(injector.child);
+        await delay(run.settle ?? 100);
+        clearInterval(reading);
+        if (status !== 0) throw new LabError(`the frames were not sent: status ${status}`);
+        read();
+        shell(AFTER, lab.host, join(out, 'after'));
+        capture.interrupt();
+        events.interrupt();
+        await Promise.all([ended(capture.child), ended(events.child)]);
+        const ours = messages.filter((m) => run.isOurs?.(m.text));
+        writeFileSync(join(out, 'kernel.log'), ours.map(dmesgLine).join(''));
+      },
+      voice.waits,
+    );
     writeFileSync(join(out, 'clock.json'), JSON.stringify({ boot_epoch_s: bootTime() }));
   } finally {
     for (const child of children) child.kill('SIGKILL');

@@ -11,6 +11,8 @@ import { run } from '../cli/run.js';
 
 const CLI = new URL('../../dist/cli.js', import.meta.url).pathname;
 const missing = missingForLab() ?? (existsSync(CLI) ? null : 'needs a build');
+/** Where other tests have the kernel's log. */
+const WAITS = /^note: waits for another lab, which has \/tmp\/lab\.lock.*\n/m;
 const COMMAND = `lab ${CAPTURE} --host ${HOST}`;
 
 describe.skipIf(missing !== null)(`nfreplay lab${missing ? ` (${missing})` : ''}`, () => {
@@ -20,7 +22,7 @@ describe.skipIf(missing !== null)(`nfreplay lab${missing ? ` (${missing})` : ''}
     async () => {
       using temporary = scratch();
       const { status, stdout, stderr } = await run(`${COMMAND} --out ${temporary.dir}`);
-      expect(stderr).toBe(
+      expect(stderr.replace(WAITS, '')).toBe(
         `note: the report is in ${temporary.dir}; a browser shows ${temporary.dir}/report.html\n`,
       );
       expect(stdout).toMatch(/^No difference: .*\(31 of 31 predicted lines paired\)/);
@@ -43,6 +45,14 @@ describe.skipIf(missing !== null)(`nfreplay lab${missing ? ` (${missing})` : ''}
       expect(conntrack).toEqual([]);
     },
   );
+
+  it('says what it waits for', { timeout: 180_000 }, async () => {
+    const holder = spawn('flock', ['/tmp/lab.lock', 'sh', '-c', 'echo; sleep 5']);
+    await new Promise((locked) => holder.stdout.once('data', locked));
+    const { status, stderr } = await run(`${COMMAND} --speed 10`);
+    expect(stderr).toMatch(WAITS);
+    expect(status).toBe(0);
+  });
 
   it('runs as the last example of its help says, with little given', { timeout: 180_000 }, async () => {
     using temporary = scratch();

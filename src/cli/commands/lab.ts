@@ -47,6 +47,7 @@ export async function lab(
     const isOurs = linesOf(inputs.given.ruleset, host);
     await record({ host, packets, isOurs }, directory, {
       built: (words) => words.forEach((w) => terminal.warn(`not as on the host: ${w}`)),
+      waits: (lock) => terminal.note(`waits for another lab, which has ${lock}: they share the kernel's log`),
     });
     // What was counted when it ended stands where a snapshot has it.
     cpSync(join(directory, 'after'), join(directory, 'host', 'after'), { recursive: true });
