@@ -87,7 +87,7 @@ export async function record(run: LabRun, out: string, voice: RunVoice = {}): Pr
         const ours = messages.filter((m) => run.isOurs?.(m.text));
         writeFileSync(join(out, 'kernel.log'), ours.map(dmesgLine).join(''));
       },
-      voice.waits,
+      (lock) => voice.waits?.(lock),
     );
     writeFileSync(join(out, 'clock.json'), JSON.stringify({ boot_epoch_s: bootTime() }));
   } finally {
