@@ -61,9 +61,9 @@ export class Kernel {
   /** An observer wants no passage of packets that go the way of others. */
   private readonly hasShortWay: boolean;
   private readonly ways = new Ways();
-  private readonly common = new CommonWays();
+  private readonly common: CommonWays;
   private readonly steady: SteadyFlows;
-  private readonly untracked = new UntrackedFlows(this.ways);
+  private readonly untracked: UntrackedFlows;
   readonly log: LogLines;
   /** A number in [0, 1) where nothing tells. */
   readonly draw: () => number;
@@ -75,6 +75,7 @@ export class Kernel {
     this.sinks = sinks;
     this.evidence = options.evidence;
     this.observer = options.observer ?? null;
+    this.common = new CommonWays(host.routing);
     this.paths =
       !this.observer || (this.observer.keep && this.observer.again)
         ? new FlowPaths(options.sets, this.common)
@@ -93,7 +94,8 @@ export class Kernel {
       },
     );
     this.hasShortWay = this.paths !== null && (!this.observer || this.observer.passed !== undefined);
-    this.steady = new SteadyFlows(this.tracker, this.ways, this.common, host.routing);
+    this.steady = new SteadyFlows(this.tracker, this.ways, this.common);
+    this.untracked = new UntrackedFlows(this.ways, this.common);
     if (this.paths) this.paths.onClear = () => this.forgetWays();
     this.nat = new Nat(
       this.tracker,

@@ -147,7 +147,7 @@ export class Replay {
       (glimpse) => this.lookAt(glimpse),
       (glimpse) => this.stepGlimpse(glimpse),
     );
-    if (this.hasShortWay) this.plain = new PlainFrames(this.options.host.isNumbered);
+    if (this.hasShortWay) this.plain = new PlainFrames(this.options.host.isNumbered, this.isTracked);
     const { plain } = this;
     for await (const batch of this.source.batches()) {
       for (const frame of batch) {
@@ -182,6 +182,11 @@ export class Replay {
   private get hasShortWay(): boolean {
     const { admits, prepares, sinks } = this.options;
     return this.kernel.canPass && !admits && !prepares && !sinks.sent && !sinks.seen;
+  }
+
+  /** Connections of IPv4 are tracked, or may be once another ruleset is loaded. */
+  private get isTracked(): boolean {
+    return this.later !== null || !this.kernel.hooks.tracksNothing;
   }
 
   private stepGlimpse(glimpse: Glimpse): void {

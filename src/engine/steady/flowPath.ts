@@ -209,7 +209,7 @@ export class FlowPaths {
     this.passage = passage;
     this.program = program;
     this.guards = 0;
-    this.isCommon = passage.connection !== null;
+    this.isCommon = true;
     this.hash = 0;
     this.counted = [];
     this.policies = [];
@@ -293,9 +293,8 @@ export class FlowPaths {
     if (connection) {
       if (direction === Direction.original) connection.originalPath = shared;
       else connection.replyPath = shared;
-      if (this.isCommon)
-        this.common.keep(shared, { input, direction, protocol: packet.protocol, translated });
     }
+    if (this.isCommon) this.common.keep(shared, { direction, protocol: packet.protocol, translated });
     return shared;
   }
 

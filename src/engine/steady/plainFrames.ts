@@ -15,9 +15,9 @@ const SEGMENT = TcpFlag.fin | TcpFlag.syn | TcpFlag.rst | TcpFlag.ack | TcpFlag.
 const ANSWER = TcpFlag.syn | TcpFlag.ack;
 
 /**
- * Reads frames that hold what most do: a whole IPv4 packet without options, received or sent; and if received, a TCP segment
- * within a connection or the answer to its first one, a UDP datagram or an echo, its checksums right. Of those the decoders and conntrack's first checks
- * have nothing else to say; all others are left to them.
+ * Reads frames that hold what most do: a whole IPv4 packet without options, received or sent; and if received, a TCP segment,
+ * a UDP datagram or an echo, its checksums right, and where connections are tracked, the segment within one or the answer to
+ * its first. Of those the decoders and conntrack's first checks have nothing else to say; all others are left to them.
  */
 export class PlainFrames {
   private readonly headers: LinkHeaders;
@@ -30,8 +30,14 @@ export class PlainFrames {
   /** Frames that are not tried. */
   private resting = 0;
 
-  /** @param isNumbered whether the host's interfaces have numbers */
-  constructor(isNumbered: boolean) {
+  /**
+   * @param isNumbered whether the host's interfaces have numbers
+   * @param isTracked connections are: a segment that opens, ends or resets one is left to conntrack
+   */
+  constructor(
+    isNumbered: boolean,
+    private readonly isTracked: boolean,
+  ) {
     this.headers = new LinkHeaders(isNumbered);
   }
 
@@ -81,7 +87,10 @@ export class PlainFrames {
     glimpse.makeRoom();
     if (isOut) copyBytes(glimpse, memory, at, captured);
     else {
-      if (!isPlain(memory, at + TRANSPORT, protocol, length - TRANSPORT, captured - TRANSPORT)) return false;
+      if (
+        !isPlain(memory, at + TRANSPORT, protocol, length - TRANSPORT, captured - TRANSPORT, this.isTracked)
+      )
+        return false;
       if (!takeBytes(glimpse, memory, at, captured, length, protocol)) return false;
     }
     const { bytes } = glimpse;
@@ -110,12 +119,20 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 /** @param length of the transport header and what follows it, bytes @param captured how many of them are there */
-function isPlain(memory: DataView, at: number, protocol: number, length: number, captured: number): boolean {
+function isPlain(
+  memory: DataView,
+  at: number,
+  protocol: number,
+  length: number,
+  captured: number,
+  isTracked: boolean,
+): boolean {
   switch (protocol) {
     case Protocol.tcp: {
       if (captured < Tcp.minimumLength) return false;
       const header = (memory.getUint8(at + Tcp.dataOffset) >> 4) * 4;
       if (header < Tcp.minimumLength || header > captured) return false;
+      if (!isTracked) return true;
       const flags = memory.getUint8(at + Tcp.flags) & SEGMENT;
       return flags === TcpFlag.ack || flags === ANSWER;
     }

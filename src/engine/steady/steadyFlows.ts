@@ -6,7 +6,6 @@ import { NOT_STEADY, steadyTimeout } from '../conntrack/steady.js';
 import { account } from '../conntrack/verdict.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { ExpectedFrames } from '../evidence/expected.js';
-import type { Routing } from '../../host/routes.js';
 import type { CommonWays } from './commonWays.js';
 import { type FlowPath, TRANSLATED } from './flowPath.js';
 import type { Program } from '../walk/program.js';
@@ -43,7 +42,6 @@ export class SteadyFlows {
     private readonly tracker: Tracker,
     private readonly ways: Ways,
     private readonly common: CommonWays,
-    private readonly routing: Pick<Routing, 'known4'>,
   ) {}
 
   /** A packet of the connection has gone the way that the entry has for it, and nothing is left to be said of it. */
@@ -74,7 +72,9 @@ export class SteadyFlows {
     const { rows } = table;
     const kept = rows.steady(row, direction);
     const way =
-      kept === 0 ? this.commonWayOf(rows.owner(row), packet, direction) : this.ways.of(kept >> Kept.way);
+      kept === 0
+        ? this.commonWayOf(rows.owner(row), packet, program, direction)
+        : this.ways.of(kept >> Kept.way);
     if (!way?.takes(packet, program) || rows.expires(row) <= packet.time) return null;
     const isAssured = (kept & Kept.assured) !== 0;
     const timeout =
@@ -117,26 +117,20 @@ export class SteadyFlows {
    * The way of the first packets of a connection in a direction, of which none has gone one yet: the one that all of its kind
    * go (commonWays.ts).
    */
-  private commonWayOf(entry: ConnectionEntry, packet: Glimpse, direction: Direction): FlowPath | null {
-    const { device } = packet;
-    if (!device || !isPlain(entry)) return null;
-    if (direction === Direction.original && !entry.has(CtStatus.seenReply)) return null;
-    const { rows } = this.tracker.table;
-    const destination = rows.source(entry.row, (1 - direction) as Direction);
-    const decision = this.routing.known4(device, packet.tuple.s0, destination);
-    if (decision?.action !== 'forward' || !decision.route || decision.doubt !== null) return null;
-    const translated = entry.status & TRANSLATED;
-    const kind = { input: device, direction, protocol: packet.protocol, translated };
-    const way = this.common.of(decision.route, kind);
-    // `nf_nat_oif_changed()`: such a connection may have left by another interface.
-    if (
-      !way?.countsPlainly ||
-      (entry.masqueradeIndex !== 0 &&
-        entry.masqueradeIndex !== way.output.index &&
-        direction === Direction.original)
-    )
-      return null;
-    return way;
+  private commonWayOf(
+    entry: ConnectionEntry,
+    packet: Glimpse,
+    program: Program,
+    direction: Direction,
+  ): FlowPath | null {
+    if (!isPlain(entry)) return null;
+    const isOriginal = direction === Direction.original;
+    if (isOriginal && !entry.has(CtStatus.seenReply)) return null;
+    const destination = this.tracker.table.rows.source(entry.row, (1 - direction) as Direction);
+    const way = this.common.of(packet, program, destination, direction, entry.status & TRANSLATED);
+    // `nf_nat_oif_changed()`: a masqueraded connection may have left by another interface.
+    const isElsewhere = entry.masqueradeIndex !== 0 && entry.masqueradeIndex !== way?.output.index;
+    return isOriginal && isElsewhere ? null : way;
   }
 
   /** No way is kept any more. */

@@ -1,9 +1,10 @@
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
-import { Tuple } from '../../rules/connection.js';
+import { Direction, Tuple } from '../../rules/connection.js';
 import { TOGETHER } from '../conntrack/prefetch.js';
 import { hashTuple, readTuple } from '../conntrack/tuple.js';
 import type { ExpectedFrames } from '../evidence/expected.js';
+import type { CommonWays } from './commonWays.js';
 import type { FlowPath } from './flowPath.js';
 import type { Program } from '../walk/program.js';
 import type { Glimpse } from './glimpse.js';
@@ -36,13 +37,17 @@ export class UntrackedFlows {
   /** What was read there, so that reading it is not left out. */
   sum = 0;
 
-  constructor(private readonly ways: Ways) {}
+  constructor(
+    private readonly ways: Ways,
+    private readonly common: CommonWays,
+  ) {}
 
   /** The packet has gone this way, which is right for its flow. */
-  went({ data, version, protocol, transport, length }: Packet, way: FlowPath): void {
+  went({ data, version, protocol, transport, length, in: device }: Packet, way: FlowPath): void {
     const { tuple } = this;
     if (version !== 4 || !PROTOCOLS.has(protocol) || !way.countsPlainly) return;
     if (!readTuple(tuple, data, version, protocol, 0, transport, length)) return;
+    if (device && this.common.knows(way, device, tuple.s0, tuple.d0)) return;
     if (this.words.length === 0) this.words = new Int32Array(2 ** BUCKET_BITS * PLACES * WORDS);
     const { words } = this;
     const bucket = bucketOf(hashTuple(tuple));
@@ -73,16 +78,22 @@ export class UntrackedFlows {
    * @returns the way that it went; null: it is to go the long way, and nothing was changed
    */
   take(packet: Glimpse, program: Program, expected: ExpectedFrames): FlowPath | null {
-    const { words, ways } = this;
     const { tuple } = packet;
-    if (words.length === 0) return null;
-    const place = this.placeOf(tuple, bucketOf(packet.hash));
-    if (place === NOWHERE) return null;
-    const way = ways.of(words[place + Word.kind] >>> WAY);
-    if (!way.takes(packet, program)) return null;
-    ways.count(way, packet.length);
+    const common = this.common.of(packet, program, tuple.d0, Direction.original, 0);
+    const way = common ?? this.ownWayOf(packet, program);
+    if (way === null) return null;
+    this.ways.count(way, packet.length);
     expected.addTranslated(packet, tuple.s0, tuple.d0, portsOf(tuple));
     return way;
+  }
+
+  private ownWayOf(packet: Glimpse, program: Program): FlowPath | null {
+    const { words } = this;
+    if (words.length === 0) return null;
+    const place = this.placeOf(packet.tuple, bucketOf(packet.hash));
+    if (place === NOWHERE) return null;
+    const way = this.ways.of(words[place + Word.kind] >>> WAY);
+    return way.takes(packet, program) ? way : null;
   }
 
   private placeOf(tuple: Tuple, bucket: number): number {
