@@ -9,8 +9,8 @@ import { createQueue } from './queue.js';
 /** A directory that gets a report. A file is there only when it is whole: written beside, then renamed. */
 export interface OutDir {
   readonly path: string;
-  /** A file that grows; its end comes with `finish`. */
-  stream(name: string): WriteStream;
+  /** A file that grows by text or by bytes; its end comes with `finish`. */
+  stream<Piece extends string | Uint8Array>(name: string): (piece: Piece) => void;
   /** A CSV file that grows by `push`. */
   table<Row>(name: string, columns: readonly Column<Row>[]): (row: Row) => void;
   text(name: string, text: string): Promise<void>;
@@ -30,7 +30,12 @@ export async function openOutDir(path: string): Promise<OutDir> {
     throw new Unusable(`cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
   };
   await mkdir(path, { recursive: true }).catch(refuse);
-  const streams: { readonly name: string; readonly stream: WriteStream; failed: unknown }[] = [];
+  const streams: {
+    readonly name: string;
+    readonly stream: WriteStream;
+    readonly flush: () => void;
+    failed: unknown;
+  }[] = [];
   const queues: { end(): void; drained(): Promise<void> | undefined }[] = [];
   const tables: Promise<void>[] = [];
   let failed: unknown;
@@ -40,12 +45,13 @@ export async function openOutDir(path: string): Promise<OutDir> {
   };
   return {
     path,
-    stream(name) {
+    stream<Piece extends string | Uint8Array>(name: string) {
       const stream = createWriteStream(join(path, `${name}.part`));
-      const entry = { name, stream, failed: undefined as unknown };
+      const { add, flush } = gather<Piece>((whole) => void stream.write(whole));
+      const entry = { name, stream, flush, failed: undefined as unknown };
       stream.on('error', (error) => (entry.failed = error));
       streams.push(entry);
-      return stream;
+      return add;
     },
     table<Row>(name: string, columns: readonly Column<Row>[]) {
       const queue = createQueue<Row>();
@@ -68,6 +74,7 @@ export async function openOutDir(path: string): Promise<OutDir> {
     async finish() {
       for (const queue of queues) queue.end();
       await Promise.all(tables);
+      for (const { flush } of streams) flush();
       await Promise.all(
         streams.map(({ stream }) => new Promise<void>((resolve) => stream.close(() => resolve()))),
       );
@@ -76,6 +83,31 @@ export async function openOutDir(path: string): Promise<OutDir> {
       check();
       for (const { name } of streams)
         await rename(join(path, `${name}.part`), join(path, name)).catch(refuse);
+    },
+  };
+}
+
+/** Bytes or characters that are handed to a stream together: for a few it takes as long as for many. */
+const TOGETHER = 1 << 16;
+
+function gather<Piece extends string | Uint8Array>(
+  write: (whole: string | Uint8Array) => void,
+): { readonly add: (piece: Piece) => void; readonly flush: () => void } {
+  let pieces: Piece[] = [];
+  let length = 0;
+  const flush = (): void => {
+    if (length === 0) return;
+    const isText = typeof pieces[0] === 'string';
+    write(isText ? pieces.join('') : Buffer.concat(pieces as Uint8Array[], length));
+    pieces = [];
+    length = 0;
+  };
+  return {
+    flush,
+    add(piece) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length >= TOGETHER) flush();
     },
   };
 }

@@ -175,7 +175,11 @@ export async function simulate(
   };
 }
 
-/** The engine looks a few frames ahead; a row is written when no more can be said of its frame. */
+/**
+ * The engine looks a few frames ahead; a row is written when no more can be said of its frame: soon after the packet's way
+ * has ended, or, where it has not (a fragment, what was seen leaving), after so many frames.
+ */
+const SOON = 512;
 const ROWS_AHEAD = 4096;
 
 /** Frames as they come in, each with what became of it a little later. */
@@ -186,6 +190,17 @@ function packetTable(
 ) {
   type Row = { -readonly [K in keyof VerdictRow]: VerdictRow[K] };
   const waiting = new Map<number, Row>();
+  /** The frame whose row is to be written next. */
+  let next = 1;
+  const pushUntil = (number: number): void => {
+    for (; next < number - SOON; next++) {
+      const row = waiting.get(next);
+      if (!row) continue;
+      if (row.verdict === '' && next >= number - ROWS_AHEAD) return;
+      push(row);
+      waiting.delete(next);
+    }
+  };
   return {
     frame(frame: Frame): void {
       const { family, ...row } = packetRow(frame, source.epoch, nameOf);
@@ -198,11 +213,7 @@ function packetTable(
         nat: '',
         logs: 0,
       });
-      const oldest = frame.number - ROWS_AHEAD;
-      const settled = waiting.get(oldest);
-      if (!settled) return;
-      push(settled);
-      waiting.delete(oldest);
+      pushUntil(frame.number);
     },
     ended(frame: number, { verdict, rule, nat }: PacketOutcome): void {
       const row = waiting.get(frame);
@@ -225,21 +236,20 @@ function fileSinks(
   watch: OutcomeWatch,
   onLine: (line: PredictedLine) => void,
 ): ReplaySinks {
-  const log = out.stream('kernel.log');
-  const events = out.stream('conntrack-events.txt');
-  const capture = out.stream('egress.pcapng');
-  const pcapng = pcapngWriter('nfreplay', (block) => void capture.write(block));
+  const log = out.stream<string>('kernel.log');
+  const events = out.stream<string>('conntrack-events.txt');
+  const pcapng = pcapngWriter('nfreplay', out.stream<Uint8Array>('egress.pcapng'));
   const interfaces = new Map<string, number>();
   const logTable = out.table<LogRow>('logs.csv', logColumns(source.epoch));
   return {
     line(line) {
       onLine(line);
-      if (isWritten(line)) log.write(dmesgLine(line));
+      if (isWritten(line)) log(dmesgLine(line));
       logTable(logRow(line));
     },
-    created: (entry, now) => void events.write(`${conntrackEvent('NEW', entry, now)}\n`),
-    updated: (entry, changes, now) => void events.write(`${conntrackEvent('UPDATE', entry, now, changes)}\n`),
-    destroyed: (entry, now) => void events.write(`${conntrackEvent('DESTROY', entry, now)}\n`),
+    created: (entry, now) => events(`${conntrackEvent('NEW', entry, now)}\n`),
+    updated: (entry, changes, now) => events(`${conntrackEvent('UPDATE', entry, now, changes)}\n`),
+    destroyed: (entry, now) => events(`${conntrackEvent('DESTROY', entry, now)}\n`),
     sent(passage) {
       const { packet } = passage;
       const name = packet.out?.name ?? '';
