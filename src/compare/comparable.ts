@@ -50,7 +50,7 @@ export function comparable(log: HeldLog, ruleset: Ruleset, nameOf: NameOf): Comp
   const isUlogd = theirs.some(({ lines }) => lines[Symbol.iterator]().next().done === false);
   if (isUlogd)
     said.push(
-      'ulogd wrote the log: link-layer addresses, TCP sequence numbers and options, and packets within ICMP errors are not compared',
+      'ulogd wrote the log: link-layer addresses, TCP sequence numbers, urgent pointers and options, and packets within ICMP errors are not compared',
     );
   return {
     files: [

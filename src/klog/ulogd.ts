@@ -5,22 +5,7 @@ import type { Token } from './record.js';
 /** Words that ulogd always has, of an IP packet; the MAC address and the rest depend on its stack or are not told at all. */
 const TOLD = new Set([
   ...['SRC', 'DST', 'LEN', 'TOS', 'PREC', 'TTL', 'HOPLIMIT', 'ID', 'CE', 'DF', 'MF', 'FRAG'],
-  ...[
-    'PROTO',
-    'SPT',
-    'DPT',
-    'WINDOW',
-    'URG',
-    'ACK',
-    'PSH',
-    'RST',
-    'SYN',
-    'FIN',
-    'URGP',
-    'TYPE',
-    'CODE',
-    'SEQ',
-  ],
+  ...['PROTO', 'SPT', 'DPT', 'WINDOW', 'URG', 'ACK', 'PSH', 'RST', 'SYN', 'FIN', 'TYPE', 'CODE', 'SEQ'],
 ]);
 
 /**

@@ -1,5 +1,6 @@
 import type { ObservedTime } from './entry.js';
 import { type ClockOptions, readKernelStamp, readWallStamp } from './stamps.js';
+import { fromPveFirewall } from './pveFirewall.js';
 import type { TraceStep } from './trace.js';
 import { fromLogemu } from './ulogd.js';
 
@@ -97,6 +98,8 @@ const OTHERWISE = ['kernel', '\x1b', '"=>', 'oob.'];
  */
 export function takeApart(whole: string, options: ClockOptions): Message {
   const line = whole.includes('\x1b[') ? whole.replace(COLORS, '') : whole;
+  const proxmox = fromPveFirewall(line, options);
+  if (proxmox) return proxmox;
   let at = line.charCodeAt(0) === 0xfeff ? 1 : 0;
   let time: ObservedTime = {};
   let level: number | undefined;

@@ -10,7 +10,8 @@ export interface ClockOptions {
   readonly near?: bigint;
 }
 
-const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
+/** The names of the months, one behind the other. */
+export const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
 const MONTH = '(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
 const WEEKDAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
 const CLOCK = '(\\d\\d):(\\d\\d):(\\d\\d)(?:[.,](\\d{1,9}))?';

@@ -66,8 +66,37 @@ describe('ulogd', () => {
     const kept = KERNEL.map(asUlogdTells);
     expect(kept.map(asUlogdTells)).toEqual(kept);
     expect(kept[0]).toBe(
-      'in all: IN=eth0 OUT= SRC=10.9.0.2 DST=10.9.0.1 LEN=60 TOS=0x00 PREC=0x00 TTL=64 ID=37944 DF PROTO=TCP SPT=41786 DPT=81 WINDOW=64240 SYN URGP=0 ',
+      'in all: IN=eth0 OUT= SRC=10.9.0.2 DST=10.9.0.1 LEN=60 TOS=0x00 PREC=0x00 TTL=64 ID=37944 DF PROTO=TCP SPT=41786 DPT=81 WINDOW=64240 SYN ',
     );
+  });
+});
+
+describe("Proxmox' pve-firewall.log", () => {
+  const ENDS = 'SRC=45.142.193.117 DST=75.37.49.10 LEN=40 TOS=0x00 PREC=0x00 TTL=236 ID=3448';
+
+  it.each([
+    [
+      `102 6 tap102i0-IN 22/Feb/2025:12:43:32 -0600 policy DROP: IN=fwbr102i0 OUT=fwbr102i0 PHYSIN=fwln102i0 PHYSOUT=tap102i0 MAC=bc:24:11:ce:4e:11:28:74:f5:3a:22:71:08:00 ${ENDS} PROTO=TCP SPT=49743 DPT=8443 SEQ=1839537289 ACK=0 WINDOW=1024 SYN`,
+      `:102:6:tap102i0-IN: policy DROP: IN=fwbr102i0 OUT=fwbr102i0 PHYSIN=fwln102i0 ${ENDS} PROTO=TCP SPT=49743 DPT=8443 WINDOW=1024 RES=0x00 SYN URGP=0 `,
+    ],
+    [
+      `0 6 PVEFW-HOST-IN 22/Feb/2025:12:43:32 -0600 DROP: IN=vmbr0 PHYSIN=enp6s0 MAC=ff:ff:ff:ff:ff:ff:a8:80:55:69:9d:0d:08:00 ${ENDS} PROTO=UDP SPT=59729 DPT=6667 LEN=20`,
+      `:0:6:PVEFW-HOST-IN: DROP: IN=vmbr0 OUT= ${ENDS} PROTO=UDP SPT=59729 DPT=6667 LEN=20 `,
+    ],
+  ])('tells of the packet as the kernel would, with the prefix of the rule: %s', async (line, kernel) => {
+    const [entry] = await read(`${line}\n`);
+    expect(entry.by).toBe('ulogd');
+    expect(entry.time.wall?.ns).toBe(BigInt(Date.UTC(2025, 1, 22, 18, 43, 32)) * 1_000_000n);
+    expect(asUlogdTells(entry.text)).toBe(asUlogdTells(kernel));
+  });
+
+  it('has lines of its logger, which are none of a packet', async () => {
+    const started = '0 5 - 24/Jul/2025:15:53:00 +0200 starting pvefw logger';
+    const packet = `0 6 PVEFW-HOST-IN 24/Jul/2025:15:53:01 +0200 DROP: IN=vmbr0 ${ENDS} PROTO=2`;
+    const entries = await read(`${started}\n${packet}\n`);
+    expect(entries.map(({ record }) => [record?.prefix, record?.in, record?.out])).toEqual([
+      [':0:6:PVEFW-HOST-IN: DROP: ', 'vmbr0', ''],
+    ]);
   });
 });
 
