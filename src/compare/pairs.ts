@@ -139,9 +139,12 @@ export function createPairReader(options: PairReaderOptions): PairReader {
     const rules = options.rulesOf?.(prefix) ?? [];
     const addresses = rules.length > 0 ? rules.map((r) => r.address) : (options.named.get(prefix) ?? []);
     const unseen = isBeforeCapture(o) ? BEGAN_LATER : options.unseen?.(o.line, o.time);
-    const reason = unseen?.reason ?? rules.find((r) => r.doubt !== null)?.doubt ?? null;
+    const isNotCaptured = unseen?.mayBeCaptured === false;
+    // What no given rule writes is a difference whatever the packet was.
+    const isForeign = options.rulesOf !== undefined && addresses.length === 0 && !isNotCaptured;
+    const reason = isForeign ? null : (unseen?.reason ?? rules.find((r) => r.doubt !== null)?.doubt ?? null);
     add({
-      kind: unseen?.mayBeCaptured === false ? 'notCaptured' : reason === null ? 'onlyHost' : 'undecidable',
+      kind: isNotCaptured ? 'notCaptured' : reason === null ? 'onlyHost' : 'undecidable',
       time: o.time,
       frame: frameOf(o),
       field: null,

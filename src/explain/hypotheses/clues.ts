@@ -1,3 +1,4 @@
+import { beganLater } from '../../compare/pairs.js';
 import { type Difference, isBehind, isOfLog } from '../../compare/result.js';
 import { fields } from '../../klog/fields.js';
 import { parse } from '../../klog/parse.js';
@@ -17,7 +18,7 @@ export interface Clues {
   readonly walks: Walks;
   /** The frames whose lines differ. */
   readonly frames: ReadonlySet<number>;
-  /** The first of them; 0 for none. */
+  /** The first of them; 0 for none, or where chance led it. */
   readonly first: number;
   /** The host wrote of packets that came before the first one that was captured. */
   readonly beginsLate: boolean;
@@ -109,6 +110,10 @@ export function findClues(world: World, base: Trial, walks: Walks, translated: C
   const policies = new Map<Chain, Set<number>>();
   const gaps = new Map<Chain, Set<number>[]>();
   const entered = new Set<Chain>();
+  /** Places of rules that match at random. */
+  const chances = new Map<Chain, number[]>();
+  /** Frames whose way chance decided: it may have been another. */
+  const byChance = new Set<number>();
   for (const visit of walks.visits) {
     const differs = frames.has(visit.frame);
     const { chain, reached, frame } = visit;
@@ -117,7 +122,9 @@ export function findClues(world: World, base: Trial, walks: Walks, translated: C
       Array.from({ length: chain.rules.length + 1 }, () => new Set<number>()),
     );
     // Chance may have let it go on.
-    const last = isChance(chain.rules[reached]) ? chain.rules.length : reached;
+    const chance = at(chances, chain, () => chain.rules.flatMap((rule, i) => (isChance(rule) ? [i] : [])));
+    const last = chance.includes(reached) ? chain.rules.length : reached;
+    if (chance.length > 0 && chance[0] <= reached) byChance.add(frame);
     for (let i = 0; i <= last; i++) {
       if (differs) own[i]?.add(frame);
       const rule = chain.rules[i] as Rule | undefined;
@@ -129,6 +136,7 @@ export function findClues(world: World, base: Trial, walks: Walks, translated: C
       if (differs) met.add(frame);
     }
   }
+  const first = frames.size === 0 ? 0 : [...frames].reduce((a, b) => Math.min(a, b));
   const hostLines = wrong.flatMap((d) =>
     d.field === null && d.host !== null && isOfLog(d) ? [hostLine(d, frameOf(d))] : [],
   );
@@ -141,7 +149,7 @@ export function findClues(world: World, base: Trial, walks: Walks, translated: C
     world,
     walks,
     frames,
-    first: frames.size === 0 ? 0 : [...frames].reduce((a, b) => Math.min(a, b)),
+    first: byChance.has(first) ? 0 : first,
     rules: sorted(
       [...rules].map(([what, met]) => {
         const all = walks.hits.get(what);
@@ -163,7 +171,9 @@ export function findClues(world: World, base: Trial, walks: Walks, translated: C
       }),
     ),
     entered,
-    beginsLate: wrong.some((d) => d.kind === 'onlyHost' && d.time < 0 && frameOf(d) === 0),
+    beginsLate: base.comparison.differences.some(
+      (d) => beganLater(d) || (d.kind === 'onlyHost' && d.time < 0 && frameOf(d) === 0),
+    ),
     translated,
     hostLines,
     prefixes,
@@ -188,9 +198,8 @@ export function findClues(world: World, base: Trial, walks: Walks, translated: C
   };
 }
 
-/** Whether it matches at random. */
-function isChance(rule: Rule | undefined): boolean {
-  return rule !== undefined && / --mode random |\bnumgen random /.test(` ${rule.text} `);
+function isChance({ text }: Rule): boolean {
+  return / --mode random |\bnumgen random /.test(` ${text} `);
 }
 
 function at<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -6,7 +6,7 @@ import type { Hypothesis } from './hypothesis.js';
 import { nftWords } from './nftRule.js';
 import { nftTargets } from './nftTargets.js';
 import { KIND_BITS } from './ruleChanges.js';
-import { iptablesTargets } from './targets.js';
+import { arePeers, iptablesTargets } from './targets.js';
 
 /** A rule that the host may have beyond those given, without its conditions. */
 export interface Addition {
@@ -23,6 +23,9 @@ export interface Addition {
 /** Bits that conditions cost: each of those that can be told, and those that nothing simple tells. */
 const CONDITION = { word: 3, some: 10 } as const;
 
+/** Bits that it saves to do what a rule at this place of a chain named alike does. */
+const LIKE_A_PEER = 2;
+
 /** Bits that the commonest of all conditions saves: nearly every ruleset lets in what belongs to known connections. */
 const KNOWN_CONNECTION = 4;
 
@@ -35,13 +38,29 @@ export function additions(clues: Clues, gap: Gap): Addition[] {
   const isEmpty = rules.length === 0 && base === null;
   const where = KIND_BITS + Math.log2(clues.places) - (isEmpty ? EMPTY_CHAIN : 0);
   const targets = gap.chain.table.nft ? nftTargets(clues, gap) : iptablesTargets(clues, gap);
+  const beside = besidePeers(gap);
   return [...targets].map(({ target, bits, frames, logs }) => ({
     gap,
     target,
     frames: frames ?? clues.frames,
-    bits: bits + where,
+    bits: bits + where - (beside.has(verbOf(target)) ? LIKE_A_PEER : 0),
     logs: logs ?? false,
   }));
+}
+
+/** What rules do at the same place of chains that are named like this one: such chains look alike. */
+function besidePeers({ chain, at }: Gap): Set<string> {
+  const out = new Set<string>();
+  for (const other of chain.table.chains.values())
+    if (other !== chain && at < other.rules.length && arePeers(other.name, chain.name))
+      out.add(verbOf(other.rules[at].text));
+  out.delete('');
+  return out;
+}
+
+/** `-j DNAT` */
+function verbOf(text: string): string {
+  return /-[jg] \S+/.exec(text)?.[0] ?? '';
 }
 
 /** The addition with a match for just its frames: whether any rule at all with this target here would do. */

@@ -306,7 +306,8 @@ function otherTargets(
   const isVerdict = VERDICTS.includes(target);
   const chains = [...table.chains.values()].filter((c) => !c.base && c.rules.length > 0 && c !== rule.chain);
   return [
-    ...verdicts.map((v): readonly [string, number] => [v, isVerdict ? 1 : 4]),
+    // RETURN is what is there by itself more often than what was mistaken for another verdict.
+    ...verdicts.map((v): readonly [string, number] => [v, !isVerdict ? 4 : target === 'RETURN' ? 2 : 1]),
     ...chains.slice(0, 16).map(({ name }): readonly [string, number] => [name, 6]),
     ...(clues.hostLines.length > 0 && table.name === 'filter' && isVerdict ? [['REJECT', 4] as const] : []),
     ...(table.name === 'filter' && isVerdict

@@ -77,7 +77,7 @@ export function bitsOfJump({ entered }: Clues, from: Chain, to: Chain): number {
 }
 
 /** `KUBE-SEP-Q2ZL7T` and `KUBE-SEP-JXR3GL`: the same but for the last part. */
-function arePeers(one: string, two: string): boolean {
+export function arePeers(one: string, two: string): boolean {
   const [a, b] = [partsOf(one), partsOf(two)];
   return a.length > 2 && a.length === b.length && a.slice(0, -1).every((part, i) => part === b[i]);
 }
@@ -221,18 +221,16 @@ export function ports(clues: Clues): OtherPort[] {
   });
 }
 
-/** Where packets go on the host alone, to another address and another port there. */
+/** Addresses that packets go to on the host alone, with the ports of those packets. */
 export function destinations(clues: Clues): (OtherPort & { readonly address: string })[] {
-  const others = ports(clues);
-  return valuesOf(clues, 'DST')
-    .flatMap((address) =>
-      others
-        .filter(({ port }) =>
-          clues.hostLines.some((l) => l.fields.get('DST') === address && l.fields.get('DPT') === port),
-        )
-        .map((other) => ({ address, ...other })),
-    )
-    .slice(0, 4);
+  const addresses = new Set(valuesOf(clues, 'DST'));
+  const out = new Map<string, OtherPort & { readonly address: string }>();
+  for (const { fields } of clues.hostLines) {
+    const [address = '', port = ''] = [fields.get('DST'), fields.get('DPT')];
+    const protocol = (fields.get('PROTO') ?? '').toLowerCase();
+    if (addresses.has(address) && port !== '') out.set(`${address} ${port}`, { address, port, protocol });
+  }
+  return [...out.values()].slice(0, 4);
 }
 
 const OPTIONS = new Map([
