@@ -39,6 +39,7 @@ function define(
   list: (data: OpaqueMatch) => string,
   check: (options: OptionList) => void = () => undefined,
   outcome: Outcome = Outcome.unknown,
+  gap = ' ',
 ): MatchDefinition<OpaqueMatch, undefined> {
   return {
     name,
@@ -49,7 +50,7 @@ function define(
       return parse(name, specs[0].name, specs, options);
     },
     print: ({ given }) =>
-      given.map((o) => [`${bang(o.negated)}${o.name}`, ...o.values.map(saveString)].join(' ')).join(' '),
+      given.map((o) => [`${bang(o.negated)}${o.name}`, ...o.values.map(saveString)].join(gap)).join(' '),
     list,
     reads: () => ['random'],
     pure: true,
@@ -89,4 +90,6 @@ export const nfacct = define(
   (data) => `nfacct-name  ${value(data, '--nfacct-name')}`,
   undefined,
   Outcome.hit,
+  // `nfacct_print_name()` (extensions/libxt_nfacct.c) ends with a blank, and the name begins with one.
+  '  ',
 );

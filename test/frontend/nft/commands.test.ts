@@ -191,6 +191,7 @@ describe('errors', () => {
     ['table ip t { set s { type foo; }; }', 'unknown datatype foo'],
     ['table ip t { chain c { tcp dport $x accept; }; }', "unknown identifier 'x'"],
     ['bogus', 'bogus'],
+    ['table ip t { chain c { type nat hook prerouting priority -300; }; }', 'behind conntrack'],
     ['table ip t { chain c { tcp dport vmap { 1-5 : drop, 3 : accept }; }; }', 'conflicting intervals'],
   ])('%s', (text, expected) => {
     expect(read(text).said.join('\n')).toContain(expected);

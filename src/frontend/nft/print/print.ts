@@ -124,6 +124,7 @@ function perLine(key: readonly KeyField[]): number {
     case 'pkt_type':
       return 2;
     case 'nf_proto':
+    case 'iface_index':
     case 'inet_proto':
     case 'inet_service':
     case 'integer':

@@ -9,6 +9,7 @@ import {
   objectKey,
   type ObjectType,
 } from '../../../rules/nft/model.js';
+import { Priority } from '../../../rules/hook.js';
 import type { Family } from '../../../rules/model.js';
 import { RuleContext } from '../context.js';
 import { readElements } from './expressions.js';
@@ -400,7 +401,15 @@ class Reader extends Workspace {
       devices = readDevices(stream);
     }
     stream.expectWord('priority');
-    return { type, hook, priority: readPriority(stream, family, hook), devices, policy };
+    const at = stream.peek();
+    const priority = readPriority(stream, family, hook);
+    // `nft_chain_parse_hook()` (net/netfilter/nf_tables_api.c).
+    if (type === 'nat' && priority <= Priority.conntrack)
+      stream.refuse(
+        `the kernel takes nat chains only behind conntrack: their priority must be above ${Priority.conntrack}`,
+        at,
+      );
+    return { type, hook, priority, devices, policy };
   }
 
   private rule(command: 'add' | 'insert' | 'replace'): void {
