@@ -10,6 +10,7 @@ import { parseNftJson } from './frontend/nft/json/json.js';
 import { parseNft } from './frontend/nft/read/parse.js';
 import { nftPrinter } from './frontend/nft/print/print.js';
 import { nftScript, type NftScript } from './frontend/nft/read/script.js';
+import { lookalikeOf, partOfSave } from './frontend/lookalikes.js';
 import { recogniseRules } from './frontend/recognise.js';
 import { type AssumedHost, assumeHost } from './host/assume.js';
 import type { Host } from './host/host.js';
@@ -116,9 +117,12 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
       readIpsetSave(text, file, diagnostics, sets);
       return true;
     case 'save4':
-    case 'save6':
+    case 'save6': {
+      const part = partOfSave(text);
+      if (part) diagnostics.warning(`${file} ${part.what}`, { advice: part.advice });
       replaceTables(loaded, readSaves(text, file, format === 'save4' ? 4 : 6, diagnostics), file);
       return true;
+    }
     case 'script': {
       const nft = nftScript();
       const { tables, lastFailure } = runScript(text, file, scriptHost(loaded, nft), diagnostics);
@@ -136,14 +140,19 @@ function addRules(text: string, file: string, loaded: Loaded): boolean {
       replaceTables(loaded, readNft(text, file, diagnostics, false), file);
       return true;
     case null:
-      diagnostics.error(
-        text.trim() === ''
-          ? `${file} is empty: it has no rules`
-          : `${file} is no file of rules that is known`,
-        { advice: 'Give what iptables-save -c or ipset save prints, or a script of iptables commands.' },
-      );
+      tellOther(text, file, diagnostics);
       return false;
   }
+}
+
+function tellOther(text: string, file: string, diagnostics: Diagnostics): void {
+  const other = lookalikeOf(text);
+  const what = text.trim() === '' ? 'is empty: it has no rules' : 'is no file of rules that is known';
+  diagnostics.error(`${file} ${other?.what ?? what}`, {
+    advice:
+      other?.advice ??
+      'Give what iptables-save -c, nft list ruleset or ipset save prints, or a script of iptables commands.',
+  });
 }
 
 function readSaves(text: string, file: string, version: 4 | 6, diagnostics: Diagnostics): Table[] {
