@@ -31,6 +31,7 @@ import { OptionRecords } from './stack/optionRecords.js';
 import { Passage } from './passage.js';
 import type { Program } from './walk/program.js';
 import { isRefusedOnReceipt } from './stack/receipt6.js';
+import { isOfLinkItself } from './stack/senders.js';
 import { randomFrom } from './random.js';
 import { RuleContext } from './walk/ruleContext.js';
 import { NamedTables } from './walk/shared.js';
@@ -314,6 +315,8 @@ export class Kernel {
     passage.route = route;
     packet.out = route.device;
     if (!this.hooks.run(Hook.output, passage)) return;
+    // What the kernel made for a link has its device from the first (`ndisc_alloc_skb()`, `igmpv3_newpack()`).
+    if (isOfLinkItself(packet)) packet.in = packet.out;
     this.leave(passage);
   }
 

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { setU32 } from '../../src/packet/bytes.js';
+import { fillTransportChecksum } from '../../src/packet/checksum.js';
+import { decodePacket, Packet } from '../../src/packet/packet.js';
 import { play, type Sent } from './helpers/router.js';
+import { packetOf } from './helpers/words.js';
 
 const NOTHING = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
 const HOST = '198.51.100.2';
@@ -218,6 +222,56 @@ COMMIT
     ]);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(`SRC=${HOST} DST=203.0.113.5 LEN=36 TOS=0x00 PREC=0x00 TTL=64 ID=0 `);
+  });
+
+  it('tells errors about two datagrams apart by what they quote', async () => {
+    const rules = `*filter
+:OUTPUT ACCEPT [0:0]
+-A OUTPUT -j LOG
+-A OUTPUT -d 2001:db8:77::1 -j DROP
+COMMIT
+`;
+    const summed = (bytes: Uint8Array, change: (packet: Packet) => void): Uint8Array => {
+      const packet = decodePacket(bytes);
+      if (!(packet instanceof Packet)) throw new Error(packet);
+      packet.own();
+      change(packet);
+      fillTransportChecksum(packet);
+      return packet.data;
+    };
+    const ask = (client: number): string => `udp [2001:db8:77::${client}]:5 > ${HOST_6}:9 len 8`;
+    const asks = [1, 2].map((client) =>
+      summed(packetOf(ask(client)), ({ data }) => (data[data.length - client] = 7)),
+    );
+    const quote = `icmp ${HOST_6.slice(1, -1)} > 2001:db8:77::2 1/4 about ${ask(2)}`;
+    const error = summed(packetOf(quote), ({ data }) => {
+      data.set(asks[1], 48);
+      setU32(data, 0, 0x60012345);
+    });
+    const { lines, unwritten } = await play(
+      rules,
+      [
+        [0, 'eth0', asks[0]],
+        [0.002, 'eth0', asks[1]],
+        [0.0021, '>eth0', error],
+      ],
+      { version: 6 },
+    );
+    expect(unwritten).toEqual([lines[0]]);
+    expect(lines[1]).toContain(`FLOWLBL=${0x12345} `);
+  });
+
+  it('has the device of what the kernel makes for a link from the first on', async () => {
+    const rules = '*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j LOG\nCOMMIT\n';
+    const { lines } = await play(
+      rules,
+      [
+        [0, '>eth0', 'icmp 2001:db8:100::2 > ff02::1:ff00:255 135/0 len 16'],
+        [1, '>eth0', 'icmp 2001:db8:100::2 > 2001:db8:77::1 128/0 id 1 n 1 len 8'],
+      ],
+      { version: 6 },
+    );
+    expect(lines.map((line) => line.split(' SRC=')[0])).toEqual(['IN=eth0 OUT=eth0 MAC=', 'IN= OUT=eth0']);
   });
 
   it('tracks an error about what is not tracked, whatever NOTRACK says of it', async () => {

@@ -4,7 +4,7 @@ import { Ipv4 } from '../../packet/ipv4.js';
 import { Ipv6 } from '../../packet/ipv6.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
-import { hasPorts, isIcmpError, ttlOf } from '../../packet/rewrite.js';
+import { hasPorts, innerSite, isIcmpError, ttlOf } from '../../packet/rewrite.js';
 import { Icmp, IcmpType, Tcp } from '../../packet/transport.js';
 import { Direction, Tuple } from '../../rules/connection.js';
 import { Manip } from '../../rules/context.js';
@@ -35,14 +35,23 @@ export function connectionOfSent(tracker: Tracker, packet: Packet): Found | null
 
 /** The same bytes from an offset in the transport header on; checksums may be left to the device, so they are not compared. */
 export function samePayload(a: Packet, b: Packet, from = 0): boolean {
-  const left = a.data;
-  const right = b.data;
-  const length = Math.min(left.length - a.transport, right.length - b.transport);
-  const skip = CHECKSUM_AT.get(a.protocol) ?? -4;
-  const behind = skip + (a.protocol === Protocol.sctp ? 4 : 2);
+  return sameBytes(a.data, a.transport, b.data, b.transport, a.protocol, from);
+}
+
+function sameBytes(
+  left: Uint8Array,
+  leftAt: number,
+  right: Uint8Array,
+  rightAt: number,
+  protocol: number,
+  from: number,
+): boolean {
+  const length = Math.min(left.length - leftAt, right.length - rightAt);
+  const skip = CHECKSUM_AT.get(protocol) ?? -4;
+  const behind = skip + (protocol === Protocol.sctp ? 4 : 2);
   for (let i = from; i < length; i++) {
     if (i >= skip && i < behind) continue;
-    if (left[a.transport + i] !== right[b.transport + i]) return false;
+    if (left[leftAt + i] !== right[rightAt + i]) return false;
   }
   return true;
 }
@@ -97,16 +106,30 @@ export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolea
 
 /** The same but for ports and ICMP identifiers, which a translation may have changed. */
 function sameBehindIds(a: Packet, b: Packet): boolean {
-  if (a.protocol === Protocol.tcp) return samePayload(a, b, Tcp.sequence);
-  const sequence = Icmp.id + 2;
-  if (isTimestampReply(a)) return u16(a.data, a.transport + sequence) === u16(b.data, b.transport + sequence);
-  return samePayload(a, b, sequence);
+  const from = idsEnd(a.protocol);
+  if (isTimestampReply(a)) return u16(a.data, a.transport + from) === u16(b.data, b.transport + from);
+  return samePayload(a, b, from);
+}
+
+/** Where the transport header goes on behind them. */
+function idsEnd(protocol: number): number {
+  if (protocol === Protocol.icmp || protocol === Protocol.icmpv6) return Icmp.id + 2;
+  return hasPorts(protocol) ? 4 : 0;
 }
 
 /** Both errors quote one packet, of which a translation may have changed addresses and ports. */
 function quotesSame(a: Packet, b: Packet): boolean {
   const at = a.transport + Icmp.headerLength;
   const behind = b.transport + Icmp.headerLength;
+  const one = innerSite(a);
+  const other = innerSite(b);
+  if (one && other && one.protocol !== other.protocol) return false;
+  if (
+    one?.hasTransport &&
+    other?.hasTransport &&
+    !sameBytes(a.data, one.transport, b.data, other.transport, one.protocol, idsEnd(one.protocol))
+  )
+    return false;
   if (a.version === 4) return u16(a.data, at + Ipv4.id) === u16(b.data, behind + Ipv4.id);
   if (b.data.length < behind + Ipv6.length || a.data.length < at + Ipv6.length) return true;
   // Two connections are told apart by one end at least: nobody translates both.

@@ -43,3 +43,14 @@ const ASKED_BY_PROCESSES_6: ReadonlySet<number> = new Set([
   Icmpv6Type.echoRequest,
   Icmpv6Type.routerAdvertisement,
 ]);
+
+/** Whether the kernel made it for a link: neighbour discovery (RFC 4861) of IPv6, and membership reports. */
+export function isOfLinkItself(packet: Packet): boolean {
+  const { protocol, socket, data, transport } = packet;
+  if (socket === SocketKind.process || !packet.hasTransport) return false;
+  if (protocol === Protocol.icmpv6) return OF_LINKS.has(u8(data, transport));
+  return protocol === Protocol.igmp && u8(data, transport) === IGMP_3_REPORT;
+}
+
+const OF_LINKS: ReadonlySet<number> = new Set([131, 132, 133, 135, 136, 137, 143]);
+const IGMP_3_REPORT = 0x22;
