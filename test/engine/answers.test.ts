@@ -224,6 +224,28 @@ COMMIT
     expect(lines[0]).toContain(`SRC=${HOST} DST=203.0.113.5 LEN=36 TOS=0x00 PREC=0x00 TTL=64 ID=0 `);
   });
 
+  it('takes no reset that it passes on, with its own address by now, for one of its own', async () => {
+    // The host answers what belongs to no connection; the reset from behind DNAT comes later.
+    const rules = `*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -d ${HOST} -p tcp --syn -j DNAT --to-destination 192.168.1.11
+COMMIT
+*filter
+:OUTPUT ACCEPT [0:0]
+-A OUTPUT -j LOG
+-A OUTPUT -j DROP
+COMMIT
+`;
+    const { lines } = await play(rules, [
+      [0, 'eth0', `tcp 203.0.113.5:4 > ${HOST}:53 A seq 1 ack 77`],
+      [0.001, 'eth0', `tcp 203.0.113.5:4 > ${HOST}:53 S seq 1`],
+      [0.002, 'eth1', 'tcp 192.168.1.11:53 > 203.0.113.5:4 R seq 77 win 0 ipid 4321 ttl 64'],
+      [0.0021, '>eth0', `tcp ${HOST}:53 > 203.0.113.5:4 R seq 77 win 0 ipid 4321 ttl 63`],
+    ]);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(' TTL=64 ID=0 ');
+  });
+
   it('tells errors about two datagrams apart by what they quote', async () => {
     const rules = `*filter
 :OUTPUT ACCEPT [0:0]

@@ -221,9 +221,10 @@ export class EgressWindow {
     for (let i = 0; i < ahead.length; i++) {
       const arrival = this.at(i, answer);
       if (arrival === null || arrival.claimed || !isAnswer(tracker, answer, arrival.packet)) continue;
-      if (sameAddresses(answer, arrival.packet)) return arrival;
       // Another TTL is that of a packet that is passed on, as if it were this one's answer from elsewhere.
-      if (ttlOf(arrival.packet) === ttlOf(answer) || this.setsTtl()) translated ??= arrival;
+      if (ttlOf(arrival.packet) !== ttlOf(answer) && !this.setsTtl()) continue;
+      if (sameAddresses(answer, arrival.packet)) return arrival;
+      translated ??= arrival;
     }
     return translated;
   }
