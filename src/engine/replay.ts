@@ -215,7 +215,6 @@ export class Replay {
     if (isOut) {
       if (!this.expected.account(glimpse, glimpse.captured)) return false;
       this.counts.accounted++;
-      if (device) this.sight.noteLeft(device);
     } else {
       // As a packet that came in through a bridge, it would have no way that is kept.
       if (!this.unseen.isEmpty || (this.callIptables && device?.isBridge)) return false;

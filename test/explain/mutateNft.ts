@@ -119,7 +119,12 @@ export function mutateNft(text: string, random: Random): Mutation | null {
   const { lines, rules, policies, elements } = read(text);
   if (rules.length === 0) return null;
   const kind = random.of(KINDS);
-  const rule = random.of(rules);
+  const reworded = (rule: RuleLine): string | null => REWORDINGS[kind](lines[rule.line], random, rule);
+  // Of each kind as many as of any other, though few rules ask for a port.
+  const suited =
+    kind in REWORDINGS ? rules.filter((r) => ![null, lines[r.line]].includes(reworded(r))) : rules;
+  if (suited.length === 0) return null;
+  const rule = random.of(suited);
   const { line, table, chain, number, isNat } = rule;
   const changed = [...lines];
   const done = (what: string, numbers: readonly number[] = [number, number + 1]): Mutation => ({
@@ -167,8 +172,8 @@ export function mutateNft(text: string, random: Random): Mutation | null {
       return { text: changed.join('\n'), what: `element ${set}: ${gone.trim()}`, suspect: { set } };
     }
     default: {
-      const other = REWORDINGS[kind](lines[line], random, rule);
-      if (other === null || other === lines[line]) return null;
+      const other = reworded(rule);
+      if (other === null) return null;
       changed[line] = other;
       return done(`${lines[line].trim()} -> ${other.trim()}`);
     }

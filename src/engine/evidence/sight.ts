@@ -34,7 +34,6 @@ export class Sight {
   private everything = false;
   /** Those by which packets were seen to leave. */
   private readonly left = new Set<string>();
-  private lastLeft: Device | null = null;
   private readonly leftOut = new Map<string, LeftOut[]>();
   private leftOutCount = 0;
 
@@ -64,20 +63,13 @@ export class Sight {
 
   /** A frame with a packet that crossed this interface. */
   note({ linkType, interface: name }: Frame, device: Device, direction: 'in' | 'out'): void {
-    if (direction === 'out') this.noteLeft(device);
+    // What loops is seen once, on its way in.
+    if (direction === 'out' && !device.isLoopback) this.left.add(device.name);
     if (!this.own.has(device.name)) this.add(device);
     // Cooked headers are those of `any`, and of links that have no header of their own (PPP), which are then named.
     if (linkType === LinkType.linuxSll2) this.everything = true;
     else if (linkType === LinkType.nflog) this.everything = this.isTold = true;
     else if (linkType === LinkType.linuxSll && (name === '' || name === 'any')) this.everything = true;
-  }
-
-  /** A packet was seen to leave by this interface. */
-  noteLeft(device: Device): void {
-    if (device === this.lastLeft) return;
-    this.lastLeft = device;
-    // What loops is seen once, on its way in.
-    if (!device.isLoopback) this.left.add(device.name);
   }
 
   /** Whether a packet that crossed the device is in the capture, there or at a port of its bridge. */
@@ -133,7 +125,7 @@ export class Sight {
     if (!record) return null;
     const elsewhere = this.whyNotCaptured(record);
     if (elsewhere !== null) return { mayBeCaptured: false, reason: elsewhere };
-    const reason = this.whyNotSeenLeaving(record) ?? this.whyLeftOut(record);
+    const reason = this.whyLeftOut(record);
     return reason === null ? null : { mayBeCaptured: true, reason };
   }
 
@@ -149,14 +141,6 @@ export class Sight {
     if (physIn !== '' && lacks(physIn) && !this.hasPort(record.in))
       return `${physIn} was not captured, and ${record.in} shows only what PREROUTING let through`;
     return null;
-  }
-
-  /** A packet without an incoming interface is the host's own, or stands behind routing. */
-  private whyNotSeenLeaving({ in: from = '', out = '' }: LogRecord): string | null {
-    if (from !== '' || out === '' || out === 'lo') return null;
-    const device = this.seen.get(out);
-    const isShown = this.everything ? this.left.size > 0 : !device || this.showsLeaving(device);
-    return isShown ? null : `nothing that left by ${out} was captured`;
   }
 
   private whyLeftOut(record: LogRecord): string | null {
