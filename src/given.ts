@@ -30,6 +30,8 @@ export interface Given {
   readonly sets: IpSets;
   /** Inputs of which nothing could be used; the diagnostics say why. */
   readonly unusable: readonly string[];
+  /** Backends of which no input says what tables they have; unless told, there is none. */
+  readonly untold?: readonly ('iptables' | 'nft')[];
   /** Which of the host's logs lines are predicted for; the kernel's own unless told. */
   readonly logs?: GivenLogs;
 }
@@ -79,8 +81,19 @@ export function loadGiven(sources: GivenSources, diagnostics: Diagnostics): Give
     const text = readText(file, diagnostics);
     if (text === undefined || !addRules(text, file, loaded)) unusable.push(file);
   }
-  return { host, ruleset: { tables: withoutTwins(loaded.tables) }, sets: loaded.sets, unusable };
+  const untold = untoldOf(hostDir, loaded.tables);
+  return { host, ruleset: { tables: withoutTwins(loaded.tables) }, sets: loaded.sets, unusable, untold };
 }
+
+function untoldOf(hostDir: string | undefined, tables: readonly Table[]): ('iptables' | 'nft')[] {
+  const has = (...names: readonly string[]): boolean =>
+    hostDir !== undefined && names.some((name) => existsSync(join(hostDir, name)));
+  const isNftTold = tables.some((t) => t.nft) || has(...NFT_FILES);
+  const isIptablesTold = tables.some((t) => !t.nft) || has('iptables-save.txt');
+  return [...(isNftTold ? [] : ['nft' as const]), ...(isIptablesTold ? [] : ['iptables' as const])];
+}
+
+const NFT_FILES = ['nft-ruleset.nft', 'nft-ruleset.json'];
 
 /** What the host has when the capture ends (`after/` of its snapshot); null where that is not told. */
 export interface HostAfter {
@@ -225,7 +238,7 @@ function readNft(text: string, file: string, diagnostics: Diagnostics, listed: b
 
 /** Adds the nft tables of a host, from the text where there is JSON as well. */
 function addNftOfHost(hostDir: string, loaded: Loaded): void {
-  const file = ['nft-ruleset.nft', 'nft-ruleset.json'].map((name) => join(hostDir, name)).find(existsSync);
+  const file = NFT_FILES.map((name) => join(hostDir, name)).find(existsSync);
   const text = file === undefined ? undefined : readText(file, loaded.diagnostics);
   if (file === undefined || text === undefined) return;
   loaded.tables.push(...readNft(text, file, loaded.diagnostics, true));

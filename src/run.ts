@@ -255,8 +255,8 @@ export async function causes({
   seed,
   device,
 }: CausesOptions): Promise<Finding[]> {
-  const { ruleset, host } = given;
-  const world: World = { ruleset, host, sets };
+  const { ruleset, host, untold } = given;
+  const world: World = { ruleset, host, sets, untold };
   const replay: ReplayFrames = async (source, change, { observer, isWhole }) => {
     const { sets: fresh, later, ...rest } = { ...world, ...change };
     const sent = new Map<Device | null, number>();

@@ -15,6 +15,7 @@ import { lossHypotheses } from './hypotheses/lost.js';
 import { ruleChanges, someCondition } from './hypotheses/ruleChanges.js';
 import { costOf, costOfNoCause, isOpen, openCount, without } from './hypotheses/score.js';
 import { prepareTrials, type Trials, type TrialsOptions } from './hypotheses/trials.js';
+import { silentTables } from './hypotheses/silentTables.js';
 import { translatedIn } from './hypotheses/translated.js';
 import { recordWalks } from './hypotheses/walks.js';
 import { plainFindings } from './plain.js';
@@ -112,6 +113,8 @@ async function confirmed(
 const MOST_SUSPECTS = 400;
 /** Bits by which a hypothesis may be worse than the best found and still be tried: it adds to what is known of others. */
 const MARGIN = 9;
+/** The same for tables that nobody listed: what they do may look like a rule of those that were. */
+const MARGIN_OF_TABLES = 14;
 /**
  * Bits for what has nothing to do with the first packet that differs: only a connection's state or a set can have
  * carried it there. Later packets may differ because of the first.
@@ -210,6 +213,8 @@ async function search(clues: Clues, base: Trial, trials: Trials, limits: Limits)
   }
   for (const hypothesis of generations.hypotheses())
     if (hypothesis.bits <= best + MARGIN) await test(hypothesis);
+  for (const hypothesis of silentTables(clues))
+    if (hypothesis.bits + floor < best + MARGIN_OF_TABLES) await test(hypothesis);
   for (const hypothesis of loads(clues, base)) if (hypothesis.bits + floor < best) await test(hypothesis);
   return tried;
 }

@@ -134,7 +134,8 @@ function iptablesRuleOf(chain: Chain, text: string): Rule | null {
   return { ...rule, chain, position: null };
 }
 
-function cameBy(frames: Frames): MatchStep {
+/** A test that packets pass which came by these frames. */
+export function cameBy(frames: Frames): MatchStep {
   return { kind: 'match', definition: CAME_BY, data: frames };
 }
 

@@ -12,6 +12,8 @@ export interface World {
   readonly host: Host;
   /** Fresh each time it is called: rules add to sets. */
   readonly sets: () => IpSets;
+  /** Backends of which no input says what tables they have. */
+  readonly untold?: readonly ('iptables' | 'nft')[];
   /** What was loaded while the capture ran. */
   readonly later?: LaterRuleset;
 }
