@@ -222,6 +222,15 @@ describe('nft: flows that are followed, and every packet by itself', () => {
   set seen { type ipv4_addr; size 100; flags dynamic; }
   counter all { packets 0 bytes 0 }
   map verdicts { type ipv4_addr : verdict; elements = { ${WORLD} : accept, ${LAN} : jump a } }`;
+  const NAT = `chain post {
+    type nat hook postrouting priority 100; policy accept;
+    oifname "eth0" masquerade
+  }
+  chain dst {
+    type nat hook prerouting priority -100; policy accept;
+    ip daddr ${ROUTER} tcp dport 8080 dnat to ${LAN}:80
+    ip daddr ${ROUTER} udp dport 8080 dnat to ${LAN}:80
+  }`;
   const isRight = (rule: string): boolean => {
     try {
       return tablesOf(`table ip t {\n  ${SETS}\n  chain a { }\n  chain c { ${rule}\n  }\n}`).length > 0;
@@ -236,7 +245,9 @@ describe('nft: flows that are followed, and every packet by itself', () => {
       .filter((rule) => rule !== '' && isRight(rule)),
     { maxLength: 8 },
   );
-  const ruleset = fc.tuple(chain, chain, chain).map(([pre, forward, called]) => {
+  const untracked = (rules: readonly string[]): string[] => rules.filter((rule) => !/\bct /.test(rule));
+  const ruleset = fc.tuple(fc.tuple(chain, chain, chain), fc.boolean()).map(([chains, isTracked]) => {
+    const [pre, forward, called] = isTracked ? chains : chains.map(untracked);
     const body = (rules: readonly string[]): string => rules.map((rule) => `    ${rule}\n`).join('');
     return `table ip t {
   ${SETS}
@@ -250,8 +261,7 @@ describe('nft: flows that are followed, and every packet by itself', () => {
   )}  }
   chain pre {\n    type filter hook prerouting priority -150; policy accept;\n${body(pre.filter((rule) => !rule.includes('reject') && !rule.includes('oifname')))}  }
   chain forward {\n    type filter hook forward priority 0; policy accept;\n${body(forward)}  }
-  chain post {\n    type nat hook postrouting priority 100; policy accept;\n    oifname "eth0" masquerade\n  }
-  chain dst {\n    type nat hook prerouting priority -100; policy accept;\n    ip daddr ${ROUTER} tcp dport 8080 dnat to ${LAN}:80\n    ip daddr ${ROUTER} udp dport 8080 dnat to ${LAN}:80\n  }
+  ${isTracked ? NAT : ''}
 }`;
   });
 
@@ -268,6 +278,8 @@ describe('nft: flows that are followed, and every packet by itself', () => {
           lines: lines.map(told),
         });
         expect(plain(await playNft(rules, steps))).toEqual(plain(each));
+        const unseen = await playNft(rules, steps, WATCHER, true);
+        expect(plain(await playNft(rules, steps, undefined, true))).toEqual(plain(unseen));
       }),
       { numRuns: RULESETS },
     );
