@@ -28,6 +28,8 @@ export class Passage {
   isAboutUntracked = false;
   /** The host's ICMP socket sends it. */
   byIcmp = false;
+  /** A reset of REJECT, which has no flow label (`nf_send_reset6()`). */
+  byReject = false;
   /** IPv6: whose addresses an error about it is sent from, where that is not what it came in by (`IP6CB(skb)->iif`). */
   errorDevice: Device | null = null;
   /** IPv6: what its header added up to when conntrack summed the packet; -1: it was not summed. */

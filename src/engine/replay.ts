@@ -2,9 +2,7 @@ import { addressOf } from '../packet/addresses.js';
 import { u8 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
 import { Ipv4 } from '../packet/ipv4.js';
-import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
-import { CtState } from '../rules/connection.js';
 import type { Frame, FrameSource } from '../capture/frame.js';
 import type { HostClock } from '../rules/jiffies.js';
 import { Arrivals, type Arrival } from './evidence/arrival.js';
@@ -394,18 +392,13 @@ export class Replay {
     if (packet.version === 4) {
       // What must not be fragmented carries 0 (`ip_select_ident_segs()`).
       if (!(u8(packet.data, Ipv4.fragment) & 0x40)) passage.guessed = 'ID';
-    } else if (!isPlainReset(passage)) {
+    } else if (!passage.byReject) {
       const label = this.labels.of(packet);
       if (label === undefined) passage.guessed = 'FLOWLBL';
       else setFlowLabel(packet, label);
     }
     return false;
   }
-}
-
-/** The reset of REJECT goes out without a flow label (`nf_send_reset6()`). */
-function isPlainReset(passage: Passage): boolean {
-  return passage.packet.protocol === Protocol.tcp && passage.state === CtState.related;
 }
 
 const OPENED_BY_SYNPROXY = 'synproxy opened its connection, whose numbers it changes on both sides';

@@ -248,3 +248,27 @@ COMMIT
     expect(unwritten).toEqual(lines);
   });
 });
+
+describe('what the host sends in IPv6', () => {
+  const rules = (...lines: string[]): string =>
+    `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${lines.map((l) => `-A ${l}\n`).join('')}COMMIT\n`;
+
+  it('takes the device that asked for an advertisement to a link-local address, whatever the routes', async () => {
+    const { lines } = await play(
+      rules('OUTPUT -o eth1 -j LOG --log-prefix "eth1 "', 'OUTPUT -j LOG --log-prefix "other "'),
+      [[0, '>eth1', 'icmp 2001:db8:1::1 > fe80::dea 136/0 ttl 255 len 20']],
+      { version: 6 },
+    );
+    expect(lines[0]).toContain('eth1 IN= OUT=eth1');
+  });
+
+  it('has no flow label in a reset of REJECT, of what belongs to no connection too', async () => {
+    const { lines, unwritten } = await play(
+      rules('INPUT -p tcp -j REJECT --reject-with tcp-reset', 'OUTPUT -j LOG', 'OUTPUT -j DROP'),
+      [[0, 'eth1', 'tcp [2001:db8:1::10]:1000 > [2001:db8:1::1]:80 FA seq 5 ack 7']],
+      { version: 6 },
+    );
+    expect(lines.join()).toContain('FLOWLBL=0 PROTO=TCP SPT=80 DPT=1000 WINDOW=0 RES=0x00 RST');
+    expect(unwritten).toEqual([]);
+  });
+});

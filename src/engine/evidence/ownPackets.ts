@@ -1,10 +1,13 @@
 import { isLinkLocal6, isMulticast6, isNoHost4 } from '../../address/scope.js';
 import { addressOf } from '../../packet/addresses.js';
 import type { Device } from '../../packet/device.js';
-import { PacketType, SocketKind } from '../../packet/numbers.js';
+import { u8 } from '../../packet/bytes.js';
+import { PacketType, Protocol, SocketKind } from '../../packet/numbers.js';
+import { Icmpv6Type } from '../../packet/transport.js';
 import type { Packet } from '../../packet/packet.js';
 import { rewrite } from '../../packet/rewrite.js';
 import type { Host } from '../../host/host.js';
+import { type Route, Table } from '../../host/routeModel.js';
 import { Direction } from '../../rules/connection.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
@@ -57,7 +60,9 @@ export class OwnPackets {
       own.gid = 0;
     }
     this.sockets.sent(own);
-    if (isOfLink(own) && !device.isLoopback) passage.route = this.host.routing.output(own, device);
+    if (isOfLink(own) && !device.isLoopback)
+      passage.route =
+        this.host.routing.output(own, device) ?? (isNeighbourMessage(own) ? linkRoute(device) : null);
     if (isMembershipReport(own)) {
       const mark = reservedTailroom(device, own.version);
       if (mark === null) passage.doubt = UNKNOWN_MARK;
@@ -75,6 +80,28 @@ const NO_LINK = new Uint8Array(0);
 function isOfLink(packet: Packet): boolean {
   const { a } = addressOf(packet, 'destination');
   return packet.version === 4 ? isNoHost4(a) : isMulticast6(a) || isLinkLocal6(a);
+}
+
+/** Neighbour discovery asks no route: `icmp6_dst_alloc()` (net/ipv6/route.c). */
+function isNeighbourMessage(packet: Packet): boolean {
+  if (packet.protocol !== Protocol.icmpv6 || !packet.hasTransport) return false;
+  const type = u8(packet.data, packet.transport);
+  return type >= Icmpv6Type.routerSolicitation && type <= Icmpv6Type.redirect;
+}
+
+function linkRoute(device: Device): Route {
+  return {
+    type: 'unicast',
+    device,
+    gateway: null,
+    preferredSource: null,
+    mtu: null,
+    table: Table.main,
+    realm: 0,
+    prefixLength: 128,
+    entry: null,
+    alternatives: [],
+  };
 }
 
 /** Targets that may give a source which is no address of the host; that of MASQUERADE always is one. */

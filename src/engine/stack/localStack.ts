@@ -225,7 +225,9 @@ export class LocalStack {
     // What came in by a bridge's port is answered there, past the hooks (`nf_bridge_info_exists()`).
     if (packet.physIn) return;
     // `nf_send_reset()` hands it on without a socket.
-    this.out(attached(reset, passage), passage, SocketKind.none);
+    const answer = attached(reset, passage);
+    answer.byReject = true;
+    this.out(answer, passage, SocketKind.none);
   }
 
   /**
