@@ -224,7 +224,10 @@ COMMIT
     expect(lines[0]).toContain(`SRC=${HOST} DST=203.0.113.5 LEN=36 TOS=0x00 PREC=0x00 TTL=64 ID=0 `);
   });
 
-  it('takes no reset that it passes on, with its own address by now, for one of its own', async () => {
+  it.each([
+    ['by its TTL', ''],
+    ['by its number, where rules may have set the TTL', '*mangle\n-A FORWARD -j TTL --ttl-set 64\nCOMMIT\n'],
+  ])('knows a reset that it passes on with its own address from one of its own %s', async (_, more) => {
     // The host answers what belongs to no connection; the reset from behind DNAT comes later.
     const rules = `*nat
 :PREROUTING ACCEPT [0:0]
@@ -236,7 +239,7 @@ COMMIT
 -A OUTPUT -j DROP
 COMMIT
 `;
-    const { lines } = await play(rules, [
+    const { lines } = await play(more + rules, [
       [0, 'eth0', `tcp 203.0.113.5:4 > ${HOST}:53 A seq 1 ack 77`],
       [0.001, 'eth0', `tcp 203.0.113.5:4 > ${HOST}:53 S seq 1`],
       [0.002, 'eth1', 'tcp 192.168.1.11:53 > 203.0.113.5:4 R seq 77 win 0 ipid 4321 ttl 64'],

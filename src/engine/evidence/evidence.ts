@@ -1,6 +1,6 @@
 import { i32, setU16, setU32, u16, u32, u8 } from '../../packet/bytes.js';
 import { fillTransportChecksum, ipv4HeaderChecksum } from '../../packet/checksum.js';
-import { Ipv4 } from '../../packet/ipv4.js';
+import { Ipv4, Ipv4Fragment } from '../../packet/ipv4.js';
 import { Ipv6 } from '../../packet/ipv6.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
@@ -117,6 +117,12 @@ function idsEnd(protocol: number): number {
   return hasPorts(protocol) ? 4 : 0;
 }
 
+/** What the stack sends unfragmentable has the identification 0 (`ip_select_ident_segs()`), which no rule changes. */
+function isNumberedOtherwise(answer: Packet, seen: Packet): boolean {
+  if (answer.version !== 4 || !(u16(answer.data, Ipv4.fragment) & Ipv4Fragment.dontFragment)) return false;
+  return u16(seen.data, Ipv4.id) !== u16(answer.data, Ipv4.id);
+}
+
 /** Both errors quote one packet, of which a translation may have changed addresses and ports. */
 function quotesSame(a: Packet, b: Packet): boolean {
   const at = a.transport + Icmp.headerLength;
@@ -223,6 +229,7 @@ export class EgressWindow {
       if (arrival === null || arrival.claimed || !isAnswer(tracker, answer, arrival.packet)) continue;
       // Another TTL is that of a packet that is passed on, as if it were this one's answer from elsewhere.
       if (ttlOf(arrival.packet) !== ttlOf(answer) && !this.setsTtl()) continue;
+      if (isNumberedOtherwise(answer, arrival.packet)) continue;
       if (sameAddresses(answer, arrival.packet)) return arrival;
       translated ??= arrival;
     }
