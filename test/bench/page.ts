@@ -120,6 +120,13 @@ Only the first half is less than with one thread. So two threads take 0.8 to 0.9
 1 µs that a packet of a known connection takes, 0.2 are reading and 0.13 asking whose it is, which each thread does for all. 1.7 times as many
 packets cannot be had so, while one thread takes so little for each.
 
+## What a search for causes takes
+
+A hypothesis that is tried replays 1,500 frames of the flows that differ and of a few others: 25 ms of CPU. Of 100,000 packets through
+Docker's rules with up to 16,000 differences, 226 hypotheses took 9.6 s and 480 took 14 s, with choosing the flows (1 s) and trying the best six on
+the whole capture (1 to 3 s), on a busy machine. Where the flows alone do not come to the same differences, as with limits, all packets are
+replayed for each hypothesis, and the search ends after 2,000,000.
+
 ## What starting takes
 
 A bare Node.js took 60 ms of CPU when \`nfreplay --version\` took 65, and a small \`compare\` 230: it reads 1.1 MB of program in eight files, from which
