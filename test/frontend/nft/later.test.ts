@@ -126,3 +126,22 @@ it.each([
 ])('%s leaves out one group', (written, address) => {
   expect(listed(inChain(`ip6 saddr ${written}`))).toBe(inChain(`ip6 saddr ${address}`));
 });
+
+describe('what nft 1.0.6 refuses by its words', () => {
+  it.each([
+    ['table inet t {\nchain policy {\n}\n}\n', 2],
+    ['table inet t {\nchain c {\njump fwd\n}\n}\n', 3],
+    ['table inet t {\nset ip { type ipv4_addr; }\n}\n', 2],
+    ['table netdev t {\nchain c {\ntype filter hook ingress priority 0;\n}\n}\n', 3],
+  ])('%j', (text, line) => {
+    const diagnostics = new Diagnostics();
+    parseNft(text, 'written', diagnostics);
+    expect(diagnostics.list[0]).toMatchObject({ severity: 'error', position: { line } });
+  });
+
+  it('is taken where the kernel has it', () => {
+    expect(listed('table inet t {\n\tchain policy {\n\t}\n}\n')).toBe(
+      'table inet t {\n\tchain policy {\n\t}\n}\n',
+    );
+  });
+});

@@ -150,7 +150,7 @@ class Reader extends Workspace {
     const object = takeObjectType(stream);
     if (object) {
       const table = this.table();
-      const name = stream.expectName('a name');
+      const name = stream.expectIdentifier('a name');
       this.addObject(table, object, name);
       return;
     }
@@ -173,7 +173,7 @@ class Reader extends Workspace {
       case 'map': {
         const table = this.table();
         const name = stream.peek();
-        stream.expectName('a name');
+        stream.expectIdentifier('a name');
         this.addSet(table, name, what.text === 'map');
         return;
       }
@@ -185,7 +185,7 @@ class Reader extends Workspace {
       }
       case 'flowtable': {
         const table = this.table();
-        const name = stream.expectName('a name');
+        const name = stream.expectIdentifier('a name');
         table.flowtables.set(name, readFlowtable(stream, name, table.family));
         return;
       }
@@ -199,7 +199,7 @@ class Reader extends Workspace {
     const { stream } = this;
     const place = stream.place;
     const family = this.takeFamily();
-    const name = stream.expectName('the name of a table');
+    const name = stream.expectIdentifier('the name of a table');
     let table = this.index.get(`${family} ${name}`);
     if (!table) {
       table = {
@@ -256,7 +256,7 @@ class Reader extends Workspace {
     const word = stream.peek();
     const object = takeObjectType(stream);
     if (object) {
-      this.addObject(table, object, stream.expectName('a name'));
+      this.addObject(table, object, stream.expectIdentifier('a name'));
       return;
     }
     if (word.kind !== 'word') stream.fail('what a table has');
@@ -268,11 +268,11 @@ class Reader extends Workspace {
         return;
       case 'set':
       case 'map':
-        stream.expectName('a name');
+        stream.expectIdentifier('a name');
         this.addSet(table, name, word.text === 'map');
         return;
       case 'flowtable':
-        stream.expectName('a name');
+        stream.expectIdentifier('a name');
         table.flowtables.set(name.text, readFlowtable(stream, name.text, table.family));
         return;
       case 'flags':
@@ -390,6 +390,7 @@ class Reader extends Workspace {
   /** `type filter hook input [device "x"] priority 0`. */
   private readBase(family: Family, policy: 'accept' | 'drop'): NftBaseChain {
     const { stream } = this;
+    const start = stream.peek();
     stream.expectWord('type');
     const type = stream.expectWord('filter', 'nat', 'route');
     stream.expectWord('hook');
@@ -400,6 +401,8 @@ class Reader extends Workspace {
       stream.expectSign('=');
       devices = readDevices(stream);
     }
+    if (family === 'netdev' && devices.length === 0 && !this.listed)
+      stream.refuse("Missing `device' in this chain definition", start);
     stream.expectWord('priority');
     const at = stream.peek();
     const priority = readPriority(stream, family, hook);

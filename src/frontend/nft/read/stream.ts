@@ -14,6 +14,18 @@ export class Refusal extends Error {
 /** The deepest nesting of parentheses and blocks that is read. */
 export const DEEPEST = 64;
 
+/** Words that nft 1.0.6 takes for no name, wherever they stand: asked of it, one by one. */
+const RESERVED: ReadonlySet<string> = new Set(
+  `accept add ah all and arp auto-merge bridge cgroup chain comment comp constant continue counter cpu create ct day
+  dccp define delete describe device devices dnat drop dst dup dynamic ecn element elements eq esp ether exists expires
+  exthdr fib flags flow flowtable flush frag fwd gc-interval ge get goto gt handle hbh hook hour ibrname icmp icmpv6 igmp
+  iif iifgroup iifname iiftype include index inet insert interval ip ip6 ipsec jhash jump le limit list log lt map mark
+  masquerade meta meter mh missing monitor ne netdev nftrace not notrack numgen obrname offload oif oifgroup oifname
+  oiftype or osf pkttype policy position priority queue quota random redefine redirect reject rename replace reset return
+  rt rt0 rt2 rtclassid rule ruleset sctp secmark set size skgid skuid snat socket srh symhash synproxy table tcp th time
+  timeout tproxy type typeof udp udplite undefine update vlan vmap xor xt`.split(/\s+/),
+);
+
 /** The tokens of a ruleset, read one after the other. */
 export class TokenStream {
   private index = 0;
@@ -136,9 +148,15 @@ export class TokenStream {
     return this.next().text;
   }
 
+  /** A name that is given to something, or by which it is called. */
+  expectIdentifier(what: string): string {
+    if (!this.listed && this.peek().kind === 'word' && RESERVED.has(this.peek().text)) this.fail(what);
+    return this.expectName(what);
+  }
+
   /** In a listing it may be any name that iptables takes (`~log0`), which nft itself would not read. */
   expectChainName(): string {
-    if (!this.listed) return this.expectName('the name of a chain');
+    if (!this.listed) return this.expectIdentifier('the name of a chain');
     const isPiece = ({ kind, text }: Token): boolean =>
       kind !== 'newline' && kind !== 'end' && (kind !== 'sign' || !'{};,'.includes(text));
     const start = this.peek();
