@@ -78,7 +78,9 @@ function replaced({ tables }: Ruleset, table: Table, made: Table): Table[] {
 function readNftRule(nft: NftTable, text: string): NftRule | null {
   const empty: NftTable = {
     ...nft,
-    chains: new Map([...nft.chains].map(([name, chain]) => [name, { ...chain, rules: [], isBound: undefined }])),
+    chains: new Map(
+      [...nft.chains].map(([name, chain]) => [name, { ...chain, rules: [], isBound: undefined }]),
+    ),
     sets: new Map([...nft.sets].map(([name, set]) => [name, { ...set, elements: [] }])),
   };
   const name = unusedName(nft);
