@@ -3,6 +3,7 @@ import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
 
 export const TAKEN = 'another connection has taken its tuple';
+export const REFUSED_BY_HELPER = 'the helper of its connection cannot make out what it says';
 export const WAITS_FOR_FRAGMENTS = 'a fragment: it waits for the others';
 
 /** A packet is taken out of the hooks, by a rule or by the kernel itself. */

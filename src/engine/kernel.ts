@@ -109,6 +109,7 @@ export class Kernel {
       },
       options.share,
     );
+    this.tracker.onExpected = (passage, master, follow) => this.nat.follow(passage, master, follow);
     this.flowTables = new FlowTables(this.tracker);
     const shared = new NamedTables();
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch, options.clock);

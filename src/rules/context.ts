@@ -213,6 +213,8 @@ export interface Context {
    * enough of them; false: it cannot be awaited.
    */
   expect?(wanted: ExpectedPort): boolean | null;
+  /** The connection that is about to be made gets a helper, which may not be simulated. */
+  helperAssigned?(name: string): void;
   /** A copy for NFLOG, NFQUEUE and the like: what left the simulation, and where to. */
   note(text: string): void;
   /** Why what the rule does to this packet is not certain. */

@@ -1,6 +1,7 @@
 import { type Connection, CtStatus, Direction, Tuple } from '../../rules/connection.js';
 import type { Rule } from '../../rules/model.js';
 import type { FlowPath } from '../steady/flowPath.js';
+import type { FtpLines } from './helpers/ftp.js';
 import { type ConnectionRows, NOWHERE } from './rows.js';
 import type { SctpState } from './sctp.js';
 import type { ConntrackSettings } from './settings.js';
@@ -29,6 +30,7 @@ class Rarities {
   master: ConnectionEntry | null = null;
   markRule: Rule | null = null;
   sctp: SctpState | null = null;
+  ftpLines: FtpLines | null = null;
 }
 
 const NONE: Readonly<Rarities> = new Rarities();
@@ -279,6 +281,14 @@ export class ConnectionEntry implements Connection {
 
   set sctp(sctp: SctpState | null) {
     if (sctp || this.rare) this.rarities.sctp = sctp;
+  }
+
+  get ftpLines(): FtpLines | null {
+    return (this.rare ?? NONE).ftpLines;
+  }
+
+  set ftpLines(lines: FtpLines | null) {
+    if (lines || this.rare) this.rarities.ftpLines = lines;
   }
 
   private get rarities(): Rarities {

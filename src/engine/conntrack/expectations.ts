@@ -1,4 +1,5 @@
-import type { Tuple } from '../../rules/connection.js';
+import { Protocol } from '../../packet/numbers.js';
+import { Direction, type Tuple } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
 import { zoneIn, type Zone } from './table.js';
 
@@ -9,14 +10,28 @@ export interface Expectation {
   readonly tuple: Tuple;
   /** ns since capture start. */
   readonly expires: number;
+  /** How it is translated as its master is: the direction of the master that it goes, and the port behind the translation. */
+  readonly follow?: { readonly direction: Direction; readonly port: number } | null;
+}
+
+/** Connections between the ends of one that nobody can foresee. */
+interface Guess {
+  readonly reason: string;
+  /** ns since capture start. */
+  readonly expires: number;
 }
 
 /** nf_conntrack_expect_max as the kernel has it on small hosts (`nf_conntrack_expect_pernet_init()`). */
 const MOST = 4096;
 
+/** ns after which an entry that is over is gone at the latest, with what it expected: `gc_worker()`. */
+const COLLECTED = 60e9;
+
 /** The expectations in force: net/netfilter/nf_conntrack_expect.c. */
 export class Expectations {
   private readonly byTarget = new Map<string, Expectation[]>();
+  private readonly byMaster = new Map<ConnectionEntry, Set<Expectation>>();
+  private readonly guesses = new Map<string, Guess>();
   private count = 0;
 
   get isEmpty(): boolean {
@@ -26,9 +41,38 @@ export class Expectations {
   /** How many wait for connections of this one. */
   of(master: ConnectionEntry, now: number): number {
     let count = 0;
-    for (const list of this.byTarget.values())
-      for (const one of list) if (one.master === master && isAlive(one, now)) count++;
+    for (const one of this.byMaster.get(master) ?? []) if (isAlive(one, now)) count++;
     return count;
+  }
+
+  /**
+   * The same for a helper, which waits for one connection of each master: a new one takes the place of the one before
+   * (`evict_oldest_expect()`).
+   */
+  replace(made: Expectation, now: number): boolean {
+    const rivals = this.alive(keyOf(made.tuple), now);
+    if (rivals.some((one) => one.master !== made.master && meets(one, made.tuple, made.master))) return false;
+    for (const one of this.byMaster.get(made.master) ?? []) this.remove(one);
+    return this.add(made, now);
+  }
+
+  /** A connection between the ends of this one may come, for a reason that a helper has and the capture does not show. */
+  guess(master: ConnectionEntry, reason: string, expires: number): void {
+    for (const direction of [Direction.original, Direction.reply] as const) {
+      const key = endsOf(master.tuple(direction));
+      this.guesses.delete(key);
+      this.guesses.set(key, { reason, expires });
+    }
+    if (this.guesses.size > MOST)
+      for (const [oldest] of this.guesses) return void this.guesses.delete(oldest);
+  }
+
+  /** Why it cannot be told whether a new connection is one that was to come; null: it can. */
+  doubtOf(tuple: Tuple, now: number): string | null {
+    if (this.guesses.size === 0 || tuple.protocol === Protocol.icmp || tuple.protocol === Protocol.icmpv6)
+      return null;
+    const guess = this.guesses.get(endsOf(tuple));
+    return guess && guess.expires > now ? guess.reason : null;
   }
 
   /** False: another connection waits for the same, or there are too many (`nf_ct_expect_related()`). */
@@ -37,13 +81,16 @@ export class Expectations {
     const rivals = this.alive(key, now);
     const same = rivals.findIndex((one) => meets(one, made.tuple, made.master));
     if (same >= 0 && rivals[same].master !== made.master) return false;
-    if (same >= 0) rivals.splice(same, 1);
-    else if (++this.count > MOST) {
-      this.count--;
-      return false;
-    }
-    rivals.push(made);
-    this.byTarget.set(key, rivals);
+    if (same >= 0) this.remove(rivals[same]);
+    if (this.count >= MOST) this.sweep(now);
+    if (this.count >= MOST) return false;
+    this.count++;
+    const list = this.byTarget.get(key);
+    if (list) list.push(made);
+    else this.byTarget.set(key, [made]);
+    const own = this.byMaster.get(made.master);
+    if (own) own.add(made);
+    else this.byMaster.set(made.master, new Set([made]));
     return true;
   }
 
@@ -53,27 +100,46 @@ export class Expectations {
     const waiting = this.alive(key, now);
     const at = waiting.findIndex((one) => meets(one, tuple, zone) && one.master.confirmed);
     if (at < 0) return null;
-    const [met] = waiting.splice(at, 1);
-    this.count--;
-    if (waiting.length > 0) this.byTarget.set(key, waiting);
-    else this.byTarget.delete(key);
+    const met = waiting[at];
+    this.remove(met);
     return met;
   }
 
+  private remove(one: Expectation): void {
+    const key = keyOf(one.tuple);
+    const list = this.byTarget.get(key);
+    const at = list ? list.indexOf(one) : -1;
+    if (!list || at < 0) return;
+    list.splice(at, 1);
+    if (list.length === 0) this.byTarget.delete(key);
+    const own = this.byMaster.get(one.master);
+    own?.delete(one);
+    if (own?.size === 0) this.byMaster.delete(one.master);
+    this.count--;
+  }
+
+  private sweep(now: number): void {
+    for (const own of [...this.byMaster.values()])
+      for (const one of own) if (!isAlive(one, now)) this.remove(one);
+  }
+
   /** Those of a target whose time is not over; the others go. */
-  private alive(key: string, now: number): Expectation[] {
+  private alive(key: string, now: number): readonly Expectation[] {
     const all = this.byTarget.get(key);
     if (!all) return [];
-    const alive = all.filter((one) => isAlive(one, now));
-    this.count -= all.length - alive.length;
-    if (alive.length > 0) this.byTarget.set(key, alive);
-    else this.byTarget.delete(key);
-    return alive;
+    for (const one of [...all]) if (!isAlive(one, now)) this.remove(one);
+    return this.byTarget.get(key) ?? [];
   }
 }
 
+/** Of both directions the same. */
+function endsOf(tuple: Tuple): string {
+  return [tuple.source.toString(), tuple.destination.toString()].sort().join(' ');
+}
+
 function isAlive({ expires, master }: Expectation, now: number): boolean {
-  return expires > now && !master.dead;
+  if (expires <= now || master.dead) return false;
+  return !master.confirmed || master.expires + COLLECTED > now;
 }
 
 function meets({ tuple: wanted, master }: Expectation, tuple: Tuple, zone: Zone): boolean {

@@ -10,7 +10,9 @@ import { Verdict } from '../../rules/verdict.js';
 import type { Passage } from '../passage.js';
 import { ConnectionEntry, CtEvent } from './entry.js';
 import { icmpKind, isMalformedUdp, trackIfAccepted, trackProtocol } from './protocols.js';
-import { Expectations } from './expectations.js';
+import { type Expectation, Expectations } from './expectations.js';
+import type { Follow } from './helpers/helper.js';
+import { helperFor } from './helpers/index.js';
 import { type ConntrackSettings, withPolicy } from './settings.js';
 import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone, zoneIn } from './table.js';
 import { isMalformedTcp } from './tcp.js';
@@ -25,6 +27,9 @@ export interface TrackerEvents {
   destroyed(entry: ConnectionEntry, now: number): void;
 }
 
+/** Seconds that a helper waits for a connection, of all helpers that are read here. */
+const HELPER_SECONDS = 300;
+
 /** Finds and makes the connections that packets belong to: net/netfilter/nf_conntrack_core.c. */
 export class Tracker {
   readonly table = new ConnectionTable();
@@ -32,6 +37,10 @@ export class Tracker {
   private readonly policies = new Map<TimeoutPolicy, ConntrackSettings>();
   private readonly scratch = new Tuple();
   private readonly inverse = new Tuple();
+  /** Translates a new connection as the one that expected it is, before any rule: `exp->expectfn`. */
+  onExpected: ((passage: Passage, master: ConnectionEntry, follow: Follow) => void) | null = null;
+  /** The expectation that the connection which was made last has met. */
+  private met: Expectation | null = null;
   private nextId = 1;
   private now = 0;
 
@@ -125,6 +134,9 @@ export class Tracker {
       passage.connection = entry;
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
+      if (!found && this.met?.follow) this.onExpected?.(passage, this.met.master, this.met.follow);
+      if (entry.has(CtStatus.seqAdjust))
+        passage.doubt ??= `the ${entry.helper} helper wrote an address of another length`;
       if (verdict === ProtocolVerdict.kill) this.table.destroy(entry);
       if (direction === Direction.reply) noteReply(entry, packet.frame);
       return Verdict.accept;
@@ -166,21 +178,54 @@ export class Tracker {
     if (!invertTuple(this.inverse, tuple)) return null;
     const entry = new ConnectionEntry(this.newId(), tuple.copy(), this.inverse.copy());
     ({ zone: entry.zone, zoneDirections: entry.zoneDirections } = this.zoneOf(passage));
-    entry.helper = passage.template?.helper ?? null;
     entry.fromHost = hook === Hook.output;
     entry.firstFrame = passage.packet.frame;
     if (this.settings.accounting) entry.count();
-    if (!this.expectations.isEmpty) this.meet(entry, passage.packet.time);
+    const now = passage.packet.time;
+    this.met = this.expectations.isEmpty ? null : this.expectations.take(entry.original, entry, now);
+    if (this.met) {
+      const { master } = this.met;
+      this.meet(entry, master);
+      if (master.expires <= now)
+        passage.doubt ??= 'the connection that expected it was over, if not cleared away yet';
+    } else {
+      const helper = passage.template?.helper ?? null;
+      if (helper === null) passage.doubt ??= this.expectations.doubtOf(entry.original, now);
+      else {
+        entry.helper = helper;
+        entry.status |= CtStatus.helper;
+      }
+    }
     return entry;
   }
 
   /** What a connection that was expected gets of the one that it belongs to: `init_conntrack()`. */
-  private meet(entry: ConnectionEntry, now: number): void {
-    const met = this.expectations.take(entry.original, entry, now);
-    if (!met) return;
+  private meet(entry: ConnectionEntry, master: ConnectionEntry): void {
     entry.status |= CtStatus.expected;
-    entry.master = met.master;
-    entry.mark = met.master.mark;
+    entry.master = master;
+    entry.mark = master.mark;
+  }
+
+  /**
+   * The helper of the packet's connection reads it, on its way out of the hooks: `nf_confirm()`
+   * (net/netfilter/nf_conntrack_proto.c). Drop: the packet goes no further.
+   */
+  help(passage: Passage): Verdict {
+    const { connection: entry, packet, state, direction } = passage;
+    const name = entry?.helper ?? null;
+    if (!entry || name === null || state === CtState.untracked) return Verdict.accept;
+    // No errors about it; a first packet that is RELATED is one all the same.
+    if (packet.protocol !== entry.lookAt(direction, this.scratch).protocol) return Verdict.accept;
+    const expires = packet.time + HELPER_SECONDS * 1e9;
+    const helper = helperFor(name, packet.protocol);
+    const host = {
+      expect: (tuple: Tuple, follow: Follow | null) =>
+        this.expectations.replace({ master: entry, tuple, expires, follow }, packet.time),
+      mayCome: (reason: string) => this.expectations.guess(entry, reason, expires),
+    };
+    if (helper) return helper.help(passage, entry, host);
+    host.mayCome(`the ${name} helper, which is not simulated, may expect it`);
+    return Verdict.accept;
   }
 
   /** A connection with the ends of this one, from its server to its client, is to come: `nft_ct_expect_obj_eval()`. */

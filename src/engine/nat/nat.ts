@@ -1,3 +1,4 @@
+import type { IpAddress } from '../../address/ip.js';
 import { Protocol } from '../../packet/numbers.js';
 import { verifyTransport } from '../../packet/checksum.js';
 import type { Packet } from '../../packet/packet.js';
@@ -8,6 +9,7 @@ import { CtState, CtStatus, Direction, Tuple } from '../../rules/connection.js';
 import { Manip, type NatRange } from '../../rules/context.js';
 import { Hook } from '../../rules/hook.js';
 import type { ConnectionEntry } from '../conntrack/entry.js';
+import type { Follow } from '../conntrack/helpers/helper.js';
 import { zoneIn } from '../conntrack/table.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import { invertTuple, isTrackedByPorts } from '../conntrack/tuple.js';
@@ -84,6 +86,21 @@ export class Nat {
         this.share.refuse(`packet ${passage.packet.frame} gets addresses that do not tell its connection`);
     }
     this.done(entry, manip);
+  }
+
+  /** Translates a connection as the one that expected it is: `nf_nat_follow_master()` (net/netfilter/nf_nat_helper.c). */
+  follow(passage: Passage, master: ConnectionEntry, { direction, port }: Follow): void {
+    const { source, destination } = master.tuple(
+      direction === Direction.original ? Direction.reply : Direction.original,
+    );
+    const to = (address: IpAddress, only: number | null): NatRange => ({
+      minAddress: address,
+      maxAddress: address,
+      minPort: only,
+      maxPort: only,
+    });
+    this.setup(passage, Manip.source, to(destination, null));
+    this.setup(passage, Manip.destination, to(source, port));
   }
 
   private done(entry: ConnectionEntry, manip: Manip): void {

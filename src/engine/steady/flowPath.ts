@@ -338,7 +338,8 @@ function isPlain({ packet, doubt }: Passage): boolean {
 }
 
 function isKept(connection: ConnectionEntry): boolean {
-  return connection.confirmed && !connection.dead;
+  // A helper reads every packet.
+  return connection.confirmed && !connection.dead && connection.helper === null;
 }
 
 /** What rules read of ports and flags is there, in the packet and in the capture. */

@@ -33,7 +33,8 @@ const BARRED = CtStatus.dying | CtStatus.fixedTimeout;
 
 function isPlain(entry: ConnectionEntry): boolean {
   if ((entry.status & (CtStatus.confirmed | BARRED)) !== CtStatus.confirmed) return false;
-  return entry.listed && entry.events === 0 && entry.zone === 0 && entry.timeouts === null;
+  if (!entry.listed || entry.events !== 0 || entry.zone !== 0) return false;
+  return entry.timeouts === null && entry.helper === null;
 }
 
 /** The short way of packets of connections in a steady state. */

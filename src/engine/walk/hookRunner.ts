@@ -7,7 +7,7 @@ import type { Ruleset } from '../../rules/model.js';
 import { Verdict } from '../../rules/verdict.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { Defragmenter } from '../stack/defrag.js';
-import { TAKEN, tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from '../endings.js';
+import { REFUSED_BY_HELPER, TAKEN, tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from '../endings.js';
 import type { FlowPath, FlowPaths } from '../steady/flowPath.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { LinkHooks } from '../link/linkHooks.js';
@@ -134,6 +134,10 @@ export class HookRunner {
         return Verdict.stolen;
       }
       case StageKind.confirm: {
+        if (passage.connection?.helper && this.parts.tracker.help(passage) !== Verdict.accept) {
+          tellLost(this.observer, passage, REFUSED_BY_HELPER);
+          return Verdict.drop;
+        }
         const verdict = this.parts.tracker.confirm(passage);
         if (verdict === Verdict.drop) tellLost(this.observer, passage, TAKEN);
         return verdict;

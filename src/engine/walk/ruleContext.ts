@@ -24,6 +24,7 @@ import type { HostClock } from '../../rules/jiffies.js';
 import type { Chain, Family, Rule } from '../../rules/model.js';
 import { agrees, type Effect, effectsFrom, effectsOfRule, type Place } from './choice.js';
 import type { ConnectionEntry } from '../conntrack/entry.js';
+import { helperFor } from '../conntrack/helpers/index.js';
 import { TcpConnState } from '../conntrack/tcpState.js';
 import { readTuple } from '../conntrack/tuple.js';
 import type { Kernel } from '../kernel.js';
@@ -195,7 +196,12 @@ export class RuleContext implements Context {
   }
 
   track(_packet: Packet, template: CtTemplate): void {
+    if (template.helper !== null) this.helperAssigned(template.helper);
     this.kernel.assign(this.passage, template);
+  }
+
+  helperAssigned(name: string): void {
+    if (!helperFor(name, this.passage.packet.protocol)) this.note(`the ${name} helper`);
   }
 
   setTimeouts(policy: TimeoutPolicy): void {

@@ -33,10 +33,13 @@ const CHUNKS: Record<string, number> = {
  *     icmp A > B 8/0 id 7 n 1             icmp A > B 3/3 about udp B:53 > A:1000 (quote 28)
  *     gre A > B call 5                    ip A > B proto 89 len 20
  *
+ *     udp A:1000 > B:69 says "\u0000\u0001name"      tcp A:1000 > B:21 PA seq 5 says "QUIT\r\n"
+ *
  * of IPv6 with [2001:db8::1]:80 and label N, and of each: ttl N, tos N, id N (IP), df, mf, offset N, badsum. @returns the bytes from the IP header on
  */
 export function packetOf(words: string): Uint8Array {
-  const [text, quoted] = words.split(/ about /);
+  const [unsaid, said] = words.split(/ says (?=")/);
+  const [text, quoted] = unsaid.split(/ about /);
   const [kind, from, arrow, to, ...rest] = text.trim().split(/\s+/);
   if (arrow !== '>') throw new Error(`not a packet: ${words}`);
   const flag = (name: string): boolean => rest.includes(name);
@@ -57,7 +60,9 @@ export function packetOf(words: string): Uint8Array {
     fragmentOffset: value('offset'),
     flowLabel: value('label'),
   };
-  const data = new Uint8Array(value('len') ?? 0).fill(0x61);
+  const data = said
+    ? new Uint8Array(Buffer.from(JSON.parse(said) as string, 'latin1'))
+    : new Uint8Array(value('len') ?? 0).fill(0x61);
   const make = (protocol: number, payload: Uint8Array): Uint8Array =>
     ipPacket(ip, protocol, payload, { badChecksum: flag('badsum') });
   switch (kind) {

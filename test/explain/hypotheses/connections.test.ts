@@ -20,6 +20,16 @@ describe('a kernel whose helper expects connections', () => {
   });
 });
 
+describe('a helper that the rules assign', () => {
+  it.each(['ftp-helper', 'tftp-helper-nft'])(
+    'expects the connections that the kernel expected: %s',
+    async (name) => {
+      const { comparison } = await compareRouter(name);
+      expect(comparison.differences).toEqual([]);
+    },
+  );
+});
+
 describe('a capture that begins amid a connection', () => {
   it.each([
     // To a port of the host itself: how it was translated is what the rules would have done.

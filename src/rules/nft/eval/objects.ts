@@ -29,13 +29,15 @@ export function assignment(object: NftObject): StatementRun {
 /** `nft_ct_helper_obj_eval()` (net/netfilter/nft_ct.c): only a connection that is about to be made gets a helper. */
 function assignHelper({ helper, protocol, l3proto }: NftObject & { kind: 'ct helper' }): StatementRun {
   const version = l3proto === 'inet' ? null : l3proto === 'ip' ? 4 : 6;
-  return (_, { connection }) => {
+  return (_, context) => {
+    const { connection } = context;
     if (!connection || connection.status & (CtStatus.confirmed | CtStatus.helper)) return Flow.continue;
     const { original } = connection;
     if (original.protocol !== protocol || (version !== null && version !== original.version))
       return Flow.continue;
     connection.helper = helper;
     connection.status |= CtStatus.helper;
+    context.helperAssigned?.(helper);
     return Flow.continue;
   };
 }

@@ -1,0 +1,107 @@
+import type { IpAddress } from '../../../address/ip.js';
+import { u32, u8 } from '../../../packet/bytes.js';
+import { fillTransportChecksum, isOffloaded } from '../../../packet/checksum.js';
+import { Protocol } from '../../../packet/numbers.js';
+import type { Packet } from '../../../packet/packet.js';
+import { Tcp } from '../../../packet/transport.js';
+import { CtState, CtStatus, Direction, Tuple } from '../../../rules/connection.js';
+import { Verdict } from '../../../rules/verdict.js';
+import type { ConnectionEntry } from '../entry.js';
+import { type DataPort, PARTIAL, readDataPort, writeDataPort } from './ftpCommands.js';
+import type { Helper, HelperHost } from './helper.js';
+
+const NEWLINE = 0x0a;
+/** NUM_SEQ_TO_REMEMBER (linux/netfilter/nf_conntrack_ftp.h). */
+const REMEMBERED = 2;
+
+/** By direction the sequence numbers at which a line begins, as far as seen: `struct nf_ct_ftp_master`. */
+export type FtpLines = readonly [number[], number[]];
+
+/** What tells of data connections in an FTP control connection: net/netfilter/nf_conntrack_ftp.c. */
+export const ftp: Helper = {
+  name: 'ftp',
+  protocol: Protocol.tcp,
+  help(passage, entry, host) {
+    const { packet, state, direction } = passage;
+    if (state !== CtState.established) return Verdict.accept;
+    const { data, transport, length } = packet;
+    const from = transport + (u8(data, transport + Tcp.dataOffset) >> 4) * 4;
+    if (from >= length) return Verdict.accept;
+    if (data.length < length) {
+      host.mayCome('what it says to the ftp helper was not captured whole');
+      return Verdict.accept;
+    }
+    const sequence = u32(data, transport + Tcp.sequence);
+    const lines = (entry.ftpLines ??= [[], []])[direction];
+    const bytes = data.subarray(from, length);
+    // Nobody knows where the lines of a connection began that was there before; the kernel does.
+    const begins = lines.includes(sequence) || (entry.fromSnapshot && lines.length === 0);
+    const found = begins ? readDataPort(bytes, direction, packet.version) : null;
+    if (found === PARTIAL) return Verdict.drop;
+    if (found) {
+      const verdict = expectData(packet, entry, direction, found, from, host);
+      if (verdict !== Verdict.accept) return verdict;
+    }
+    if (bytes[bytes.length - 1] === NEWLINE) remember(lines, (sequence + bytes.length) >>> 0);
+    return Verdict.accept;
+  },
+};
+
+/** `update_nl_seq()`. */
+function remember(lines: number[], sequence: number): void {
+  if (lines.includes(sequence)) return;
+  if (lines.length < REMEMBERED) {
+    lines.push(sequence);
+    return;
+  }
+  const oldest = ((lines[0] - lines[1]) | 0) < 0 ? 0 : 1;
+  if (((sequence - lines[oldest]) | 0) > 0) lines[oldest] = sequence;
+}
+
+/** The other side is to connect to where the sender says that it listens. */
+function expectData(
+  packet: Packet,
+  entry: ConnectionEntry,
+  direction: Direction,
+  { kind, address, port, from, to }: DataPort,
+  payload: number,
+  host: HelperHost,
+): Verdict {
+  const other = direction === Direction.original ? Direction.reply : Direction.original;
+  const own = entry.tuple(direction).source;
+  // A sender may speak for itself alone (the module's `loose` is off).
+  if (address && !isSame(address, own)) return Verdict.accept;
+  const answers = entry.tuple(other);
+  const wanted = new Tuple();
+  wanted.version = answers.version;
+  wanted.protocol = Protocol.tcp;
+  wanted.source = answers.source;
+  wanted.destination = answers.destination;
+  wanted.destinationPort = port;
+  if (!entry.has(CtStatus.srcNat | CtStatus.dstNat))
+    return host.expect(wanted, null) ? Verdict.accept : Verdict.drop;
+  if (!host.expect(wanted, { direction: other, port })) {
+    // `nf_nat_exp_find_port()` draws another one, and the packet says so.
+    host.mayCome('the ftp helper chose a port at random');
+    return Verdict.accept;
+  }
+  const text = writeDataPort(kind, answers.destination, port);
+  if (text.length !== to - from) {
+    entry.status |= CtStatus.seqAdjust;
+    return Verdict.accept;
+  }
+  mangle(packet, payload + from, text);
+  return Verdict.accept;
+}
+
+/** What PORT and 227 say has room for the first word of an IPv6 address only, and the kernel compares that. */
+function isSame(said: IpAddress, own: IpAddress): boolean {
+  return said.version === own.version ? said.equals(own) : said.a === own.a;
+}
+
+/** `nf_nat_mangle_tcp_packet()`, of as many bytes as were there. */
+function mangle(packet: Packet, at: number, text: string): void {
+  packet.own();
+  for (let i = 0; i < text.length; i++) packet.data[at + i] = text.charCodeAt(i);
+  if (!isOffloaded(packet)) fillTransportChecksum(packet);
+}
