@@ -190,7 +190,7 @@ describe('flow labels of what the host made and no capture shows', () => {
 COMMIT
 `;
   const SYN = 'tcp [2001:db8:77::1]:1000 > [2001:db8:100::2]:80 S seq 7';
-  const RESET = 'tcp [2001:db8:100::2]:80 > [2001:db8:77::1]:1000 RA ack 8 label 4660';
+  const RESET = 'tcp [2001:db8:100::2]:80 > [2001:db8:77::1]:1000 RA ack 8 win 0 label 4660';
   const labels = (lines: readonly string[]): (string[] | undefined)[] =>
     lines.map((line) => line.match(/FLOWLBL=\d+/g)?.map((field) => field.slice(8)));
 
