@@ -19,7 +19,7 @@ import { Tracker } from './conntrack/tracker.js';
 import { Defragmenter } from './stack/defrag.js';
 import { TAKEN, tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from './endings.js';
 import type { ExpectedFrames } from './evidence/expected.js';
-import { type FlowPath, FlowPaths } from './steady/flowPath.js';
+import type { FlowPath } from './steady/flowPath.js';
 import { Guard } from './steady/lasting.js';
 import { FlowTables } from './conntrack/flowTables.js';
 import { HookRunner } from './walk/hookRunner.js';
@@ -35,11 +35,8 @@ import { isOfLinkItself } from './stack/senders.js';
 import { randomFrom } from './random.js';
 import { RuleContext } from './walk/ruleContext.js';
 import { NamedTables } from './walk/shared.js';
-import { CommonWays } from './steady/commonWays.js';
 import type { Glimpse } from './steady/glimpse.js';
-import { SteadyFlows } from './steady/steadyFlows.js';
-import { UntrackedFlows } from './steady/untrackedFlows.js';
-import { Ways } from './steady/ways.js';
+import { ShortWays } from './steady/shortWays.js';
 import { priorityOfTos } from './stack/tosPriority.js';
 import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 
@@ -57,14 +54,7 @@ export class Kernel {
   private readonly stack: LocalStack;
   private readonly records: OptionRecords;
   private readonly observer: Observer | null;
-  /** null: an observer wants to see every packet go through every hook. */
-  private readonly paths: FlowPaths | null;
-  /** An observer wants no passage of packets that go the way of others. */
-  private readonly hasShortWay: boolean;
-  private readonly ways = new Ways();
-  private readonly common: CommonWays;
-  private readonly steady: SteadyFlows;
-  private readonly untracked: UntrackedFlows;
+  private readonly shortWays: ShortWays;
   readonly log: LogLines;
   /** A number in [0, 1) where nothing tells. */
   readonly draw: () => number;
@@ -76,11 +66,6 @@ export class Kernel {
     this.sinks = sinks;
     this.evidence = options.evidence;
     this.observer = options.observer ?? null;
-    this.common = new CommonWays(host.routing);
-    this.paths =
-      !this.observer || (this.observer.keep && this.observer.again)
-        ? new FlowPaths(options.sets, this.common)
-        : null;
     this.draw = randomFrom(options.seed ?? 1);
     this.log = new LogLines(sinks);
     this.tracker = new Tracker(
@@ -94,10 +79,7 @@ export class Kernel {
         },
       },
     );
-    this.hasShortWay = this.paths !== null && (!this.observer || this.observer.passed !== undefined);
-    this.steady = new SteadyFlows(this.tracker, this.ways, this.common);
-    this.untracked = new UntrackedFlows(this.ways, this.common);
-    if (this.paths) this.paths.onClear = () => this.forgetWays();
+    this.shortWays = new ShortWays(this.tracker, host.routing, options.sets, this.observer);
     this.nat = new Nat(
       this.tracker,
       {
@@ -120,7 +102,7 @@ export class Kernel {
       nat: this.nat,
       defragmenter: this.defragmenter,
       observer: this.observer,
-      paths: this.paths,
+      paths: this.shortWays.paths,
       rerouted: (packet) => host.routing.output(packet),
       follow: (path, passage) => this.follow(path, passage),
     });
@@ -148,39 +130,27 @@ export class Kernel {
 
   /** What runs at its hooks, with what it has counted. */
   get program(): Program {
-    this.ways.settle();
+    this.shortWays.settle();
     return this.hooks.program;
   }
 
   /** Some packets may go a short way. */
   get canPass(): boolean {
-    const { hooks } = this;
-    return this.hasShortWay && (hooks.beginsWithTracking || hooks.tracksNothing);
+    return this.shortWays.areFor(this.hooks);
   }
 
   /** This packet is soon to be run. */
-  anticipate({ isOut, hash }: Glimpse): void {
-    if (this.hooks.tracksNothing && !isOut) this.untracked.anticipate(hash);
+  anticipate(packet: Glimpse): void {
+    if (this.hooks.tracksNothing) this.shortWays.anticipate(packet);
   }
 
   /**
    * The whole way of a packet of a flow where nothing is to be done but what all of its packets have in common
-   * (steady/steadyFlows.ts, steady/untrackedFlows.ts). False: nothing was done.
+   * (steady/shortWays.ts). False: nothing was done.
    */
   pass(packet: Glimpse, expected: ExpectedFrames): boolean {
-    const { hooks } = this;
-    if (!this.canPass || !hooks.links.isEmpty || !this.flowTables.isEmpty) return false;
-    const flows = hooks.tracksNothing ? this.untracked : this.steady;
-    const way = flows.take(packet, hooks.program, expected);
-    if (way === null) return false;
-    this.observer?.passed?.(packet.number, way.told);
-    return true;
-  }
-
-  private forgetWays(): void {
-    this.ways.clear();
-    this.steady.clear();
-    this.untracked.clear();
+    if (!this.canPass || !this.hooks.links.isEmpty || !this.flowTables.isEmpty) return false;
+    return this.shortWays.take(packet, this.hooks, expected);
   }
 
   /** A packet came in through `packet.in`: `ip_rcv()`, `ipv6_rcv()`. */
@@ -193,7 +163,7 @@ export class Kernel {
     const destination = packet.physIn ? addressOf(packet, 'destination') : null;
     if (!packet.physIn && isRefusedOnReceipt(packet)) return this.lost(passage, REFUSED);
     if (this.hooks.tracksNothing && packet.version === 4)
-      this.paths?.noteUntracked(passage, this.hooks.program);
+      this.shortWays.paths?.noteUntracked(passage, this.hooks.program);
     if (!this.hooks.run(Hook.prerouting, passage)) return;
     if (destination && !destination.equals(addressOf(passage.packet, 'destination'))) {
       if (this.bridged(passage)) return;
@@ -243,7 +213,7 @@ export class Kernel {
     let decision = routing.input(passage.packet);
     passage.route = decision.route;
     passage.doubt ??= decision.doubt;
-    if (routing.readsTos(passage.packet.version)) this.paths?.ran(Guard.tos);
+    if (routing.readsTos(passage.packet.version)) this.shortWays.paths?.ran(Guard.tos);
     this.observer?.route(
       decision.action === 'drop' ? `dropped: ${decision.reason}` : decision.action,
       passage,
@@ -344,9 +314,9 @@ export class Kernel {
     if (!this.hooks.run(Hook.postrouting, passage)) return;
     if (packet.out && !packet.physOut && !this.egress(passage, packet.out)) return;
     const path = this.hooks.links.isEmpty
-      ? this.paths?.keep(passage, this.observer, this.stack.mtuOf(passage))
+      ? this.shortWays.paths?.keep(passage, this.observer, this.stack.mtuOf(passage))
       : null;
-    if (path) this.went(passage, path);
+    if (path) this.shortWays.went(passage, path);
     this.sinks.sent?.(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
     if (packet.out?.isLoopback) this.loop(passage);
@@ -366,15 +336,9 @@ export class Kernel {
     this.nat.apply(passage, Hook.postrouting);
     path.count(packet, this.context);
     this.tracker.confirm(passage);
-    this.went(passage, path);
+    this.shortWays.went(passage, path);
     this.sinks.sent?.(passage);
     this.observer?.again?.(passage, path.told);
-  }
-
-  private went({ connection, packet }: Passage, path: FlowPath): void {
-    if (!this.hasShortWay) return;
-    if (connection) this.steady.went(connection);
-    else this.untracked.went(packet, path);
   }
 
   /** Past the hooks of IP, translated as the connection is: `nf_flow_offload_ip_hook()`. */
