@@ -214,19 +214,19 @@ describe('nft: flows that are followed, and every packet by itself', () => {
     'meta mark 1', 'ct mark 1', 'limit rate 5/second burst 2 packets', 'numgen inc mod 2 == 0', 'ip saddr @fixed', 'ip saddr @seen', 'quota over 500 bytes', 'meta l4proto { tcp, udp }', 'ip saddr . tcp dport @pairs',
   ); // prettier-ignore
   const act = pick(
-    '', 'counter', 'counter', 'counter name "all"', 'accept', 'counter accept', 'return', 'jump a', 'goto a', 'log prefix "a "', 'meta mark set 1', 'ct mark set 1', 'ip dscp set 2', 'counter drop',
+    '', 'counter', 'counter', 'counter name "whole"', 'accept', 'counter accept', 'return', 'jump a', 'goto a', 'log prefix "a "', 'meta mark set 1', 'ct mark set 1', 'ip dscp set 2', 'counter drop',
     'update @seen { ip saddr counter }', 'ct state vmap { established : jump a, new : accept }', 'ip daddr vmap @verdicts', 'tcp dport vmap { 80 : accept }', 'reject',
   ); // prettier-ignore
   const SETS = `set fixed { type ipv4_addr; elements = { ${LAN}, 203.0.113.9 } }
   set pairs { type ipv4_addr . inet_service; elements = { ${LAN} . 53, ${WORLD} . 80 } }
   set seen { type ipv4_addr; size 100; flags dynamic; }
-  counter all { packets 0 bytes 0 }
+  counter whole { packets 0 bytes 0 }
   map verdicts { type ipv4_addr : verdict; elements = { ${WORLD} : accept, ${LAN} : jump a } }`;
   const NAT = `chain post {
     type nat hook postrouting priority 100; policy accept;
     oifname "eth0" masquerade
   }
-  chain dst {
+  chain before {
     type nat hook prerouting priority -100; policy accept;
     ip daddr ${ROUTER} tcp dport 8080 dnat to ${LAN}:80
     ip daddr ${ROUTER} udp dport 8080 dnat to ${LAN}:80
