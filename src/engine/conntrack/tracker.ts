@@ -11,6 +11,7 @@ import type { Passage } from '../passage.js';
 import { ConnectionEntry, CtEvent } from './entry.js';
 import { icmpKind, isMalformedUdp, trackIfAccepted, trackProtocol } from './protocols.js';
 import { type Expectation, Expectations } from './expectations.js';
+import { OTHER_LENGTH } from './helpers/ftp.js';
 import type { Follow } from './helpers/helper.js';
 import { helperFor } from './helpers/index.js';
 import { type ConntrackSettings, withPolicy } from './settings.js';
@@ -135,8 +136,7 @@ export class Tracker {
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
       if (!found && this.met?.follow) this.onExpected?.(passage, this.met.master, this.met.follow);
-      if (entry.has(CtStatus.seqAdjust))
-        passage.doubt ??= `the ${entry.helper} helper wrote an address of another length`;
+      if (entry.has(CtStatus.seqAdjust)) passage.doubt ??= OTHER_LENGTH;
       if (verdict === ProtocolVerdict.kill) this.table.destroy(entry);
       if (direction === Direction.reply) noteReply(entry, packet.frame);
       return Verdict.accept;

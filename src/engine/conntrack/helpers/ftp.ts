@@ -6,6 +6,7 @@ import type { Packet } from '../../../packet/packet.js';
 import { Tcp } from '../../../packet/transport.js';
 import { CtState, CtStatus, Direction, Tuple } from '../../../rules/connection.js';
 import { Verdict } from '../../../rules/verdict.js';
+import type { Passage } from '../../passage.js';
 import type { ConnectionEntry } from '../entry.js';
 import { type DataPort, PARTIAL, readDataPort, writeDataPort } from './ftpCommands.js';
 import type { Helper, HelperHost } from './helper.js';
@@ -13,6 +14,9 @@ import type { Helper, HelperHost } from './helper.js';
 const NEWLINE = 0x0a;
 /** NUM_SEQ_TO_REMEMBER (linux/netfilter/nf_conntrack_ftp.h). */
 const REMEMBERED = 2;
+
+/** What the packets of a connection then carry is not simulated: neither the bytes nor the sequence numbers (nf_conntrack_seqadj.c). */
+export const OTHER_LENGTH = 'the ftp helper wrote an address of another length';
 
 /** By direction the sequence numbers at which a line begins, as far as seen: `struct nf_ct_ftp_master`. */
 export type FtpLines = readonly [number[], number[]];
@@ -39,7 +43,7 @@ export const ftp: Helper = {
     const found = begins ? readDataPort(bytes, direction, packet.version) : null;
     if (found === PARTIAL) return Verdict.drop;
     if (found) {
-      const verdict = expectData(packet, entry, direction, found, from, host);
+      const verdict = expectData(passage, entry, found, from, host);
       if (verdict !== Verdict.accept) return verdict;
     }
     if (bytes[bytes.length - 1] === NEWLINE) remember(lines, (sequence + bytes.length) >>> 0);
@@ -60,13 +64,13 @@ function remember(lines: number[], sequence: number): void {
 
 /** The other side is to connect to where the sender says that it listens. */
 function expectData(
-  packet: Packet,
+  passage: Passage,
   entry: ConnectionEntry,
-  direction: Direction,
   { kind, address, port, from, to }: DataPort,
   payload: number,
   host: HelperHost,
 ): Verdict {
+  const { packet, direction } = passage;
   const other = direction === Direction.original ? Direction.reply : Direction.original;
   const own = entry.tuple(direction).source;
   // A sender may speak for itself alone (the module's `loose` is off).
@@ -87,6 +91,7 @@ function expectData(
   }
   const text = writeDataPort(kind, answers.destination, port);
   if (text.length !== to - from) {
+    passage.doubt ??= OTHER_LENGTH;
     entry.status |= CtStatus.seqAdjust;
     return Verdict.accept;
   }
