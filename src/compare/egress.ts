@@ -80,9 +80,9 @@ export function createEgressWatch(sight: Pick<Sight, 'has' | 'showsLeaving'>): E
     tell(leaving, { field: null, simulated: leaving.text, host: null });
 
   return {
-    sent({ packet, doubt }) {
+    sent({ packet, doubt, isOwn }) {
       const { in: came, out, moreFragments, fragmentOffset, largestFragment, length } = packet;
-      if (!came || !out || out.isLoopback || doubt !== null || packet.frame === 0) return;
+      if (isOwn || !came || !out || out.isLoopback || doubt !== null || packet.frame === 0) return;
       if (moreFragments || fragmentOffset > 0 || largestFragment > 0 || length > out.mtu) return;
       if (!sight.has(out)) return;
       waiting.expire(packet.time - LATEST, missed);

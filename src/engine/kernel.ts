@@ -280,6 +280,7 @@ export class Kernel {
   /** A packet that this host made: `__ip_local_out()`, `__ip6_local_out()`. */
   send(passage: Passage): void {
     const { packet } = passage;
+    passage.isOwn = true;
     this.observer?.packet(passage, 'sent');
     const route = passage.route ?? this.host.routing.output(packet);
     if (!route) return this.lost(passage, 'no route');

@@ -26,6 +26,8 @@ export class Passage {
   bridgeDrops = false;
   /** It is about a packet that is not tracked; -j CT leaves it alone for that (`nf_conntrack_attach()`: `_nfct` is not 0). */
   isAboutUntracked = false;
+  /** The host made it. */
+  isOwn = false;
   /** The host's ICMP socket sends it. */
   byIcmp = false;
   /** A reset of REJECT, which has no flow label (`nf_send_reset6()`). */
