@@ -1,4 +1,4 @@
-import { areEqual, type Chunk, KeptItem, type KeptText, type Place } from '../source/keptText.js';
+import { areEqual, hashAt, type Chunk, KeptItem, type KeptText, type Place } from '../source/keptText.js';
 
 /** A line of either side. */
 interface Line<Self> {
@@ -48,7 +48,7 @@ export class Waiting<Item extends Line<Item>> {
   }
 
   hashAt(i: number): number {
-    return this.chunks[i].words[this.ats[i] + 2];
+    return hashAt(this.chunks[i], this.ats[i]);
   }
 
   /** A line that says of this one what all say that are kept with it. */

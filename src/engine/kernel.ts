@@ -77,6 +77,7 @@ export class Kernel {
           this.nat.forget(entry);
           sinks.destroyed?.(entry, now);
         },
+        expected: (passage, master, follow) => this.nat.follow(passage, master, follow),
       },
     );
     this.shortWays = new ShortWays(this.tracker, host.routing, options.sets, this.observer);
@@ -91,7 +92,6 @@ export class Kernel {
       },
       options.share,
     );
-    this.tracker.onExpected = (passage, master, follow) => this.nat.follow(passage, master, follow);
     this.flowTables = new FlowTables(this.tracker);
     const shared = new NamedTables();
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch, options.clock);

@@ -71,11 +71,28 @@ export const Icmpv6Type = {
   parameterProblem: 4,
   echoRequest: 128,
   echoReply: 129,
+  listenerReport: 131,
+  listenerDone: 132,
   routerSolicitation: 133,
   routerAdvertisement: 134,
   neighborSolicitation: 135,
   neighborAdvertisement: 136,
   redirect: 137,
+  /** Of version 2 of MLD (RFC 9777 section 5.2). */
+  listenerReport2: 143,
+} as const;
+
+/** Of version 3 of IGMP (RFC 9776 section 4.2). */
+export const IgmpType = { report3: 0x22 } as const;
+
+/** `GRE_VERSION_0` of the first 16 bits, and the flags that lengthen its header (RFC 2784, RFC 2890); bytes of what is always there. */
+export const Gre = {
+  version: 0x0007,
+  sequence: 0x1000,
+  key: 0x2000,
+  routing: 0x4000,
+  checksum: 0x8000,
+  minimumLength: 4,
 } as const;
 
 /** RFC 9260 section 3.1. */

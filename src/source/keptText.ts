@@ -41,7 +41,7 @@ export class KeptText {
 
   /** Of the text without the space at its end, 30 bits. */
   get hash(): number {
-    return this.chunk.words[this.at + 2];
+    return hashAt(this.chunk, this.at);
   }
 
   /** Bytes, with the space at its end. */
@@ -94,11 +94,16 @@ export abstract class KeptItem extends KeptText implements Place {
   abstract elsewhere(place: Place): this;
 }
 
+/** The hash of the text at a place: `KeptText.hash`. */
+export function hashAt({ words }: Chunk, at: number): number {
+  return words[at + 2];
+}
+
 /** Whether the texts at two places are equal. */
 export function areEqual(a: Chunk, at: number, b: Chunk, other: number): boolean {
+  if (hashAt(a, at) !== hashAt(b, other)) return false;
   const ours = a.words;
   const theirs = b.words;
-  if (ours[at + 2] !== theirs[other + 2]) return false;
   const size = ours[at + 1] >>> 1;
   if (size !== theirs[other + 1] >>> 1) return false;
   const from = at + HEADER;

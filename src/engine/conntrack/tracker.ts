@@ -26,6 +26,8 @@ export interface TrackerEvents {
   created(entry: ConnectionEntry, now: number): void;
   updated(entry: ConnectionEntry, events: number, now: number): void;
   destroyed(entry: ConnectionEntry, now: number): void;
+  /** A new connection is to be translated as the one that expected it is, before any rule: `exp->expectfn`. */
+  expected(passage: Passage, master: ConnectionEntry, follow: Follow): void;
 }
 
 /** Seconds that a helper waits for a connection, of all helpers that are read here. */
@@ -38,8 +40,6 @@ export class Tracker {
   private readonly policies = new Map<TimeoutPolicy, ConntrackSettings>();
   private readonly scratch = new Tuple();
   private readonly inverse = new Tuple();
-  /** Translates a new connection as the one that expected it is, before any rule: `exp->expectfn`. */
-  onExpected: ((passage: Passage, master: ConnectionEntry, follow: Follow) => void) | null = null;
   /** The expectation that the connection which was made last has met. */
   private met: Expectation | null = null;
   private nextId = 1;
@@ -135,7 +135,7 @@ export class Tracker {
       passage.connection = entry;
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
-      if (!found && this.met?.follow) this.onExpected?.(passage, this.met.master, this.met.follow);
+      if (!found && this.met?.follow) this.events.expected(passage, this.met.master, this.met.follow);
       if (entry.has(CtStatus.seqAdjust)) passage.doubt ??= OTHER_LENGTH;
       if (verdict === ProtocolVerdict.kill) this.table.destroy(entry);
       if (direction === Direction.reply) noteReply(entry, packet.frame);

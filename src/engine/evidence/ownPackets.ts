@@ -1,9 +1,7 @@
 import { isLinkLocal6, isMulticast6, isNoHost4 } from '../../address/scope.js';
 import { addressOf } from '../../packet/addresses.js';
 import type { Device } from '../../packet/device.js';
-import { u8 } from '../../packet/bytes.js';
-import { PacketType, Protocol, SocketKind } from '../../packet/numbers.js';
-import { Icmpv6Type } from '../../packet/transport.js';
+import { PacketType, SocketKind } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import { rewrite } from '../../packet/rewrite.js';
 import type { Host } from '../../host/host.js';
@@ -13,8 +11,8 @@ import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
 import type { LocalSockets } from './localSockets.js';
 import { Passage } from '../passage.js';
-import { isMembershipReport, reservedTailroom } from '../stack/reservedTailroom.js';
-import { socketOf } from '../stack/senders.js';
+import { reservedTailroom } from '../stack/reservedTailroom.js';
+import { isMembershipReport, isNeighbourMessage, socketOf } from '../stack/senders.js';
 import { type Program, StepKind } from '../walk/program.js';
 import { isOwnAddress, undo } from './unseen.js';
 
@@ -83,12 +81,6 @@ function isOfLink(packet: Packet): boolean {
 }
 
 /** Neighbour discovery asks no route: `icmp6_dst_alloc()` (net/ipv6/route.c). */
-function isNeighbourMessage(packet: Packet): boolean {
-  if (packet.protocol !== Protocol.icmpv6 || !packet.hasTransport) return false;
-  const type = u8(packet.data, packet.transport);
-  return type >= Icmpv6Type.routerSolicitation && type <= Icmpv6Type.redirect;
-}
-
 function linkRoute(device: Device): Route {
   return {
     type: 'unicast',

@@ -1,6 +1,7 @@
 import { set } from '../../rules/matches/set.js';
 import { type Rule, ruleAddress, type Ruleset, type Step } from '../../rules/model.js';
 import type { NftTable } from '../../rules/nft/model.js';
+import { partsOf } from '../../rules/nft/parts.js';
 import type { IpSets } from '../../rules/sets/set.js';
 import { HostLimit, PeerLimit } from '../stack/icmpLimit.js';
 import type { Noted } from './share.js';
@@ -55,19 +56,13 @@ function setInCommon(sets: IpSets): string | null {
   return null;
 }
 
-function expressionInCommon(statement: unknown, nft: NftTable | undefined): string | null {
-  const waiting: unknown[] = [statement];
-  while (waiting.length > 0) {
-    const value = waiting.pop();
-    if (typeof value !== 'object' || value === null) continue;
-    const { kind, name } = value as { kind?: unknown; name?: unknown };
-    if (typeof kind === 'string' && EXPRESSIONS_OF_THE_HOST.has(kind)) return kind;
-    if (kind === 'setReference') {
-      const set = typeof name === 'string' ? nft?.sets.get(name) : undefined;
-      const busy = set && (set.statements.length > 0 || set.elements.some((e) => e.statements.length > 0));
-      if (busy) return `the set ${set.name}, whose elements have statements`;
-    }
-    for (const inner of Array.isArray(value) ? value : Object.values(value)) waiting.push(inner);
+function expressionInCommon(statement: object, nft: NftTable | undefined): string | null {
+  for (const { kind, name } of partsOf(statement)) {
+    if (EXPRESSIONS_OF_THE_HOST.has(kind)) return kind;
+    if (kind !== 'setReference') continue;
+    const set = typeof name === 'string' ? nft?.sets.get(name) : undefined;
+    const busy = set && (set.statements.length > 0 || set.elements.some((e) => e.statements.length > 0));
+    if (busy) return `the set ${set.name}, whose elements have statements`;
   }
   return null;
 }

@@ -22,24 +22,8 @@ import { TcpConnState } from '../conntrack/tcpState.js';
 import type { KernelHost } from '../world.js';
 import type { OptionRecords } from './optionRecords.js';
 import { Passage } from '../passage.js';
+import { REJECT_CODES } from '../../rules/rejectCodes.js';
 import { socketOfAnswer } from './senders.js';
-
-/** Codes of RFC 792 and RFC 1812 (type 3), and of RFC 4443 (type 1), by the names that REJECT takes. */
-const REJECT_CODES: Record<Exclude<RejectKind, 'tcp-reset'>, number> = {
-  'icmp-net-unreachable': 0,
-  'icmp-host-unreachable': 1,
-  'icmp-proto-unreachable': 2,
-  'icmp-port-unreachable': 3,
-  'icmp-net-prohibited': 9,
-  'icmp-host-prohibited': 10,
-  'icmp-admin-prohibited': 13,
-  'icmp6-no-route': 0,
-  'icmp6-adm-prohibited': 1,
-  'icmp6-addr-unreachable': 3,
-  'icmp6-port-unreachable': 4,
-  'icmp6-policy-fail': 5,
-  'icmp6-reject-route': 6,
-};
 
 /** Protocols that the IPv4 stack itself takes; the sender of another one is told so (`inet_protos`). */
 const HANDLED_4 = new Set<number>([

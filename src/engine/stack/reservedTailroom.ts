@@ -1,15 +1,8 @@
 import type { Device } from '../../packet/device.js';
-import { u8 } from '../../packet/bytes.js';
-import { Protocol } from '../../packet/numbers.js';
-import type { Packet } from '../../packet/packet.js';
-
-/** Membership reports of version 3 of IGMP (RFC 9776 section 4.2) and of version 2 of MLD (RFC 9777 section 5.2). */
-const IGMP_REPORT = 0x22;
-const MLD_REPORT = 143;
+import { ETHERNET_HEADER } from '../../packet/link.js';
 
 /** What is put in front of a packet goes up in steps of this (HH_DATA_MOD, linux/netdevice.h). */
 const HEADER_STEP = 16;
-const ETHERNET = 14;
 /** The headers that VXLAN puts in front of an IPv4 packet's link header (VXLAN_HEADROOM, net/vxlan.h), but for the latter. */
 const VXLAN = 50;
 const PAGE = 4096;
@@ -24,15 +17,6 @@ const ASKING: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Whether its mark is told by `reservedTailroom`. */
-export function isMembershipReport({ protocol, data, transport, hasTransport }: Packet): boolean {
-  if (!hasTransport) return false;
-  return (
-    (protocol === Protocol.igmp && u8(data, transport) === IGMP_REPORT) ||
-    (protocol === Protocol.icmpv6 && u8(data, transport) === MLD_REPORT)
-  );
-}
-
 /**
  * The mark that the kernel's own membership reports seem to have in the hooks: `skb->mark` shares its place with
  * `skb->reserved_tailroom`, which `skb_tailroom_reserve()` (linux/skbuff.h) sets for `igmpv3_newpack()` (net/ipv4/igmp.c)
@@ -41,7 +25,7 @@ export function isMembershipReport({ protocol, data, transport, hasTransport }: 
  */
 export function reservedTailroom({ mtu, linkKind }: Device, version: 4 | 6): number | null {
   if (linkKind && ASKING.has(linkKind)) return null;
-  const header = linkKind === 'vxlan' ? ETHERNET + VXLAN : 0;
+  const header = linkKind === 'vxlan' ? ETHERNET_HEADER + VXLAN : 0;
   const headroom = header - (header % HEADER_STEP) + HEADER_STEP;
   const largest = version === 6 ? PAGE - SHARED_INFO : Infinity;
   const wanted = Math.min(mtu + headroom, largest);

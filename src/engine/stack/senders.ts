@@ -1,7 +1,7 @@
 import { u32, u8 } from '../../packet/bytes.js';
 import { Protocol, SocketKind } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
-import { Icmpv6Type, IcmpType, Tcp, TcpFlag } from '../../packet/transport.js';
+import { Icmpv6Type, IcmpType, Tcp, TcpFlag, IgmpType } from '../../packet/transport.js';
 
 /** Who made a packet that the host was seen to send, as far as it tells itself. */
 export function socketOf(packet: Packet): SocketKind {
@@ -44,13 +44,28 @@ const ASKED_BY_PROCESSES_6: ReadonlySet<number> = new Set([
   Icmpv6Type.routerAdvertisement,
 ]);
 
-/** Whether the kernel made it for a link: neighbour discovery (RFC 4861) of IPv6, and membership reports. */
-export function isOfLinkItself(packet: Packet): boolean {
-  const { protocol, socket, data, transport } = packet;
-  if (socket === SocketKind.process || !packet.hasTransport) return false;
-  if (protocol === Protocol.icmpv6) return OF_LINKS.has(u8(data, transport));
-  return protocol === Protocol.igmp && u8(data, transport) === IGMP_3_REPORT;
+/** Neighbour discovery: RFC 4861. */
+export function isNeighbourMessage(packet: Packet): boolean {
+  if (packet.protocol !== Protocol.icmpv6 || !packet.hasTransport) return false;
+  const type = u8(packet.data, packet.transport);
+  return type >= Icmpv6Type.routerSolicitation && type <= Icmpv6Type.redirect;
 }
 
-const OF_LINKS: ReadonlySet<number> = new Set([131, 132, 133, 135, 136, 137, 143]);
-const IGMP_3_REPORT = 0x22;
+/** What is reported to groups by version 3 of IGMP and version 2 of MLD. */
+export function isMembershipReport({ protocol, data, transport, hasTransport }: Packet): boolean {
+  if (!hasTransport) return false;
+  const type = u8(data, transport);
+  return protocol === Protocol.igmp
+    ? type === IgmpType.report3
+    : protocol === Protocol.icmpv6 && type === Icmpv6Type.listenerReport2;
+}
+
+/** Whether the kernel made it for a link: neighbour discovery of IPv6, and membership reports. */
+export function isOfLinkItself(packet: Packet): boolean {
+  if (packet.socket === SocketKind.process || !packet.hasTransport) return false;
+  if (isMembershipReport(packet)) return true;
+  if (packet.protocol !== Protocol.icmpv6) return false;
+  const type = u8(packet.data, packet.transport);
+  if (type === Icmpv6Type.listenerReport || type === Icmpv6Type.listenerDone) return true;
+  return isNeighbourMessage(packet) && type !== Icmpv6Type.routerAdvertisement;
+}

@@ -21,8 +21,8 @@ import type { Ways } from './ways.js';
  *   of the entry then: confirmed, answered, assured or not, no event pending, in no zone, with the host's own timeouts.
  * - Whatever else meets the entry (any packet that goes through conntrack, an error about it) makes the row forget both
  *   ways before it does anything. So what was true of the entry still is, but for what stands in the row itself.
- * - A packet for which conntrack does more than change the row (conntrack/steady.ts) is judged as any other, by what the
- *   row's entry is; one that is not accepted goes the long way, too.
+ * - Where conntrack does more with a packet than change the row (conntrack/steady.ts), the row's entry is asked and may change
+ *   (`admit`). What is not accepted there goes the long way.
  */
 
 /** What is kept in a row: the number of the way from 1 on, and below it whether the connection is assured, and counted. */

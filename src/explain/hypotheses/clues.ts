@@ -4,6 +4,7 @@ import { fields } from '../../klog/fields.js';
 import { parse } from '../../klog/parse.js';
 import { logPrefixes } from '../../rules/logPrefix.js';
 import type { Chain, Rule, Ruleset } from '../../rules/model.js';
+import { partsOf } from '../../rules/nft/parts.js';
 import { chainAddress } from '../describe.js';
 import type { Trial, World } from './hypothesis.js';
 import { createChoices } from './choice.js';
@@ -198,8 +199,15 @@ export function findClues(world: World, base: Trial, walks: Walks, translated: C
   };
 }
 
-function isChance({ text }: Rule): boolean {
-  return / --mode random |\bnumgen random /.test(` ${text} `);
+/** Whether it draws a random number. */
+function isChance({ steps }: Rule): boolean {
+  return steps.some((step) => {
+    if (step.kind === 'match') return step.definition.reads(step.data).includes('random');
+    if (step.kind !== 'statement') return false;
+    for (const { kind, mode } of partsOf(step.statement))
+      if (kind === 'numgen' && mode === 'random') return true;
+    return false;
+  });
 }
 
 function at<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -3,7 +3,7 @@ import type { Expression, Match, Payload, Statement } from '../../../rules/nft/m
 import { Protocol } from '../../../packet/numbers.js';
 import { messageTypes } from '../../../rules/nft/eval/payload.js';
 import { isProtocol, isVersion, joinAdjacent, joinBounds } from './adjacent.js';
-import { headersIn, protocolOf } from '../context.js';
+import { headersIn, NetworkProtocol, protocolOf } from '../context.js';
 import { withoutDependencies } from './dependencies.js';
 import { headerProtocol } from '../headers.js';
 import { etherType, inWholeBytes } from './partialBytes.js';
@@ -68,16 +68,17 @@ function withDependencies(statements: readonly Statement[], family: Family): rea
     if (statement.kind === 'reject') {
       if (statement.with === 'tcp reset' && !hasTransport) result.unshift(isProtocol(Protocol.tcp));
       const version =
-        statement.with === 'icmp' ? Version.ip : statement.with === 'icmpv6' ? Version.ip6 : null;
+        statement.with === 'icmp'
+          ? NetworkProtocol.ip
+          : statement.with === 'icmpv6'
+            ? NetworkProtocol.ip6
+            : null;
       if (version !== null && !hasNetwork) result.unshift(isVersion(version));
     }
     result.push(statement);
   }
   return result;
 }
-
-/** `meta nfproto` of a version of IP. */
-const Version = { ip: 2, ip6: 10 } as const;
 
 /** A match after which nft knows which version of IP the packets are of; not so `meta protocol`. */
 function saysNetwork(match: Match): boolean {

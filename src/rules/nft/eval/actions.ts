@@ -1,6 +1,7 @@
 import { Protocol } from '../../../packet/numbers.js';
 import { stripTcpOptions } from '../../../packet/rewriteTcp.js';
 import type { Context, CtTemplate, LogOptions, RejectKind } from '../../context.js';
+import { rejectKindOf } from '../../rejectCodes.js';
 import { Verdict } from '../../verdict.js';
 import type {
   Log,
@@ -86,30 +87,13 @@ export function queue(statement: Queue): RunningStatement {
   };
 }
 
-const ICMP: ReadonlyMap<number, RejectKind> = new Map([
-  [0, 'icmp-net-unreachable'],
-  [1, 'icmp-host-unreachable'],
-  [2, 'icmp-proto-unreachable'],
-  [3, 'icmp-port-unreachable'],
-  [9, 'icmp-net-prohibited'],
-  [10, 'icmp-host-prohibited'],
-  [13, 'icmp-admin-prohibited'],
-]);
-const ICMPV6: ReadonlyMap<number, RejectKind> = new Map([
-  [0, 'icmp6-no-route'],
-  [1, 'icmp6-adm-prohibited'],
-  [3, 'icmp6-addr-unreachable'],
-  [4, 'icmp6-port-unreachable'],
-  [5, 'icmp6-policy-fail'],
-  [6, 'icmp6-reject-route'],
-]);
 /** `nft_reject_icmp_code()`, `nft_reject_icmpv6_code()` (net/netfilter/nft_reject.c) by NFT_REJECT_ICMPX_*. */
 const ICMPX = { 4: [0, 3, 1, 13], 6: [0, 4, 3, 1] } as const;
 
 function rejectKind({ with: how, code }: Reject, version: 4 | 6): RejectKind | undefined {
   if (how === 'tcp reset') return 'tcp-reset';
   const own = how === 'icmpx' ? ICMPX[version][code] : code;
-  return (version === 4 ? ICMP : ICMPV6).get(own);
+  return rejectKindOf(version, own);
 }
 
 /** nft asks for the protocol or IP version that the answer is of, where the rule has not done so. */

@@ -5,7 +5,7 @@ import { EtherType, LinkKind, Protocol } from '../../../packet/numbers.js';
 import type { Packet } from '../../../packet/packet.js';
 import { tcpHeaderLength } from '../../../packet/rewriteTcp.js';
 import { setAddress, setTos, tosOf } from '../../../packet/rewrite.js';
-import { IcmpType, Icmpv6Type } from '../../../packet/transport.js';
+import { Gre, IcmpType, Icmpv6Type, Udp } from '../../../packet/transport.js';
 import type { Payload } from '../model.js';
 import { bytesValue, NUMBER_BITS, type Read, type Scalar, toAddress } from './value.js';
 
@@ -96,31 +96,25 @@ function siteOf(payload: Payload, packet: Packet): Site | null {
   }
 }
 
-/** `GRE_VERSION_0` and the flags that lengthen its header (RFC 2784, RFC 2890). */
-const Gre = { version: 0x0007, routing: 0x4000, checksum: 0x8000, key: 0x2000, sequence: 0x1000 } as const;
-const GRE_BASE = 4;
-const UDP_HEADER = 8;
-const IPIP = 4;
-
 /** Where what the transport header carries begins: `__nft_payload_inner_offset()` (net/netfilter/nft_payload.c); -1: nowhere. */
 function innerOffset(packet: Packet): number {
   if (!packet.hasTransport) return -1;
   const { protocol, transport, data } = packet;
   switch (protocol) {
     case Protocol.udp:
-      return transport + UDP_HEADER;
+      return transport + Udp.headerLength;
     case Protocol.tcp: {
       const length = tcpHeaderLength(packet);
       return length === 0 ? -1 : transport + length;
     }
     case Protocol.gre: {
-      if (transport + GRE_BASE > data.length) return -1;
+      if (transport + Gre.minimumLength > data.length) return -1;
       const flags = u16(data, transport);
       if (flags & (Gre.version | Gre.routing)) return -1;
       const words = [Gre.checksum, Gre.key, Gre.sequence].filter((flag) => flags & flag).length;
-      return transport + GRE_BASE + 4 * words;
+      return transport + Gre.minimumLength + 4 * words;
     }
-    case IPIP:
+    case Protocol.ipip:
       return transport;
     default:
       return -1;
