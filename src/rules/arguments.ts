@@ -1,9 +1,7 @@
-import { leadingUint, parseUint, parseUintRange, type UintRange } from './integers.js';
+import { leadingUint, MAX_U32, parseUint, parseUintRange, type UintRange } from './integers.js';
 import type { Negatable } from './negatable.js';
 import type { GivenOption, OptionList, Word } from './options.js';
 import { refusal, refuseTogether } from './refusal.js';
-
-const MAX_U32 = 0xffffffff;
 
 /** The number an option was given, or `otherwise`; what is no number is reported at its word. */
 export function numberArgument(

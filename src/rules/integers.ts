@@ -1,5 +1,7 @@
 import { bang, type Negatable } from './negatable.js';
 
+export const MAX_U32 = 0xffffffff;
+
 /** What strtoul(3) takes with base 0: `0x` hexadecimal, octal after a leading 0, or decimal. */
 const NUMBER = /^[ \t\n\v\f\r]*\+?(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)/i;
 
@@ -67,7 +69,7 @@ export function listHeaderRange(word: string, wanted: Negatable<UintRange> | nul
 }
 
 function isEverything({ min, max }: UintRange): boolean {
-  return min === 0 && max === 0xffffffff;
+  return min === 0 && max === MAX_U32;
 }
 
 export function hex(value: number, digits = 1): string {

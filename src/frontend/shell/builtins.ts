@@ -1,5 +1,5 @@
 import { type Filling, fieldsOf, wholeText } from './expand.js';
-import type { Shell } from './interpret.js';
+import type { Shell } from './shell.js';
 import type { Streams } from './streams.js';
 import { baseName, isProgram, testTruth } from './test.js';
 import type { Part, ShellToken } from './token.js';

@@ -3,62 +3,16 @@ import { readLines, type SourceText } from '../../source/lines.js';
 import type { Position } from '../../source/text.js';
 import { assign, builtin, isBuiltin } from './builtins.js';
 import { fieldsOf, type Filling, patternText, wholeText } from './expand.js';
+import { leftOut, onlyReads, TURN_OF_LOOP, undecided } from './leftOut.js';
 import { shellTokens } from './lexer.js';
 import { fitsPattern } from './pattern.js';
-import { PLAIN, type Printed, redirect, type Stream, type Streams } from './streams.js';
+import { lineOf, positionOf } from './position.js';
+import { DEEPEST_CALL, goesOn, isOver, newShell, type Shell, type ShellHost, takesTurn } from './shell.js';
+import { PLAIN, type Printed, redirect, type Streams } from './streams.js';
 import { type List, type Node, shellPieces } from './syntax.js';
-import { bareWord, type HereDocument, type ShellToken } from './token.js';
-import { leftOut, onlyReads, type Place, TURN_OF_LOOP } from './leftOut.js';
-import { setVariable, type Value, type Variables } from './variables.js';
+import { bareWord, type ShellToken } from './token.js';
+import { setVariable } from './variables.js';
 
-/** One command of a script, its quotes gone and its variables filled in. */
-export interface SimpleCommand {
-  readonly words: readonly Word[];
-  /** What it reads: a here-document, a here-string, or what the command before the pipe printed. */
-  readonly input: HereDocument | null;
-  /** The file after `<`; null where there is none. */
-  readonly inputFile: string | null;
-  /** Where standard output and standard error end up. */
-  readonly output: Stream;
-  readonly errors: Stream;
-  readonly position: Position;
-}
-
-/** What a script reaches. */
-export interface ShellHost {
-  /** Runs a command; its exit status, null where nobody knows it here. */
-  run(command: SimpleCommand): number | null;
-  write(stream: Stream, text: string, at: Position): void;
-  /** What in the script cannot be followed. */
-  complain(message: string, at: Position, length: number): void;
-  /** What was assumed of how the script is called. */
-  assume(message: string, at: Position): void;
-  /** Whether something has ended the script. */
-  readonly isOver: boolean;
-}
-
-export interface Shell {
-  readonly host: ShellHost;
-  readonly variables: Variables;
-  readonly functions: Map<string, Node>;
-  /** What the variables were that a function has made its own, by function under way. */
-  readonly frames: Map<string, Value | undefined>[];
-  /** Where commands of a substitution stand. */
-  place: Position | null;
-  stopsOnFailure: boolean;
-  leaving: 'exit' | 'return' | 'break' | 'continue' | null;
-  /** Turns of loops and calls of functions that are left. */
-  turns: number;
-  depth: number;
-}
-
-const MOST_TURNS = 100_000;
-const DEEPEST_CALL = 50;
-/** Variables may make a script this many times as long as it is written, and a little more. */
-const GROWTH = 8;
-const SPARE = 1_000_000;
-/** What every shell has set. */
-const OUTSIDE: readonly (readonly [string, string])[] = [['PATH', '/usr/sbin:/usr/bin:/sbin:/bin'], ['HOME', '/root'], ['USER', 'root']]; // prettier-ignore
 /** What stands before a command and leaves it what it is. */
 const PREFIX = /^(?:\S*\/)?(?:sudo|command|exec)$/;
 
@@ -69,24 +23,7 @@ const PREFIX = /^(?:\S*\/)?(?:sudo|command|exec)$/;
  * @returns the last command's exit status
  */
 export function interpret(source: SourceText, host: ShellHost): number {
-  const written = source.lines.reduce((sum, line) => sum + line.length, 0);
-  const shell: Shell = {
-    host,
-    variables: {
-      values: new Map([...OUTSIDE, ['0', source.file]]),
-      unknown: new Map(),
-      arguments: null,
-      status: 0,
-      budget: written * GROWTH + SPARE,
-    },
-    functions: new Map(),
-    frames: [],
-    place: null,
-    stopsOnFailure: false,
-    leaving: null,
-    turns: MOST_TURNS,
-    depth: 0,
-  };
+  const shell = newShell(source, host);
   const complain = (message: string, at: Position, length: number): void =>
     host.complain(message, at, length);
   for (const node of shellPieces(shellTokens(source, complain), complain)) {
@@ -95,10 +32,6 @@ export function interpret(source: SourceText, host: ShellHost): number {
     shell.leaving = null;
   }
   return shell.variables.status;
-}
-
-function isOver({ leaving, host }: Shell): boolean {
-  return leaving !== null || host.isOver;
 }
 
 /** @param tested whether something asks how it ends, so that a failure does not end the script under `set -e` */
@@ -180,30 +113,6 @@ function runPipeline(shell: Shell, parts: List, streams: Streams, tested: boolea
   return status;
 }
 
-function lineOf(node: Node): number {
-  if ('position' in node) return node.position.line;
-  if (node.kind === 'group' && node.body.length > 0) return lineOf(node.body[0]);
-  return 1;
-}
-
-function positionOf(node: Node): Position | null {
-  if ('position' in node) return node.position;
-  if (node.kind === 'pipeline') return positionOf(node.parts[0]);
-  if (node.kind === 'and-or') return positionOf(node.first);
-  return node.kind === 'group' && node.body.length > 0 ? positionOf(node.body[0]) : null;
-}
-
-/** Says that what hangs on a status is left out, since nobody knows the status here, where that may matter. */
-function undecided(shell: Shell, at: Position | null, nodes: List, place?: Place): null {
-  if (at && leftOut(shell, nodes, place))
-    shell.host.complain(
-      'how this ends is not known here: what hangs on it is left out',
-      shell.place ?? at,
-      1,
-    );
-  return null;
-}
-
 function runAndOr(
   shell: Shell,
   { first, rest }: Extract<Node, { kind: 'and-or' }>,
@@ -245,22 +154,6 @@ function runIf(
     if (status === 0) return runList(shell, body, streams, tested);
   }
   return otherwise ? runList(shell, otherwise, streams, tested) : 0;
-}
-
-/** One more turn of a loop, or a call; false where there have been too many. */
-function takesTurn(shell: Shell, at: Position): boolean {
-  if (shell.turns-- > 0) return true;
-  if (shell.turns === -1) shell.host.complain('the script does too much: it ends here', at, 1);
-  shell.leaving = 'exit';
-  return false;
-}
-
-/** Whether a loop goes on after a turn. */
-function goesOn(shell: Shell): boolean {
-  if (shell.host.isOver) return false;
-  const { leaving } = shell;
-  if (leaving === 'continue' || leaving === 'break') shell.leaving = null;
-  return leaving === null || leaving === 'continue';
 }
 
 function runFor(

@@ -1,6 +1,6 @@
 import { readLines } from '../../source/lines.js';
 import type { Position } from '../../source/text.js';
-import type { Shell } from './interpret.js';
+import type { Shell } from './shell.js';
 import { type List, type Node, shellPieces } from './syntax.js';
 import { shellTokens } from './lexer.js';
 import { changesNothing } from './test.js';
@@ -103,4 +103,15 @@ function nameOf(shell: Shell, word: ShellToken): string | undefined {
   if (others.length > 0 || only?.kind !== 'parameter' || only.operator) return undefined;
   const value = valueOf(shell.variables, only.name);
   return value === undefined ? undefined : textOf(value);
+}
+
+/** Says that what hangs on a status is left out, since nobody knows the status here, where that may matter. */
+export function undecided(shell: Shell, at: Position | null, nodes: List, place?: Place): null {
+  if (at && leftOut(shell, nodes, place))
+    shell.host.complain(
+      'how this ends is not known here: what hangs on it is left out',
+      shell.place ?? at,
+      1,
+    );
+  return null;
 }

@@ -1,4 +1,4 @@
-import { parseUint } from '../integers.js';
+import { MAX_U32, parseUint } from '../integers.js';
 import type { Packet } from '../../packet/packet.js';
 import type { Context } from '../context.js';
 import type { Condition, MatchDefinition } from '../definition.js';
@@ -31,7 +31,6 @@ export interface RateestMatch {
 }
 
 const NAME_BYTES = 15;
-const MAX_U32 = 0xffffffff;
 const MODES = ['eq', 'lt', 'gt'] as const;
 
 const upright = (what: string): string => `rateest: ${what} can't be inverted`;
