@@ -78,6 +78,8 @@ export class Kernel {
           sinks.destroyed?.(entry, now);
         },
         expected: (passage, master, follow) => this.nat.follow(passage, master, follow),
+        mangled: (packet) => this.evidence.mangled(packet),
+        draw: (passage) => this.drawPort(passage),
       },
     );
     this.shortWays = new ShortWays(this.tracker, host.routing, options.sets, this.observer);
@@ -85,10 +87,7 @@ export class Kernel {
       this.tracker,
       {
         seen: (passage, tuple, manip) => this.evidence.port(passage.packet, tuple, manip),
-        draw: (passage) => {
-          passage.doubt ??= 'the kernel chose a port at random';
-          return Math.floor(this.draw() * 65536);
-        },
+        draw: (passage) => this.drawPort(passage),
       },
       options.share,
     );
@@ -121,6 +120,12 @@ export class Kernel {
       (answer) => this.evidence.answered(answer),
       this.records,
     );
+  }
+
+  /** A number in [0, 65535] where the kernel draws one for a port, and nothing tells which. */
+  private drawPort(passage: Passage): number {
+    passage.doubt ??= 'the kernel chose a port at random';
+    return Math.floor(this.draw() * 65536);
   }
 
   /** Datagrams that waited for fragments at once. */

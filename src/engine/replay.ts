@@ -123,6 +123,7 @@ export class Replay {
         answered: (answer) => this.egress.answerTo(this.kernel.tracker, answer) !== null,
         left: (packet) => this.leaving ?? this.egress.copyOf(packet),
         port: (packet, tuple, manip) => this.egress.portOf(packet, tuple, manip),
+        mangled: (packet) => this.egress.mangledCopyOf(packet),
       },
     });
     this.linkLevel = new LinkLevel(

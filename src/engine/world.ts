@@ -73,6 +73,8 @@ export interface Evidence {
   port(packet: Packet, tuple: Tuple, manip: Manip): number | undefined;
   /** The captured copy of a packet as it left, translated or not; null: none was captured. */
   left(packet: Packet): Packet | null;
+  /** The captured copy of a packet, translated already, of which a helper changes the payload; null: none was captured. */
+  mangled(packet: Packet): Packet | null;
 }
 
 export interface KernelOptions {

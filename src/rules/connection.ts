@@ -85,6 +85,10 @@ export class Tuple {
 export const Direction = { original: 0, reply: 1 } as const;
 export type Direction = (typeof Direction)[keyof typeof Direction];
 
+export function opposite(direction: Direction): Direction {
+  return direction === Direction.original ? Direction.reply : Direction.original;
+}
+
 /** `enum ip_conntrack_info` without the direction: what -m conntrack calls the state of the packet. */
 export const CtState = { invalid: 0, established: 1, related: 2, new: 3, untracked: 4 } as const;
 export type CtState = (typeof CtState)[keyof typeof CtState];

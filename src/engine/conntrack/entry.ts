@@ -4,6 +4,7 @@ import type { FlowPath } from '../steady/flowPath.js';
 import type { FtpLines } from './helpers/ftp.js';
 import { type ConnectionRows, NOWHERE } from './rows.js';
 import type { SctpState } from './sctp.js';
+import type { SequenceOffsets } from './sequenceOffsets.js';
 import type { ConntrackSettings } from './settings.js';
 import { TcpState } from './tcpState.js';
 
@@ -31,6 +32,7 @@ class Rarities {
   markRule: Rule | null = null;
   sctp: SctpState | null = null;
   ftpLines: FtpLines | null = null;
+  sequenceOffsets: SequenceOffsets | null = null;
 }
 
 const NONE: Readonly<Rarities> = new Rarities();
@@ -289,6 +291,14 @@ export class ConnectionEntry implements Connection {
 
   set ftpLines(lines: FtpLines | null) {
     if (lines || this.rare) this.rarities.ftpLines = lines;
+  }
+
+  get sequenceOffsets(): SequenceOffsets | null {
+    return (this.rare ?? NONE).sequenceOffsets;
+  }
+
+  set sequenceOffsets(offsets: SequenceOffsets | null) {
+    if (offsets || this.rare) this.rarities.sequenceOffsets = offsets;
   }
 
   private get rarities(): Rarities {

@@ -8,11 +8,16 @@ export interface Expectation {
   readonly master: ConnectionEntry;
   /** Whence, where to, with which protocol and destination port. */
   readonly tuple: Tuple;
+  /** It may come from anywhere. */
+  readonly anySource?: boolean;
   /** ns since capture start. */
   readonly expires: number;
   /** How it is translated as its master is: the direction of the master that it goes, and the port behind the translation. */
   readonly follow?: { readonly direction: Direction; readonly port: number } | null;
 }
+
+/** Busy: another one waits for the same. Refused: there are too many. */
+export type Expected = 'made' | 'busy' | 'refused';
 
 /** Connections between the ends of one that nobody can foresee. */
 interface Guess {
@@ -46,14 +51,17 @@ export class Expectations {
   }
 
   /**
-   * The same for a helper, which waits for one connection of each master: a new one takes the place of the one before
-   * (`evict_oldest_expect()`).
+   * The same for a helper, which waits for so many connections of each master: one more takes the place of the oldest
+   * (`__nf_ct_expect_check()`, `evict_oldest_expect()`).
    */
-  replace(made: Expectation, now: number): boolean {
-    const rivals = this.alive(keyOf(made.tuple), now);
-    if (rivals.some((one) => one.master !== made.master && meets(one, made.tuple, made.master))) return false;
-    for (const one of this.byMaster.get(made.master) ?? []) this.remove(one);
-    return this.add(made, now);
+  addForHelper(made: Expectation, most: number, now: number): Expected {
+    const { master } = made;
+    for (const one of [...this.alive(keyOf(made.tuple), now)])
+      if (isSame(one, made)) this.remove(one);
+      else if (clashes(one, made)) return 'busy';
+    const own = [...(this.byMaster.get(master) ?? [])].filter((one) => isAlive(one, now));
+    for (const oldest of own.slice(0, Math.max(0, own.length - most + 1))) this.remove(oldest);
+    return this.add(made, now) ? 'made' : 'refused';
   }
 
   /** A connection between the ends of this one may come, for a reason that a helper has and the capture does not show. */
@@ -142,14 +150,24 @@ function isAlive({ expires, master }: Expectation, now: number): boolean {
   return !master.confirmed || master.expires + COLLECTED > now;
 }
 
-function meets({ tuple: wanted, master }: Expectation, tuple: Tuple, zone: Zone): boolean {
-  return (
-    wanted.s0 === tuple.s0 &&
-    wanted.s1 === tuple.s1 &&
-    wanted.s2 === tuple.s2 &&
-    wanted.s3 === tuple.s3 &&
-    zoneIn(master, 0) === zoneIn(zone, 0)
-  );
+function meets({ tuple: wanted, master, anySource }: Expectation, tuple: Tuple, zone: Zone): boolean {
+  if (zoneIn(master, 0) !== zoneIn(zone, 0)) return false;
+  return anySource === true || hasSourceOf(wanted, tuple);
+}
+
+function hasSourceOf(a: Tuple, b: Tuple): boolean {
+  return a.s0 === b.s0 && a.s1 === b.s1 && a.s2 === b.s2 && a.s3 === b.s3;
+}
+
+/** `expect_matches()` of what leads to the same place. */
+function isSame(a: Expectation, b: Expectation): boolean {
+  if (a.master !== b.master || (a.anySource ?? false) !== (b.anySource ?? false)) return false;
+  return a.anySource === true || hasSourceOf(a.tuple, b.tuple);
+}
+
+/** Some connection would meet both: `expect_clash()`. */
+function clashes(a: Expectation, b: Expectation): boolean {
+  return b.anySource === true ? zoneIn(a.master, 0) === zoneIn(b.master, 0) : meets(a, b.tuple, b.master);
 }
 
 function keyOf({ version, protocol, d0, d1, d2, d3, destinationPort }: Tuple): string {

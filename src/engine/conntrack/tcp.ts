@@ -1,8 +1,9 @@
 import { i32, u16, u8 } from '../../packet/bytes.js';
 import type { Packet } from '../../packet/packet.js';
 import { Tcp, TcpFlag } from '../../packet/transport.js';
-import { CtStatus, Direction } from '../../rules/connection.js';
+import { CtStatus, Direction, opposite } from '../../rules/connection.js';
 import { CtEvent, type ConnectionEntry } from './entry.js';
+import { offsetAt } from './sequenceOffsets.js';
 import type { ConntrackSettings } from './settings.js';
 import {
   IG,
@@ -252,7 +253,10 @@ function judge(
       break;
   }
   if (step === 'window') {
-    const window = judgeWindow(tcp, packet, direction, segment, settings.tcpLiberal);
+    const farOffset = entry.has(CtStatus.seqAdjust)
+      ? offsetAt(entry, opposite(direction), (i32(data, transport + Tcp.acknowledgment) - 1) | 0)
+      : 0;
+    const window = judgeWindow(tcp, packet, direction, segment, settings.tcpLiberal, farOffset);
     if (window === 'ignored') return ProtocolVerdict.accept;
     if (window === 'invalid') {
       noteInvalidEnd(entry, tcp, direction, segment, settings, packet.time);

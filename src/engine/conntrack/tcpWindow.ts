@@ -130,6 +130,7 @@ function initialiseSender(
 /**
  * Judges a segment by the four bounds of Guido van Rooij's "Real stateful TCP packet filtering", and moves the
  * window: `tcp_in_window()` (net/netfilter/nf_conntrack_proto_tcp.c).
+ * @param farOffset what was added to the sequence numbers that the segment acknowledges, on their way to its sender
  */
 export function judgeWindow(
   state: TcpState,
@@ -137,6 +138,7 @@ export function judgeWindow(
   direction: Direction,
   segment: Segment,
   liberal: boolean,
+  farOffset = 0,
 ): WindowVerdict {
   const { data, transport } = packet;
   const sender = state.side(direction);
@@ -148,6 +150,10 @@ export function judgeWindow(
   let end = segmentEnd(packet);
   const rawWindow = u16(data, transport + Tcp.window);
   let sack = receiver.flags & TcpFlagBit.sackPermitted ? highestSack(packet, ack) : ack;
+  if (farOffset !== 0) {
+    ack = (ack - farOffset) | 0;
+    sack = (sack - farOffset) | 0;
+  }
   const be = (verdict: WindowVerdict): WindowVerdict =>
     liberal || sender.flags & TcpFlagBit.beLiberal ? 'accepted' : verdict;
 

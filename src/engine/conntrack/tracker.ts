@@ -11,9 +11,10 @@ import type { Passage } from '../passage.js';
 import { ConnectionEntry, CtEvent } from './entry.js';
 import { icmpKind, isMalformedUdp, trackIfAccepted, trackProtocol } from './protocols.js';
 import { type Expectation, Expectations } from './expectations.js';
-import { OTHER_LENGTH } from './helpers/ftp.js';
-import type { Follow } from './helpers/helper.js';
+import type { Follow, Helper } from './helpers/helper.js';
 import { helperFor } from './helpers/index.js';
+import { PacketHelperHost } from './helpers/packetHost.js';
+import { adjustSequences } from './sequenceOffsets.js';
 import { type ConntrackSettings, withPolicy } from './settings.js';
 import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone, zoneIn } from './table.js';
 import { isMalformedTcp } from './tcp.js';
@@ -21,22 +22,26 @@ import { TcpConnState } from './tcpState.js';
 import { invertTuple, readTuple } from './tuple.js';
 import { ProtocolVerdict, type TrackedPacket } from './verdict.js';
 
-/** What happened to the table, as `conntrack -E` tells it. */
+/** What happened to the table, as `conntrack -E` tells it, and what the tracker asks for. */
 export interface TrackerEvents {
   created(entry: ConnectionEntry, now: number): void;
   updated(entry: ConnectionEntry, events: number, now: number): void;
   destroyed(entry: ConnectionEntry, now: number): void;
   /** A new connection is to be translated as the one that expected it is, before any rule: `exp->expectfn`. */
   expected(passage: Passage, master: ConnectionEntry, follow: Follow): void;
+  /** The packet as it was seen to leave, with whatever payload a helper has given it; null: its copy was not captured. */
+  mangled(packet: Packet): Packet | null;
+  /** A number in [0, 65535] where nothing tells. */
+  draw(passage: Passage): number;
 }
 
-/** Seconds that a helper waits for a connection, of all helpers that are read here. */
-const HELPER_SECONDS = 300;
+/** Seconds that a helper that is not read here may wait for a connection. */
+const UNKNOWN_SECONDS = 300;
 
 /** Finds and makes the connections that packets belong to: net/netfilter/nf_conntrack_core.c. */
 export class Tracker {
   readonly table = new ConnectionTable();
-  private readonly expectations = new Expectations();
+  readonly expectations = new Expectations();
   private readonly policies = new Map<TimeoutPolicy, ConntrackSettings>();
   private readonly scratch = new Tuple();
   private readonly inverse = new Tuple();
@@ -47,7 +52,7 @@ export class Tracker {
 
   constructor(
     readonly settings: ConntrackSettings,
-    private readonly events: TrackerEvents,
+    readonly events: TrackerEvents,
   ) {
     this.table.onDestroy = (entry) => this.events.destroyed(entry, this.now);
   }
@@ -136,7 +141,6 @@ export class Tracker {
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
       if (!found && this.met?.follow) this.events.expected(passage, this.met.master, this.met.follow);
-      if (entry.has(CtStatus.seqAdjust)) passage.doubt ??= OTHER_LENGTH;
       if (verdict === ProtocolVerdict.kill) this.table.destroy(entry);
       if (direction === Direction.reply) noteReply(entry, packet.frame);
       return Verdict.accept;
@@ -207,25 +211,35 @@ export class Tracker {
   }
 
   /**
-   * The helper of the packet's connection reads it, on its way out of the hooks: `nf_confirm()`
-   * (net/netfilter/nf_conntrack_proto.c). Drop: the packet goes no further.
+   * What is done with a packet on its way out of the hooks, where its connection has a helper or sequence numbers of its own:
+   * `nf_confirm()` (net/netfilter/nf_conntrack_proto.c). Drop: the packet goes no further.
    */
   help(passage: Passage): Verdict {
     const { connection: entry, packet, state, direction } = passage;
-    const name = entry?.helper ?? null;
-    if (!entry || name === null || state === CtState.untracked) return Verdict.accept;
-    // No errors about it; a first packet that is RELATED is one all the same.
-    if (packet.protocol !== entry.lookAt(direction, this.scratch).protocol) return Verdict.accept;
-    const expires = packet.time + HELPER_SECONDS * 1e9;
-    const helper = helperFor(name, packet.protocol);
-    const host = {
-      expect: (tuple: Tuple, follow: Follow | null) =>
-        this.expectations.replace({ master: entry, tuple, expires, follow }, packet.time),
-      mayCome: (reason: string) => this.expectations.guess(entry, reason, expires),
-    };
-    if (helper) return helper.help(passage, entry, host);
-    host.mayCome(`the ${name} helper, which is not simulated, may expect it`);
-    return Verdict.accept;
+    if (!entry || state === CtState.untracked) return Verdict.accept;
+    // Helpers do not expect errors, of which those about what came back are kept from them.
+    if (state === CtState.related && direction === Direction.reply) return Verdict.accept;
+    const isAdjusted = entry.has(CtStatus.seqAdjust) && packet.in?.isLoopback !== true;
+    const { helper: name } = entry;
+    if (name !== null && packet.protocol === entry.lookAt(direction, this.scratch).protocol) {
+      const helper = helperFor(name, packet.protocol);
+      if (!helper) {
+        const reason = `the ${name} helper, which is not simulated, may expect it`;
+        this.expectations.guess(entry, reason, packet.time + UNKNOWN_SECONDS * 1e9);
+      } else if (this.helps(helper, passage, entry) === Verdict.drop) return Verdict.drop;
+    }
+    // What the helper has just noted is of the segments behind this one.
+    const { sequenceOffsets } = entry;
+    if (!isAdjusted || !sequenceOffsets) return Verdict.accept;
+    return adjustSequences(packet, sequenceOffsets, direction) ? Verdict.accept : Verdict.drop;
+  }
+
+  private helps(helper: Helper, passage: Passage, entry: ConnectionEntry): Verdict {
+    return helper.help(
+      passage,
+      entry,
+      new PacketHelperHost(helper, passage, entry, this.expectations, this.events),
+    );
   }
 
   /** A connection with the ends of this one, from its server to its client, is to come: `nft_ct_expect_obj_eval()`. */

@@ -254,6 +254,21 @@ export class EgressWindow {
     return undefined;
   }
 
+  /** An unclaimed egress frame with the addresses, ports and identification of a packet, whatever its payload and length. */
+  mangledCopyOf(packet: Packet): Packet | null {
+    for (let i = 0; i < this.ahead.length; i++) {
+      const glimpse = this.ahead.at(i);
+      const arrival = glimpse.arrival ?? this.arrivalOf(glimpse);
+      if (arrival === null || arrival.claimed) continue;
+      const { packet: seen } = arrival;
+      if (seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
+      if (seen.fragmentOffset !== 0 || !sameAddresses(packet, seen)) continue;
+      if (i32(seen.data, seen.transport) !== i32(packet.data, packet.transport)) continue;
+      if (seen.version === 6 || u16(seen.data, Ipv4.id) === u16(packet.data, Ipv4.id)) return seen;
+    }
+    return null;
+  }
+
   /** An unclaimed egress frame that carries the same packet, whatever its addresses and ports are by now. */
   copyOf(packet: Packet): Packet | null {
     const icmp = packet.protocol === Protocol.icmp || packet.protocol === Protocol.icmpv6;

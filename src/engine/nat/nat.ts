@@ -5,7 +5,7 @@ import type { Packet } from '../../packet/packet.js';
 import { u8 } from '../../packet/bytes.js';
 import { type AddressWords, type Changes, innerSite, rewrite, rewriteInner } from '../../packet/rewrite.js';
 import { IcmpType, Icmpv6Type } from '../../packet/transport.js';
-import { CtState, CtStatus, Direction, Tuple } from '../../rules/connection.js';
+import { CtState, CtStatus, Direction, opposite, Tuple } from '../../rules/connection.js';
 import { Manip, type NatRange } from '../../rules/context.js';
 import { Hook } from '../../rules/hook.js';
 import type { ConnectionEntry } from '../conntrack/entry.js';
@@ -90,16 +90,16 @@ export class Nat {
 
   /** Translates a connection as the one that expected it is: `nf_nat_follow_master()` (net/netfilter/nf_nat_helper.c). */
   follow(passage: Passage, master: ConnectionEntry, { direction, port }: Follow): void {
-    const { source, destination } = master.tuple(
-      direction === Direction.original ? Direction.reply : Direction.original,
-    );
+    const { source, destination } = master.tuple(opposite(direction));
     const to = (address: IpAddress, only: number | null): NatRange => ({
       minAddress: address,
       maxAddress: address,
       minPort: only,
       maxPort: only,
     });
-    this.setup(passage, Manip.source, to(destination, null));
+    // Only what comes from where the master comes from stands behind its translation.
+    if (passage.connection?.original.source.equals(master.tuple(direction).source) === true)
+      this.setup(passage, Manip.source, to(destination, null));
     this.setup(passage, Manip.destination, to(source, port));
   }
 

@@ -338,8 +338,9 @@ function isPlain({ packet, doubt }: Passage): boolean {
 }
 
 function isKept(connection: ConnectionEntry): boolean {
+  if (!connection.confirmed || connection.dead || connection.has(CtStatus.seqAdjust)) return false;
   // A helper reads every packet.
-  return connection.confirmed && !connection.dead && connection.helper === null;
+  return connection.helper === null;
 }
 
 /** What rules read of ports and flags is there, in the packet and in the capture. */

@@ -29,7 +29,7 @@ import type { Ways } from './ways.js';
 const Kept = { assured: 1, counted: 2, way: 2 } as const;
 
 /** What an entry must be for that, and what not. */
-const BARRED = CtStatus.dying | CtStatus.fixedTimeout;
+const BARRED = CtStatus.dying | CtStatus.fixedTimeout | CtStatus.seqAdjust;
 
 function isPlain(entry: ConnectionEntry): boolean {
   if ((entry.status & (CtStatus.confirmed | BARRED)) !== CtStatus.confirmed) return false;

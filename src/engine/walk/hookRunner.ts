@@ -1,10 +1,11 @@
 import type { Route } from '../../host/routeModel.js';
 import type { Packet } from '../../packet/packet.js';
 import { tosOf } from '../../packet/rewrite.js';
-import { CtState } from '../../rules/connection.js';
+import { CtState, CtStatus } from '../../rules/connection.js';
 import { Hook } from '../../rules/hook.js';
 import type { Ruleset } from '../../rules/model.js';
 import { Verdict } from '../../rules/verdict.js';
+import type { ConnectionEntry } from '../conntrack/entry.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { Defragmenter } from '../stack/defrag.js';
 import { REFUSED_BY_HELPER, TAKEN, tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from '../endings.js';
@@ -134,7 +135,7 @@ export class HookRunner {
         return Verdict.stolen;
       }
       case StageKind.confirm: {
-        if (passage.connection?.helper && this.parts.tracker.help(passage) !== Verdict.accept) {
+        if (isHelped(passage.connection) && this.parts.tracker.help(passage) !== Verdict.accept) {
           tellLost(this.observer, passage, REFUSED_BY_HELPER);
           return Verdict.drop;
         }
@@ -190,4 +191,9 @@ export class HookRunner {
     const entries = this.at(version, Hook.prerouting);
     return entries.some((entry) => entry.kind === StageKind.conntrack);
   }
+}
+
+/** Its packets are read, or have other sequence numbers on one side than on the other. */
+function isHelped(entry: ConnectionEntry | null): boolean {
+  return entry !== null && (entry.helper !== null || entry.has(CtStatus.seqAdjust));
 }

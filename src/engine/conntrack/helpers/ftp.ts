@@ -1,10 +1,9 @@
 import type { IpAddress } from '../../../address/ip.js';
-import { u32, u8 } from '../../../packet/bytes.js';
-import { fillTransportChecksum, isOffloaded } from '../../../packet/checksum.js';
+import { u32 } from '../../../packet/bytes.js';
 import { Protocol } from '../../../packet/numbers.js';
-import type { Packet } from '../../../packet/packet.js';
+import { payloadOffset } from '../../../packet/payload.js';
 import { Tcp } from '../../../packet/transport.js';
-import { CtState, CtStatus, Direction, Tuple } from '../../../rules/connection.js';
+import { CtState, CtStatus, opposite, Tuple } from '../../../rules/connection.js';
 import { Verdict } from '../../../rules/verdict.js';
 import type { Passage } from '../../passage.js';
 import type { ConnectionEntry } from '../entry.js';
@@ -15,9 +14,6 @@ const NEWLINE = 0x0a;
 /** NUM_SEQ_TO_REMEMBER (linux/netfilter/nf_conntrack_ftp.h). */
 const REMEMBERED = 2;
 
-/** What the packets of a connection then carry is not simulated: neither the bytes nor the sequence numbers (nf_conntrack_seqadj.c). */
-export const OTHER_LENGTH = 'the ftp helper wrote an address of another length';
-
 /** By direction the sequence numbers at which a line begins, as far as seen: `struct nf_ct_ftp_master`. */
 export type FtpLines = readonly [number[], number[]];
 
@@ -25,11 +21,13 @@ export type FtpLines = readonly [number[], number[]];
 export const ftp: Helper = {
   name: 'ftp',
   protocol: Protocol.tcp,
+  most: 1,
+  seconds: 300,
   help(passage, entry, host) {
     const { packet, state, direction } = passage;
     if (state !== CtState.established) return Verdict.accept;
     const { data, transport, length } = packet;
-    const from = transport + (u8(data, transport + Tcp.dataOffset) >> 4) * 4;
+    const from = payloadOffset(packet);
     if (from >= length) return Verdict.accept;
     if (data.length < length) {
       host.mayCome('what it says to the ftp helper was not captured whole');
@@ -42,12 +40,9 @@ export const ftp: Helper = {
     const begins = lines.includes(sequence) || (entry.fromSnapshot && lines.length === 0);
     const found = begins ? readDataPort(bytes, direction, packet.version) : null;
     if (found === PARTIAL) return Verdict.drop;
-    if (found) {
-      const verdict = expectData(passage, entry, found, from, host);
-      if (verdict !== Verdict.accept) return verdict;
-    }
+    const verdict = found ? expectData(passage, entry, found, from, host) : Verdict.accept;
     if (bytes[bytes.length - 1] === NEWLINE) remember(lines, (sequence + bytes.length) >>> 0);
-    return Verdict.accept;
+    return verdict;
   },
 };
 
@@ -70,8 +65,9 @@ function expectData(
   payload: number,
   host: HelperHost,
 ): Verdict {
-  const { packet, direction } = passage;
-  const other = direction === Direction.original ? Direction.reply : Direction.original;
+  const { direction } = passage;
+  const { version } = passage.packet;
+  const other = opposite(direction);
   const own = entry.tuple(direction).source;
   // A sender may speak for itself alone (the module's `loose` is off).
   if (address && !isSame(address, own)) return Verdict.accept;
@@ -83,30 +79,17 @@ function expectData(
   wanted.destination = answers.destination;
   wanted.destinationPort = port;
   if (!entry.has(CtStatus.srcNat | CtStatus.dstNat))
-    return host.expect(wanted, null) ? Verdict.accept : Verdict.drop;
-  if (!host.expect(wanted, { direction: other, port })) {
-    // `nf_nat_exp_find_port()` draws another one, and the packet says so.
-    host.mayCome('the ftp helper chose a port at random');
-    return Verdict.accept;
-  }
-  const text = writeDataPort(kind, answers.destination, port);
-  if (text.length !== to - from) {
-    passage.doubt ??= OTHER_LENGTH;
-    entry.status |= CtStatus.seqAdjust;
-    return Verdict.accept;
-  }
-  mangle(packet, payload + from, text);
-  return Verdict.accept;
+    return host.expect({ tuple: wanted }) ? Verdict.accept : Verdict.drop;
+  const chosen = host.expectAtFreePort({ tuple: wanted, follow: { direction: other, port } }, (bytes) => {
+    const seen = readDataPort(bytes, direction, version);
+    return seen && seen !== PARTIAL ? seen.port : null;
+  });
+  if (chosen === 0) return Verdict.drop;
+  const text = writeDataPort(kind, answers.destination, chosen);
+  return host.mangle(payload + from, payload + to, text) ? Verdict.accept : Verdict.drop;
 }
 
 /** What PORT and 227 say has room for the first word of an IPv6 address only, and the kernel compares that. */
 function isSame(said: IpAddress, own: IpAddress): boolean {
   return said.version === own.version ? said.equals(own) : said.a === own.a;
-}
-
-/** `nf_nat_mangle_tcp_packet()`, of as many bytes as were there. */
-function mangle(packet: Packet, at: number, text: string): void {
-  packet.own();
-  for (let i = 0; i < text.length; i++) packet.data[at + i] = text.charCodeAt(i);
-  if (!isOffloaded(packet)) fillTransportChecksum(packet);
 }

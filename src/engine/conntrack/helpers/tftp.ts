@@ -13,6 +13,8 @@ const WRITE = 2;
 export const tftp: Helper = {
   name: 'tftp',
   protocol: Protocol.udp,
+  most: 1,
+  seconds: 300,
   help({ packet: { data, transport, length } }, entry, host) {
     const at = transport + Udp.headerLength;
     if (length < at + 2) return Verdict.accept;
@@ -27,6 +29,6 @@ export const tftp: Helper = {
     const translated = entry.has(CtStatus.srcNat | CtStatus.dstNat);
     const port = entry.tuple(Direction.original).sourcePort;
     const follow = translated ? { direction: Direction.reply, port } : null;
-    return host.expect(wanted, follow) ? Verdict.accept : Verdict.drop;
+    return host.expect({ tuple: wanted, follow }) ? Verdict.accept : Verdict.drop;
   },
 };
