@@ -22,6 +22,8 @@ export function headersIn(expression: Expression): string[] {
   switch (expression.kind) {
     case 'payload':
       return expression.protocol === null ? [] : [expression.protocol];
+    case 'inner':
+      return expression.outer === null ? [] : ['gre'];
     case 'tcpOption':
       return [TCP_OPTION];
     case 'sctpChunk':
@@ -107,6 +109,9 @@ export class RuleContext {
   /** Reads the chain without a name that begins here, and gives it one. */
   bindChain: (() => string) | null = null;
 
+  /** What is known about what a tunnel's packets carry. */
+  private carried: RuleContext | null = null;
+
   constructor(
     readonly family: Family,
     /** The fields of a map's data, by the map's name in this table. */
@@ -115,6 +120,15 @@ export class RuleContext {
     readonly listed = false,
   ) {
     this.network = family === 'ip' || family === 'ip6' || family === 'arp' ? family : null;
+  }
+
+  inTunnel(): RuleContext {
+    return (this.carried ??= new RuleContext('netdev', this.mapData, this.listed));
+  }
+
+  /** Whether the frames are known to have a VLAN tag. */
+  hasTag(): boolean {
+    return this.isTagged;
   }
 
   addressFamily(): 'ip' | 'ip6' | null {
@@ -207,6 +221,7 @@ export class RuleContext {
     if (said?.layer === 'network') this.learnNetwork(statement, said.value);
     if (statement.kind !== 'match') return;
     const { left, right } = statement;
+    if (left.kind === 'inner') return this.inTunnel().learn({ ...statement, left: left.payload });
     // `ct_expr_pctx_update()`, src/ct.c of nftables: nothing is learnt where the version of IP is not known.
     if (left.kind === 'ct' && left.key === 'protocol' && right.kind === 'integer' && this.network !== null)
       this.transport = right.value;

@@ -10,6 +10,8 @@ interface Header {
   readonly base: PayloadBase;
   /** IP protocol of a transport header; null where there is none. */
   readonly protocol: number | null;
+  /** nft 1.0.6 has no name for it, and so none for its fields in what it lists. */
+  readonly isLater?: true;
   readonly fields: string;
 }
 
@@ -51,7 +53,7 @@ const HEADERS: Record<string, Header> = {
     base: 'transport',
     protocol: 58,
     fields: `type@0/8:icmpv6_type code@8/8:icmpv6_code checksum@16/16 parameter-problem@32/32 mtu@32/32 id@32/16
-      sequence@48/16 max-delay@32/16`,
+      sequence@48/16 max-delay@32/16 taddr@64/128:ipv6_addr daddr@192/128:ipv6_addr`,
   },
   igmp: {
     base: 'transport',
@@ -91,6 +93,12 @@ const HEADERS: Record<string, Header> = {
   },
   esp: { base: 'transport', protocol: 50, fields: 'spi@0/32 sequence@32/32' },
   comp: { base: 'transport', protocol: 108, fields: 'nexthdr@0/8:inet_proto flags@8/8 cpi@16/16' },
+  gre: {
+    base: 'transport',
+    protocol: 47,
+    isLater: true,
+    fields: 'flags@0/5 version@13/3 protocol@16/16:ether_type',
+  },
   th: { base: 'transport', protocol: null, fields: 'sport@0/16:inet_service dport@16/16:inet_service' },
 };
 
@@ -136,7 +144,8 @@ export function headerProtocol(header: string | null): number | null {
 
 /** The transport header that an IP protocol number announces. */
 export function headerOf(protocol: number): string | undefined {
-  for (const [name, header] of Object.entries(HEADERS)) if (header.protocol === protocol) return name;
+  for (const [name, header] of Object.entries(HEADERS))
+    if (header.protocol === protocol && !header.isLater) return name;
   return undefined;
 }
 

@@ -79,6 +79,7 @@ export type Verdict =
 /** What is read from the packet, its connection or the host. */
 export type Selector =
   | Payload
+  | Inner
   | ExtensionHeader
   | TcpOption
   | IpOption
@@ -104,6 +105,22 @@ export interface Payload {
   readonly field: string | null;
   /** In bits from the start of the base, the most significant first. */
   readonly offset: number;
+  readonly bits: number;
+  readonly type: DataType;
+}
+
+export type Tunnel = 'vxlan' | 'geneve' | 'gre' | 'gretap';
+
+/** `vxlan ip saddr`, a header field of what a tunnel carries; `vxlan vni`, one of the tunnel's own header. */
+export interface Inner {
+  readonly kind: 'inner';
+  readonly tunnel: Tunnel;
+  /** With the base `inner` of the tunnel's own header, else of the packet in it. */
+  readonly payload: Payload;
+  /** The IP protocol that nft asks of the packet itself, where the rule has not said which it has; null: none. */
+  readonly outer: number | null;
+  /** The rule has asked for a VLAN tag of the frame inside before. */
+  readonly tagged: boolean;
   readonly bits: number;
   readonly type: DataType;
 }

@@ -35,9 +35,12 @@ const CHUNKS: Record<string, number> = {
  *
  *     udp A:1000 > B:69 says "\u0000\u0001name"      tcp A:1000 > B:21 PA seq 5 says "QUIT\r\n"
  *
+ *     hex 4500…
+ *
  * of IPv6 with [2001:db8::1]:80 and label N, and of each: ttl N, tos N, id N (IP), df, mf, offset N, badsum. @returns the bytes from the IP header on
  */
 export function packetOf(words: string): Uint8Array {
+  if (words.startsWith('hex ')) return Uint8Array.from(Buffer.from(words.slice(4), 'hex'));
   const [unsaid, said] = words.split(/ says (?=")/);
   const [text, quoted] = unsaid.split(/ about /);
   const [kind, from, arrow, to, ...rest] = text.trim().split(/\s+/);

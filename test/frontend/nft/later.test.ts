@@ -60,6 +60,61 @@ describe('a listing of a later nft', () => {
   });
 });
 
+/* What nft 1.1.3 lists of headers inside tunnels, where it lists more, or less, than was written. */
+describe('a header inside a tunnel', () => {
+  it.each([
+    'udp dport 4789 vxlan ether type 8021q vxlan ip saddr 1.2.3.4',
+    'udp dport 4789 @th,0,8 { 0x0, 0x8 } vxlan icmp id 5',
+    'udp dport 6081 geneve type 25944 geneve vni 10',
+    'udp dport 6081 geneve type { 0x800, 0x86dd }',
+    'meta protocol ip meta mark set gre @nh,96,32 map { 1.2.3.4 : 0x00000005 }',
+    'meta l4proto gre gre ip ttl { 1, 2 }',
+    'meta protocol ip gre igmp type membership-query',
+  ])('%s', (rule) => {
+    expect(listed(inChain(rule))).toBe(inChain(rule));
+  });
+
+  it('may be what a set is of', () => {
+    const text = `table netdev x {
+\tset x {
+\t\ttypeof vxlan ip saddr . vxlan ip daddr
+\t\telements = { 3.3.3.3 . 4.4.4.4 }
+\t}
+
+\tset y {
+\t\ttypeof vxlan ip saddr
+\t\tsize 65535
+\t\tflags dynamic
+\t}
+
+\tset v {
+\t\ttypeof vxlan vni
+\t\telements = { 1, 2 }
+\t}
+
+\tchain y {
+\t\tudp dport 4789 vxlan ip saddr . vxlan ip daddr @x counter packets 0 bytes 0
+\t\tudp dport 4789 update @y { vxlan ip saddr }
+\t\tudp dport 4789 vxlan vni @v
+\t}
+}
+`;
+    expect(listed(text)).toBe(text);
+  });
+
+  it.each([
+    'vxlan',
+    'udp dport 4789 vxlan',
+    'gre ether',
+    'udp dport 4789 geneve ip option rr exists',
+    'gretap vni 3',
+  ])('%s is refused', (rule) => {
+    const diagnostics = new Diagnostics();
+    parseNft(inChain(rule), 'written', diagnostics);
+    expect(diagnostics.list[0]).toMatchObject({ severity: 'error', position: { line: 3 } });
+  });
+});
+
 describe('a chain without a name', () => {
   const rule = `tcp dport 22 jump {
 \t\t\tip saddr 1.1.1.1 accept

@@ -13,12 +13,12 @@ export interface Case {
   readonly later?: boolean;
 }
 
-/** The rules of nft-1.0.6.txt. */
-export function cases(): Case[] {
+/** The rules of nft-1.0.6.txt, or of another version's file. */
+export function cases(version = '1.0.6'): Case[] {
   const result: Case[] = [];
   let family: Family = 'ip';
   let input = '';
-  for (const line of readFileSync(join(import.meta.dirname, 'nft-1.0.6.txt'), 'utf8').split('\n')) {
+  for (const line of readFileSync(join(import.meta.dirname, `nft-${version}.txt`), 'utf8').split('\n')) {
     if (line.startsWith('==')) family = line.slice(2) as Family;
     else if (line.startsWith('< ')) input = line.slice(2);
     else if (line === '=' || line.startsWith('> '))

@@ -81,6 +81,9 @@ class Dependencies {
       case 'exthdr':
         this.readsNetwork(selector.kind === 'exthdr' ? IPV6 : IPV4);
         break;
+      case 'inner':
+        if (selector.outer !== null) this.readsTransport(selector.outer);
+        break;
       case 'payload':
         this.readsField(selector);
         break;
@@ -276,6 +279,7 @@ function readsOf(statement: Statement): { read: Selector[]; resets?: boolean } {
 function selectorsIn(expression: Expression): Selector[] {
   switch (expression.kind) {
     case 'payload':
+    case 'inner':
     case 'tcpOption':
     case 'ipOption':
     case 'exthdr':

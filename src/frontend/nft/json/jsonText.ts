@@ -107,7 +107,7 @@ function keyedText(kind: string, o: JsonObject, inner: (v: Json) => string): str
       return `${inner(o.key)} map ${inner(o.data)}`;
     case 'payload':
       return 'protocol' in o
-        ? `${word(o.protocol)} ${scalar(o.field).split(' ').map(word).join(' ')}`
+        ? `${o.tunnel === undefined || o.tunnel === o.protocol ? '' : `${word(o.tunnel)} `}${word(o.protocol)} ${scalar(o.field).split(' ').map(word).join(' ')}`
         : `@${word(o.base)},${number(o.offset)},${number(o.len)}`;
     case 'meta':
       return `meta ${word(o.key)}`;

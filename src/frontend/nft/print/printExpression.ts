@@ -17,11 +17,18 @@ export function showsHexadecimal(expression: Expression): boolean {
     case 'tcpOption':
       // What is a whole byte is listed as a number.
       return expression.field?.startsWith('@') === true && expression.bits !== 8;
+    case 'inner':
+      return expression.payload.protocol === null;
     case 'binary':
-      return showsHexadecimal(expression.left);
+      return showsHexadecimal(expression.left) || isOfTunnel(expression.left);
     default:
       return false;
   }
+}
+
+/** `vxlan vni`: nft 1.1.3 has no type for these fields, and lists what they are compared with as bytes, unless with one number. */
+export function isOfTunnel(expression: Expression): boolean {
+  return expression.kind === 'inner' && expression.payload.base === 'inner';
 }
 
 export function printExpression(
@@ -35,6 +42,10 @@ export function printExpression(
       return expression.protocol === null
         ? `@${BASE_NAMES[expression.base]},${expression.offset},${expression.bits}`
         : `${expression.protocol} ${expression.field ?? ''}`;
+    case 'inner': {
+      const { tunnel, payload } = expression;
+      return `${payload.protocol === tunnel ? '' : `${tunnel} `}${inner(payload)}`;
+    }
     case 'exthdr':
       return expression.field === null
         ? `exthdr ${expression.header}`
@@ -79,7 +90,8 @@ export function printExpression(
         ? printExpression(expression.right, statements, {})
         : printMask(expression.right, statements, {
             ...showing,
-            hexadecimal: showsHexadecimal(expression.left) || showing.hexadecimal,
+            hexadecimal:
+              showsHexadecimal(expression.left) || isOfTunnel(expression.left) || showing.hexadecimal,
           });
       return `${nested} ${expression.operator} ${right}`;
     }

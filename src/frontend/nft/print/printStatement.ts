@@ -20,7 +20,7 @@ import type {
 import { DATA_TYPES } from '../../../rules/nft/types.js';
 import { printConstant } from '../read/constants.js';
 import { isFlagComparison } from '../read/matching.js';
-import { optionsText, printExpression, showsHexadecimal } from './printExpression.js';
+import { isOfTunnel, optionsText, printExpression, showsHexadecimal } from './printExpression.js';
 import { isBitmask, symbolName } from '../symbols.js';
 import { formatTime } from '../time.js';
 import { LOG_FLAG_ORDER, LOG_LEVELS } from '../vocabulary.js';
@@ -133,7 +133,8 @@ function joinerOf(target: Expression): ',' | ' | ' {
 
 function printMatch(match: Match, statements: (s: Statement) => string): string {
   const { left, operator, right } = match;
-  const hexadecimal = showsHexadecimal(left);
+  const isNumber = right.kind === 'integer' && (operator === '==' || operator === '!=');
+  const hexadecimal = showsHexadecimal(left) || (isOfTunnel(left) && !isNumber);
   if (isFlagComparison(match) && left.kind === 'binary') {
     const flags = (e: Expression): string => printExpression(e, statements, { joiner: ',' });
     return `${flags(left.left)} ${operator === '!=' ? '!= ' : ''}${flags(right)} / ${flags(left.right)}`;

@@ -28,7 +28,8 @@ export function againstMangle(
   const given = fieldsOf(value).at(0);
   if (!given) return undefined;
   const other = given.type !== 'integer' && wanted.type !== 'integer' && given.type !== wanted.type;
-  const counts = value.kind === 'numgen' || value.kind === 'hash' || value.kind === 'map';
+  const isInner = value.kind === 'binary' && value.left.kind === 'inner';
+  const counts = isInner || value.kind === 'numgen' || value.kind === 'hash' || value.kind === 'map';
   const narrower = given.type === 'integer' && !counts && given.bits !== wanted.bits && given.bits % 8 === 0;
   if (!other && !narrower) return undefined;
   return `datatype mismatch: expected ${wanted.type}, expression has type ${given.type} with length ${given.bits}`;

@@ -25,6 +25,7 @@ import {
   tcpOption,
   unnamedSelector,
 } from '../selectors.js';
+import { readInner } from './readInner.js';
 import type { TokenStream } from './stream.js';
 
 /** What begins here, where it is a selector; nothing is taken where it is none. */
@@ -112,6 +113,11 @@ function readSelectorAfter(stream: TokenStream, start: Token, context: RuleConte
       const header = stream.expectName('an extension header');
       return extensionHeader(header, null) ?? stream.refuse(`${header} is no extension header`, start);
     }
+    case 'vxlan':
+    case 'geneve':
+    case 'gre':
+    case 'gretap':
+      return readInner(stream, name, start, context);
     case 'rt': {
       const family =
         stream.isWord('ip') || stream.isWord('ip6') ? (stream.next().text as 'ip' | 'ip6') : null;
@@ -139,7 +145,7 @@ function readSelectorAfter(stream: TokenStream, start: Token, context: RuleConte
 
 const HEADER_NAMES = new Set(['ether', 'ip', 'ip6', 'vlan', 'arp']);
 
-function readHeaderField(
+export function readHeaderField(
   stream: TokenStream,
   header: string,
   start: Token,

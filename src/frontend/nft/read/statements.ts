@@ -209,6 +209,8 @@ function readSelective(stream: TokenStream, context: RuleContext): Statement {
     const raw = readRawConcat(stream, null);
     return { kind: 'vmap', key: left, map: resolveMap(raw, fieldsOf(left), [VERDICT]) };
   }
+  if (left.kind === 'inner' && stream.isWord('set'))
+    stream.refuse('payload statement for this expression is not supported', start);
   if (stream.isWord('set') && isTarget(left)) {
     stream.next();
     if (

@@ -15,6 +15,10 @@ export function nameOf(expression: Expression): string {
       return expression.protocol === null
         ? `@${{ link: 'll', network: 'nh', transport: 'th', inner: 'ih' }[expression.base]},${expression.offset},${expression.bits}`
         : `${expression.protocol} ${expression.field ?? ''}`.trim();
+    case 'inner': {
+      const { tunnel, payload } = expression;
+      return payload.protocol === tunnel ? nameOf(payload) : `${tunnel} ${nameOf(payload)}`;
+    }
     case 'meta':
       return ['iif', 'oif', 'iifname', 'oifname', 'iifgroup', 'oifgroup'].includes(expression.key)
         ? expression.key

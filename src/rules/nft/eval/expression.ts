@@ -5,6 +5,7 @@ import { operate, operateWide } from '../operate.js';
 import { readCt } from './ct.js';
 import { elementSeen, isChosen, type Way } from './evidence.js';
 import { readFib, readRoute } from './fib.js';
+import { innerReader } from './inner.js';
 import { readMeta } from './meta.js';
 import { incrementing, jhash, layoutOf, random } from './numbers.js';
 import { readExtensionHeader, readIpOption, readSctpChunk, readTcpOption } from './options.js';
@@ -33,6 +34,8 @@ export function reader(expression: Expression, lookup: Lookup): Reader {
   switch (expression.kind) {
     case 'payload':
       return payloadReader(expression);
+    case 'inner':
+      return innerReader(expression);
     case 'meta':
       return (packet, context) => readMeta(expression, packet, context);
     case 'ct':

@@ -22,6 +22,7 @@ export function random({ modulus, offset }: NumberGenerator, context: Context): 
 export function layoutOf(expression: Expression): { bits: number; hostOrder: boolean } {
   switch (expression.kind) {
     case 'payload':
+    case 'inner':
     case 'exthdr':
     case 'tcpOption':
     case 'ipOption':

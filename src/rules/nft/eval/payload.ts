@@ -10,7 +10,7 @@ import type { Payload } from '../model.js';
 import { bytesValue, NUMBER_BITS, type Read, type Scalar, toAddress } from './value.js';
 
 /** The IP protocol number that each transport header's fields ask for; `th` and raw fields ask for none. */
-const TRANSPORT = new Map<string, number>([
+export const TRANSPORT: ReadonlyMap<string, number> = new Map<string, number>([
   ['tcp', Protocol.tcp],
   ['udp', Protocol.udp],
   ['udplite', Protocol.udplite],
@@ -37,6 +37,8 @@ const ICMP_TYPES = new Map<string, readonly number[]>([
   ['icmpv6 packet-too-big', [Icmpv6Type.packetTooBig]],
   ['icmpv6 parameter-problem', [Icmpv6Type.parameterProblem]],
   ['icmpv6 max-delay', [130]],
+  ['icmpv6 taddr', [130, 131, 132, 135, 136, 137]],
+  ['icmpv6 daddr', [137]],
 ]);
 
 /** The ICMP types of the messages that have a field; undefined: all of them. */
@@ -45,7 +47,7 @@ export function messageTypes({ protocol, field }: Payload): readonly number[] | 
 }
 
 /** Bytes of an Ethernet header. */
-const ETHERNET = 14;
+export const ETHERNET = 14;
 
 /** Where a payload's base begins, in which bytes; null where the packet has no such header (`nft_payload_eval()`). */
 export interface Site {
@@ -97,7 +99,7 @@ function siteOf(payload: Payload, packet: Packet): Site | null {
 }
 
 /** Where what the transport header carries begins: `__nft_payload_inner_offset()` (net/netfilter/nft_payload.c); -1: nowhere. */
-function innerOffset(packet: Packet): number {
+export function innerOffset(packet: Packet): number {
   if (!packet.hasTransport) return -1;
   const { protocol, transport, data } = packet;
   switch (protocol) {
