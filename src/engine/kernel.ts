@@ -80,6 +80,9 @@ export class Kernel {
         expected: (passage, master, follow) => this.nat.follow(passage, master, follow),
         mangled: (packet) => this.evidence.mangled(packet),
         draw: (passage) => this.drawPort(passage),
+        refused: (passage, helper, reason) => this.log.refused(passage, helper, reason),
+        broadcastMask: (device, packet) =>
+          host.routing.world.sources.broadcastMask(device, addressOf(packet, 'destination')),
       },
     );
     this.shortWays = new ShortWays(this.tracker, host.routing, options.sets, this.observer);

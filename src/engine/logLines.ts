@@ -1,7 +1,8 @@
 import { keepLine } from '../klog/describe.js';
+import { allOptions } from '../klog/options.js';
 import type { Packet } from '../packet/packet.js';
 import type { LogOptions } from '../rules/context.js';
-import type { Hook } from '../rules/hook.js';
+import { Hook } from '../rules/hook.js';
 import type { Rule } from '../rules/model.js';
 import type { KeptText } from '../source/keptText.js';
 import type { PredictedLine } from './events.js';
@@ -10,6 +11,8 @@ import type { Sinks } from './world.js';
 
 /** A message of nfnetlink has no level; this is that of LOG. */
 const GROUP_LEVEL = 4;
+/** LOGLEVEL_NOTICE. */
+const REFUSED_LEVEL = 5;
 
 /** Hands on what rules write about packets. */
 export class LogLines {
@@ -26,6 +29,17 @@ export class LogLines {
   ): void {
     const kept = keepLine(packet, options, hook, framed);
     this.sinks.line(new LoggedLine(passage, packet, rule, options, kept));
+  }
+
+  /** What a helper says of a packet that it drops, without its devices: `nf_ct_helper_log()`, `default_loginfo`. */
+  refused(passage: Passage, helper: string, reason: string): void {
+    const { packet } = passage;
+    const { in: input, out } = packet;
+    packet.in = packet.out = null;
+    const options = { ...allOptions(`nf_ct_${helper}: dropping packet: ${reason} `), level: REFUSED_LEVEL };
+    this.line(passage, packet, options, null, Hook.prerouting);
+    packet.in = input;
+    packet.out = out;
   }
 
   /** What a listener of the group is sent, in the words of LOG. */

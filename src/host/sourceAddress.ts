@@ -24,6 +24,15 @@ export class SourceAddresses {
   }
 
   /**
+   * The network, as a mask, that a broadcast address of a device is of; 0: it is none of its primary addresses'
+   * (`nf_conntrack_broadcast_help()`).
+   */
+  broadcastMask(device: Device, address: IpAddress): number {
+    const own = this.all4.find((a) => a.device === device && !a.secondary && a.broadcast?.equals(address));
+    return own && own.prefixLength > 0 ? -1 << (32 - own.prefixLength) : 0;
+  }
+
+  /**
    * `inet_select_addr()` (net/ipv4/devinet.c): the first primary address of the device whose subnet holds
    * `destination` (the gateway, for MASQUERADE), else its first one, else one of another device.
    * @param scope the least far-reaching that will do

@@ -14,6 +14,12 @@ export function payloadOffset({ data, transport, protocol }: Packet): number {
   return transport + transportHeaderLength(protocol);
 }
 
+/** The payload up to the packet's end, as its length says; null: it was not captured whole. */
+export function wholePayload(packet: Packet): Uint8Array | null {
+  const { data, length } = packet;
+  return data.length < length ? null : data.subarray(Math.min(payloadOffset(packet), length), length);
+}
+
 /**
  * Puts other bytes in the place of some of the payload, and makes lengths and checksums right:
  * `__nf_nat_mangle_tcp_packet()`, `nf_nat_mangle_udp_packet()` (net/netfilter/nf_nat_helper.c). The packet was captured whole.

@@ -2,6 +2,7 @@ import { type Connection, CtStatus, Direction, Tuple } from '../../rules/connect
 import type { Rule } from '../../rules/model.js';
 import type { FlowPath } from '../steady/flowPath.js';
 import type { FtpLines } from './helpers/ftp.js';
+import type { HelperState } from './helpers/state.js';
 import { type ConnectionRows, NOWHERE } from './rows.js';
 import type { SctpState } from './sctp.js';
 import type { SequenceOffsets } from './sequenceOffsets.js';
@@ -33,6 +34,7 @@ class Rarities {
   sctp: SctpState | null = null;
   ftpLines: FtpLines | null = null;
   sequenceOffsets: SequenceOffsets | null = null;
+  helperState: HelperState | null = null;
 }
 
 const NONE: Readonly<Rarities> = new Rarities();
@@ -299,6 +301,15 @@ export class ConnectionEntry implements Connection {
 
   set sequenceOffsets(offsets: SequenceOffsets | null) {
     if (offsets || this.rare) this.rarities.sequenceOffsets = offsets;
+  }
+
+  /** What its helper remembers of it. */
+  get helperState(): HelperState | null {
+    return (this.rare ?? NONE).helperState;
+  }
+
+  set helperState(state: HelperState | null) {
+    if (state || this.rare) this.rarities.helperState = state;
   }
 
   private get rarities(): Rarities {

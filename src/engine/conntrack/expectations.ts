@@ -3,21 +3,53 @@ import { Direction, type Tuple } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
 import { zoneIn, type Zone } from './table.js';
 
-/** A connection that is to come: `struct nf_conntrack_expect`, its source port open. */
-export interface Expectation {
-  readonly master: ConnectionEntry;
-  /** Whence, where to, with which protocol and destination port. */
-  readonly tuple: Tuple;
-  /** It may come from anywhere. */
-  readonly anySource?: boolean;
-  /** ns since capture start. */
-  readonly expires: number;
-  /** How it is translated as its master is: the direction of the master that it goes, and the port behind the translation. */
-  readonly follow?: { readonly direction: Direction; readonly port: number } | null;
+/** Whence a connection may come: which bits of the source address count, and whether its port does (`exp->mask.src`). */
+export interface SourceMask {
+  readonly s0: number;
+  readonly s1: number;
+  readonly s2: number;
+  readonly s3: number;
+  readonly port: boolean;
 }
 
-/** Busy: another one waits for the same. Refused: there are too many. */
-export type Expected = 'made' | 'busy' | 'refused';
+/** From one address, by any port. */
+export const FROM_ADDRESS: SourceMask = { s0: -1, s1: -1, s2: -1, s3: -1, port: false };
+/** From one address and port. */
+export const FROM_PORT: SourceMask = { ...FROM_ADDRESS, port: true };
+/** From anywhere. */
+export const FROM_ANYWHERE: SourceMask = { s0: 0, s1: 0, s2: 0, s3: 0, port: false };
+
+/** A class of expectations of a helper: `struct nf_conntrack_expect_policy`. */
+export interface ExpectPolicy {
+  /** How many of it a connection may have at a time; a new one takes the place of the oldest. */
+  readonly most: number;
+  readonly seconds: number;
+}
+
+/** A connection that is to come: `struct nf_conntrack_expect`. */
+export interface Expectation {
+  readonly master: ConnectionEntry;
+  /** Whence, where to, with which protocol and ports. */
+  readonly tuple: Tuple;
+  readonly from: SourceMask;
+  /** null: nobody counts it (an object of nft). */
+  readonly policy: ExpectPolicy | null;
+  /** ns since capture start. */
+  expires: number;
+  /** It is met again and again: `NF_CT_EXPECT_PERMANENT`. */
+  readonly permanent?: boolean;
+  /** Not met yet: `NF_CT_EXPECT_INACTIVE`. */
+  inactive?: boolean;
+  /** The helper that the connection gets. */
+  readonly helper?: string | null;
+  /** How it is translated as its master is: the direction of the master that it goes, and the port behind the translation. */
+  readonly follow?: { readonly direction: Direction; readonly port: number } | null;
+  /** A connection has met it: `exp->expectfn`. */
+  readonly onMet?: () => void;
+}
+
+/** What became of one. Already: the very same is waited for by another connection, or as one of another class. */
+export type Expected = 'made' | 'already' | 'busy' | 'refused';
 
 /** Connections between the ends of one that nobody can foresee. */
 interface Guess {
@@ -43,27 +75,6 @@ export class Expectations {
     return this.count === 0;
   }
 
-  /** How many wait for connections of this one. */
-  of(master: ConnectionEntry, now: number): number {
-    let count = 0;
-    for (const one of this.byMaster.get(master) ?? []) if (isAlive(one, now)) count++;
-    return count;
-  }
-
-  /**
-   * The same for a helper, which waits for so many connections of each master: one more takes the place of the oldest
-   * (`__nf_ct_expect_check()`, `evict_oldest_expect()`).
-   */
-  addForHelper(made: Expectation, most: number, now: number): Expected {
-    const { master } = made;
-    for (const one of [...this.alive(keyOf(made.tuple), now)])
-      if (isSame(one, made)) this.remove(one);
-      else if (clashes(one, made)) return 'busy';
-    const own = [...(this.byMaster.get(master) ?? [])].filter((one) => isAlive(one, now));
-    for (const oldest of own.slice(0, Math.max(0, own.length - most + 1))) this.remove(oldest);
-    return this.add(made, now) ? 'made' : 'refused';
-  }
-
   /** A connection between the ends of this one may come, for a reason that a helper has and the capture does not show. */
   guess(master: ConnectionEntry, reason: string, expires: number): void {
     for (const direction of [Direction.original, Direction.reply] as const) {
@@ -83,37 +94,60 @@ export class Expectations {
     return guess && guess.expires > now ? guess.reason : null;
   }
 
-  /** False: another connection waits for the same, or there are too many (`nf_ct_expect_related()`). */
-  add(made: Expectation, now: number): boolean {
+  /**
+   * `nf_ct_expect_related()`.
+   * @param sharing another connection may wait for the same (`NF_CT_EXP_F_SKIP_MASTER`)
+   */
+  add(made: Expectation, now: number, sharing = false): Expected {
+    const { master, policy } = made;
     const key = keyOf(made.tuple);
-    const rivals = this.alive(key, now);
-    const same = rivals.findIndex((one) => meets(one, made.tuple, made.master));
-    if (same >= 0 && rivals[same].master !== made.master) return false;
-    if (same >= 0) this.remove(rivals[same]);
+    for (const rival of this.alive(key, now)) {
+      if (zoneIn(rival.master, 0) !== zoneIn(master, 0)) continue;
+      if ((sharing || rival.master === master) && isSame(rival, made)) {
+        if (rival.policy !== policy || rival.master !== master) return 'already';
+        this.remove(rival);
+        break;
+      } else if (clashes(rival, made)) return 'busy';
+    }
+    if (policy) this.makeRoom(master, policy, now);
     if (this.count >= MOST) this.sweep(now);
-    if (this.count >= MOST) return false;
+    if (this.count >= MOST) return 'refused';
     this.count++;
     const list = this.byTarget.get(key);
-    if (list) list.push(made);
+    if (list) list.unshift(made);
     else this.byTarget.set(key, [made]);
-    const own = this.byMaster.get(made.master);
+    const own = this.byMaster.get(master);
     if (own) own.add(made);
-    else this.byMaster.set(made.master, new Set([made]));
-    return true;
+    else this.byMaster.set(master, new Set([made]));
+    return 'made';
   }
 
-  /** The expectation that a new connection meets; it is met once (`nf_ct_find_expectation()`). */
+  /** `evict_oldest_expect()`. */
+  private makeRoom(master: ConnectionEntry, policy: ExpectPolicy, now: number): void {
+    const same = this.own(master, now).filter((one) => one.policy === policy);
+    if (same.length >= policy.most) this.remove(same[0]);
+  }
+
+  /** Those of a connection, the oldest first. */
+  own(master: ConnectionEntry, now: number): readonly Expectation[] {
+    return [...(this.byMaster.get(master) ?? [])].filter((one) => isAlive(one, now));
+  }
+
+  /** The expectation that a connection of these ends would meet, met yet or not: `__nf_ct_expect_find()`. */
+  find(tuple: Tuple, zone: Zone, now: number): Expectation | null {
+    return this.alive(keyOf(tuple), now).find((one) => meets(one, tuple, zone)) ?? null;
+  }
+
+  /** The expectation that a new connection meets (`nf_ct_find_expectation()`). */
   take(tuple: Tuple, zone: Zone, now: number): Expectation | null {
-    const key = keyOf(tuple);
-    const waiting = this.alive(key, now);
-    const at = waiting.findIndex((one) => meets(one, tuple, zone) && one.master.confirmed);
-    if (at < 0) return null;
-    const met = waiting[at];
-    this.remove(met);
+    const met = this.alive(keyOf(tuple), now).find((one) => !one.inactive && meets(one, tuple, zone));
+    if (!met?.master.confirmed) return null;
+    if (!met.permanent) this.remove(met);
     return met;
   }
 
-  private remove(one: Expectation): void {
+  /** `nf_ct_unexpect_related()`. */
+  remove(one: Expectation): void {
     const key = keyOf(one.tuple);
     const list = this.byTarget.get(key);
     const at = list ? list.indexOf(one) : -1;
@@ -150,24 +184,35 @@ function isAlive({ expires, master }: Expectation, now: number): boolean {
   return !master.confirmed || master.expires + COLLECTED > now;
 }
 
-function meets({ tuple: wanted, master, anySource }: Expectation, tuple: Tuple, zone: Zone): boolean {
-  if (zoneIn(master, 0) !== zoneIn(zone, 0)) return false;
-  return anySource === true || hasSourceOf(wanted, tuple);
+/** `nf_ct_tuple_mask_cmp()`; the destinations are alike. */
+function comesFrom({ s0, s1, s2, s3, port }: SourceMask, wanted: Tuple, tuple: Tuple): boolean {
+  return (
+    ((wanted.s0 ^ tuple.s0) & s0) === 0 &&
+    ((wanted.s1 ^ tuple.s1) & s1) === 0 &&
+    ((wanted.s2 ^ tuple.s2) & s2) === 0 &&
+    ((wanted.s3 ^ tuple.s3) & s3) === 0 &&
+    (!port || wanted.sourcePort === tuple.sourcePort)
+  );
 }
 
-function hasSourceOf(a: Tuple, b: Tuple): boolean {
-  return a.s0 === b.s0 && a.s1 === b.s1 && a.s2 === b.s2 && a.s3 === b.s3;
+function meets({ tuple: wanted, from, master }: Expectation, tuple: Tuple, zone: Zone): boolean {
+  return comesFrom(from, wanted, tuple) && zoneIn(master, 0) === zoneIn(zone, 0);
 }
 
-/** `expect_matches()` of what leads to the same place. */
+/** `expect_matches()`. */
 function isSame(a: Expectation, b: Expectation): boolean {
-  if (a.master !== b.master || (a.anySource ?? false) !== (b.anySource ?? false)) return false;
-  return a.anySource === true || hasSourceOf(a.tuple, b.tuple);
+  const { from: f, tuple } = a;
+  const { from: g } = b;
+  const alike = f.s0 === g.s0 && f.s1 === g.s1 && f.s2 === g.s2 && f.s3 === g.s3 && f.port === g.port;
+  return alike && tuple.equals(b.tuple);
 }
 
 /** Some connection would meet both: `expect_clash()`. */
 function clashes(a: Expectation, b: Expectation): boolean {
-  return b.anySource === true ? zoneIn(a.master, 0) === zoneIn(b.master, 0) : meets(a, b.tuple, b.master);
+  const { from: f } = a;
+  const { from: g } = b;
+  const both = { s0: f.s0 & g.s0, s1: f.s1 & g.s1, s2: f.s2 & g.s2, s3: f.s3 & g.s3 };
+  return comesFrom({ ...both, port: f.port && g.port }, a.tuple, b.tuple);
 }
 
 function keyOf({ version, protocol, d0, d1, d2, d3, destinationPort }: Tuple): string {

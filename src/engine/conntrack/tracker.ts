@@ -1,17 +1,19 @@
 import { Protocol } from '../../packet/numbers.js';
 import { headerSum, verifyTransport } from '../../packet/checksum.js';
+import type { Device } from '../../packet/device.js';
 import type { Packet } from '../../packet/packet.js';
 import { decodePacket } from '../../packet/packet.js';
 import { Icmp } from '../../packet/transport.js';
-import { CtState, CtStatus, Direction, Tuple } from '../../rules/connection.js';
+import { CtState, CtStatus, Direction, opposite, Tuple } from '../../rules/connection.js';
 import type { ExpectedPort, TimeoutPolicy } from '../../rules/context.js';
 import { Hook } from '../../rules/hook.js';
 import { Verdict } from '../../rules/verdict.js';
 import type { Passage } from '../passage.js';
 import { ConnectionEntry, CtEvent } from './entry.js';
 import { icmpKind, isMalformedUdp, trackIfAccepted, trackProtocol } from './protocols.js';
-import { type Expectation, Expectations } from './expectations.js';
-import type { Follow, Helper } from './helpers/helper.js';
+import { type Expectation, Expectations, FROM_ADDRESS } from './expectations.js';
+import { GreKeys } from './greKeys.js';
+import type { EntryHost, Follow, Helper } from './helpers/helper.js';
 import { helperFor } from './helpers/index.js';
 import { PacketHelperHost } from './helpers/packetHost.js';
 import { adjustSequences } from './sequenceOffsets.js';
@@ -19,7 +21,7 @@ import { type ConntrackSettings, withPolicy } from './settings.js';
 import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone, zoneIn } from './table.js';
 import { isMalformedTcp } from './tcp.js';
 import { TcpConnState } from './tcpState.js';
-import { invertTuple, readTuple } from './tuple.js';
+import { invertTuple, isEnhancedGre, readTuple } from './tuple.js';
 import { ProtocolVerdict, type TrackedPacket } from './verdict.js';
 
 /** What happened to the table, as `conntrack -E` tells it, and what the tracker asks for. */
@@ -33,6 +35,10 @@ export interface TrackerEvents {
   mangled(packet: Packet): Packet | null;
   /** A number in [0, 65535] where nothing tells. */
   draw(passage: Passage): number;
+  /** A helper drops a packet, and says so in the kernel's log. */
+  refused(passage: Passage, helper: string, reason: string): void;
+  /** The network, as a mask, that a packet is broadcast to through a device; 0: none of its own. */
+  broadcastMask(device: Device, packet: Packet): number;
 }
 
 /** Seconds that a helper that is not read here may wait for a connection. */
@@ -42,6 +48,7 @@ const UNKNOWN_SECONDS = 300;
 export class Tracker {
   readonly table = new ConnectionTable();
   readonly expectations = new Expectations();
+  private readonly greKeys = new GreKeys();
   private readonly policies = new Map<TimeoutPolicy, ConntrackSettings>();
   private readonly scratch = new Tuple();
   private readonly inverse = new Tuple();
@@ -54,7 +61,10 @@ export class Tracker {
     readonly settings: ConntrackSettings,
     readonly events: TrackerEvents,
   ) {
-    this.table.onDestroy = (entry) => this.events.destroyed(entry, this.now);
+    this.table.onDestroy = (entry) => {
+      this.events.destroyed(entry, this.now);
+      if (entry.helper !== null) this.forgetHelped(entry, entry.helper);
+    };
   }
 
   /** Gives the packet its connection and state, at PREROUTING and OUTPUT: `nf_conntrack_in()`. */
@@ -116,16 +126,7 @@ export class Tracker {
     const { packet } = passage;
     for (let attempt = 0; attempt < 2; attempt++) {
       const { scratch } = this;
-      const read = readTuple(
-        scratch,
-        packet.data,
-        packet.version,
-        packet.protocol,
-        0,
-        packet.transport,
-        packet.length,
-      );
-      if (!read) return Verdict.accept;
+      if (!this.readTupleOf(packet, packet.length)) return Verdict.accept;
       const found = this.table.find(scratch, this.zoneOf(passage), packet.time);
       if (found) this.table.rows.forgetSteady(found.entry.row);
       const entry = found?.entry ?? this.make(passage, scratch, hook);
@@ -146,6 +147,15 @@ export class Tracker {
       return Verdict.accept;
     }
     return Verdict.accept;
+  }
+
+  /** The tuple of a packet into `scratch`; with what PPTP's helper knows of the call that it belongs to. */
+  private readTupleOf({ data, version, protocol, transport }: Packet, length: number): boolean {
+    const { scratch, greKeys } = this;
+    if (!readTuple(scratch, data, version, protocol, 0, transport, length)) return false;
+    if (protocol === Protocol.gre && !greKeys.isEmpty && isEnhancedGre(data, transport, length))
+      scratch.sourcePort = greKeys.sourceKey(scratch);
+    return true;
   }
 
   /**
@@ -188,8 +198,10 @@ export class Tracker {
     const now = passage.packet.time;
     this.met = this.expectations.isEmpty ? null : this.expectations.take(entry.original, entry, now);
     if (this.met) {
-      const { master } = this.met;
+      const { master, helper = null, onMet } = this.met;
       this.meet(entry, master);
+      if (helper !== null) entry.helper = helper;
+      onMet?.();
       if (master.expires <= now)
         passage.doubt ??= 'the connection that expected it was over, if not cleared away yet';
     } else {
@@ -235,11 +247,23 @@ export class Tracker {
   }
 
   private helps(helper: Helper, passage: Passage, entry: ConnectionEntry): Verdict {
-    return helper.help(
-      passage,
-      entry,
-      new PacketHelperHost(helper, passage, entry, this.expectations, this.events),
-    );
+    const host = this.hostOf(entry, passage.packet.time);
+    return helper.help(passage, entry, new PacketHelperHost(helper, passage, entry, host, this.events));
+  }
+
+  private hostOf(entry: ConnectionEntry, now: number): EntryHost {
+    const { expectations, greKeys, table } = this;
+    const end = (tuple: Tuple): boolean => {
+      const found = table.find(tuple, entry, now);
+      if (found) table.destroy(found.entry);
+      return found !== null;
+    };
+    return { now, expectations, greKeys, end };
+  }
+
+  /** `nf_ct_helper_destroy()`. */
+  private forgetHelped(entry: ConnectionEntry, name: string): void {
+    helperFor(name, entry.original.protocol)?.ended?.(entry, this.hostOf(entry, this.now));
   }
 
   /** A connection with the ends of this one, from its server to its client, is to come: `nft_ct_expect_obj_eval()`. */
@@ -249,14 +273,14 @@ export class Tracker {
     now: number,
   ): boolean | null {
     if (!connection || connection.confirmed) return null;
-    if (this.expectations.of(connection, now) >= most) return null;
-    const tuple = connection
-      .tuple(direction === Direction.original ? Direction.reply : Direction.original)
-      .copy();
+    if (this.expectations.own(connection, now).length >= most) return null;
+    const tuple = connection.tuple(opposite(direction)).copy();
     tuple.protocol = protocol;
     tuple.sourcePort = 0;
     tuple.destinationPort = port;
-    return this.expectations.add({ master: connection, tuple, expires: now + seconds * 1e9 }, now);
+    const expires = now + seconds * 1e9;
+    const made = { master: connection, tuple, from: FROM_ADDRESS, policy: null, expires };
+    return this.expectations.add(made, now) === 'made';
   }
 
   /** `nft_ct_timeout_obj_eval()`: for a connection that is not confirmed yet. */
@@ -301,15 +325,7 @@ export class Tracker {
     if (typeof inner === 'string' || inner.version !== packet.version || inner.fragmentOffset !== 0)
       return null;
     const { scratch, inverse } = this;
-    const read = readTuple(
-      scratch,
-      inner.data,
-      inner.version,
-      inner.protocol,
-      0,
-      inner.transport,
-      Math.min(inner.length, inner.data.length),
-    );
+    const read = this.readTupleOf(inner, Math.min(inner.length, inner.data.length));
     if (!read || !invertTuple(inverse, scratch)) return null;
     return this.table.find(inverse, zone, packet.time);
   }

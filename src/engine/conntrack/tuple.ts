@@ -89,7 +89,7 @@ export function readTuple(
     case Protocol.gre:
       out.sourcePort = 0;
       out.destinationPort = 0;
-      if (rest < 8 || (u8(data, transport + 1) & 7) !== ENHANCED_GRE) return true;
+      if (!isEnhancedGre(data, transport, available)) return true;
       if (u16(data, transport + 2) !== GRE_PROTOCOL_PPP) return false;
       out.destinationPort = u16(data, transport + 6);
       return true;
@@ -98,6 +98,11 @@ export function readTuple(
       out.destinationPort = 0;
       return true;
   }
+}
+
+/** Whether a GRE header, which there are so many bytes of the packet for, is one of a PPTP call. */
+export function isEnhancedGre(data: Uint8Array, transport: number, available: number): boolean {
+  return available - transport >= 8 && (u8(data, transport + 1) & 7) === ENHANCED_GRE;
 }
 
 /** The tuple of the answer; false where there can be none (ICMP that is no query): `nf_ct_invert_tuple()`. */

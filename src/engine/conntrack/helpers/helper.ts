@@ -1,27 +1,43 @@
+import type { Device } from '../../../packet/device.js';
 import type { Verdict } from '../../../rules/verdict.js';
-import type { Tuple } from '../../../rules/connection.js';
+import { CtStatus, type Tuple } from '../../../rules/connection.js';
 import type { Passage } from '../../passage.js';
 import type { ConnectionEntry } from '../entry.js';
-import type { Expectation } from '../expectations.js';
+import type { Expectation, Expectations, Expected, ExpectPolicy } from '../expectations.js';
+import type { GreKeys } from '../greKeys.js';
 
 /** How a connection that comes is translated as its master is: `exp->dir`, `exp->saved_proto`. */
 export type Follow = NonNullable<Expectation['follow']>;
 
-/** A connection that is to come: its source port is open. */
-export interface Wanted {
+/** A connection that is to come; where nothing else is said its source port is open, and it is of the helper's only class. */
+export interface Wanted extends Partial<Omit<Expectation, 'master' | 'tuple' | 'expires'>> {
   readonly tuple: Tuple;
   /** It may come from anywhere. */
   readonly anySource?: boolean;
-  readonly follow?: Follow | null;
+  /** Another connection may wait for the same (`NF_CT_EXP_F_SKIP_MASTER`). */
+  readonly shared?: boolean;
 }
 
-/** What a helper can do beside reading. */
-export interface HelperHost {
+/** What a helper can do of a connection. */
+export interface EntryHost {
+  /** ns since capture start. */
+  readonly now: number;
+  /** Those of all connections. */
+  readonly expectations: Expectations;
+  readonly greKeys: GreKeys;
+  /** Ends the connection of this tuple, which is in the zone of the helper's one. False: there is none. */
+  end(tuple: Tuple): boolean;
+}
+
+/** The same and what it can do of the packet that it reads. */
+export interface HelperHost extends EntryHost {
   /**
    * A connection is to come: `nf_ct_expect_related()`.
    * @returns false where another one waits for the same, or there are too many
    */
   expect(wanted: Wanted): boolean;
+  /** The same, and says why not. */
+  tryTo(wanted: Wanted): Expected;
   /**
    * The same at a port that nobody waits for yet, the one of the tuple if it can be: `nf_nat_exp_find_port()`.
    * @param readPort finds the port in the packet as it was seen to leave, which tells what the kernel drew
@@ -38,16 +54,23 @@ export interface HelperHost {
   mangle(from: number, to: number, text: string): boolean;
   /** A connection between these two may come, and nobody can tell. */
   mayCome(reason: string): void;
+  /** The packet is to be dropped, and the kernel's log says why: `nf_ct_helper_log()`. */
+  refuse(reason: string): Verdict;
+  /** The network, as a mask, whose broadcast address through this device the packet goes to; 0: none. */
+  broadcastMask(device: Device): number;
 }
 
 /** Reads the payload of a protocol that tells of connections to come: `struct nf_conntrack_helper`. */
-export interface Helper {
+export interface Helper extends ExpectPolicy {
   readonly name: string;
   readonly protocol: number;
-  /** How many connections it waits for at most of each of its own (`max_expected`). */
-  readonly most: number;
-  /** How long, seconds. */
-  readonly seconds: number;
   /** Drop: the packet goes no further. */
   help(passage: Passage, entry: ConnectionEntry, host: HelperHost): Verdict;
+  /** The connection is over: `destroy`. */
+  ended?(entry: ConnectionEntry, host: EntryHost): void;
+}
+
+/** The connection lasts so long from now on: `nf_ct_refresh()`. */
+export function lastFor(entry: ConnectionEntry, now: number, seconds: number): void {
+  if (!entry.has(CtStatus.fixedTimeout)) entry.expires = now + seconds * 1e9;
 }

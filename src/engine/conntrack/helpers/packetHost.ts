@@ -2,12 +2,16 @@ import { u32 } from '../../../packet/bytes.js';
 import { Protocol } from '../../../packet/numbers.js';
 import { payloadOffset, replaceText } from '../../../packet/payload.js';
 import { Tcp } from '../../../packet/transport.js';
+import type { Device } from '../../../packet/device.js';
+import type { Tuple } from '../../../rules/connection.js';
+import { Verdict } from '../../../rules/verdict.js';
 import type { Passage } from '../../passage.js';
 import type { ConnectionEntry } from '../entry.js';
-import type { Expectations, Expected } from '../expectations.js';
+import { type Expectations, type Expected, FROM_ADDRESS, FROM_ANYWHERE } from '../expectations.js';
+import type { GreKeys } from '../greKeys.js';
 import { noteLength } from '../sequenceOffsets.js';
 import type { TrackerEvents } from '../tracker.js';
-import type { Helper, HelperHost, Wanted } from './helper.js';
+import type { EntryHost, Helper, HelperHost, Wanted } from './helper.js';
 
 /** Ports that are tried (`nf_nat_exp_find_port()`). */
 const ATTEMPTS = 128;
@@ -18,22 +22,46 @@ export class PacketHelperHost implements HelperHost {
     private readonly helper: Helper,
     private readonly passage: Passage,
     private readonly entry: ConnectionEntry,
-    private readonly expectations: Expectations,
-    private readonly asked: Pick<TrackerEvents, 'mangled' | 'draw'>,
+    private readonly host: EntryHost,
+    private readonly asked: Pick<TrackerEvents, 'mangled' | 'draw' | 'refused' | 'broadcastMask'>,
   ) {}
 
-  private get now(): number {
-    return this.passage.packet.time;
+  get now(): number {
+    return this.host.now;
   }
 
-  private get expires(): number {
-    return this.now + this.helper.seconds * 1e9;
+  get expectations(): Expectations {
+    return this.host.expectations;
   }
 
-  private tryTo({ tuple, ...rest }: Wanted): Expected {
-    const { entry, expires, helper, now } = this;
-    const made = { ...rest, tuple: tuple.copy(), master: entry, expires };
-    return this.expectations.addForHelper(made, helper.most, now);
+  get greKeys(): GreKeys {
+    return this.host.greKeys;
+  }
+
+  tryTo({ tuple, anySource = false, shared = false, ...rest }: Wanted): Expected {
+    const { now, expectations } = this.host;
+    const made = {
+      from: anySource ? FROM_ANYWHERE : FROM_ADDRESS,
+      policy: this.helper,
+      ...rest,
+      tuple: tuple.copy(),
+      master: this.entry,
+    };
+    const { seconds } = made.policy ?? this.helper;
+    return expectations.add({ ...made, expires: now + seconds * 1e9 }, now, shared);
+  }
+
+  end(tuple: Tuple): boolean {
+    return this.host.end(tuple);
+  }
+
+  refuse(reason: string): Verdict {
+    this.asked.refused(this.passage, this.helper.name, reason);
+    return Verdict.drop;
+  }
+
+  broadcastMask(device: Device): number {
+    return this.asked.broadcastMask(device, this.passage.packet);
   }
 
   expect(wanted: Wanted): boolean {
@@ -78,6 +106,6 @@ export class PacketHelperHost implements HelperHost {
   }
 
   mayCome(reason: string): void {
-    this.expectations.guess(this.entry, reason, this.expires);
+    this.expectations.guess(this.entry, reason, this.now + this.helper.seconds * 1e9);
   }
 }

@@ -1,0 +1,5 @@
+import type { PptpState } from './pptp.js';
+import type { SaneState } from './sane.js';
+
+/** What a helper remembers of a connection: `nfct_help_data()`. */
+export type HelperState = SaneState | PptpState;

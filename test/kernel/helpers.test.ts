@@ -1,0 +1,56 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { agreementText, compareRecording } from '../../src/lab/agreement.js';
+import { missingForLab } from '../../src/lab/namespaces.js';
+import { record } from '../../src/lab/record.js';
+import { HELPER_ROWS } from './helperRows.js';
+import { hostInSix } from './six.js';
+import { INTERFACES, NEIGHBOURS, POLICY, ROUTES, SYSCTLS } from './topology.js';
+
+/*
+ * Protocols that tell of connections to come, with the helper that reads them assigned: log, counters, connections, events,
+ * timeouts and packets sent, as this kernel has them. KERNEL_RECORD=DIR keeps what was recorded.
+ */
+
+const missing = missingForLab();
+const why = missing ? ` (${missing})` : '';
+
+/** The kernel's log is everybody's, and waited for: only where asked for, or where a row is about it. */
+const keep = process.env.KERNEL_RECORD ?? '';
+
+describe.skipIf(missing !== null)(`this kernel agrees about what helpers read${why}`, () => {
+  it.each(HELPER_ROWS)('$name', { timeout: 60_000 }, async (row) => {
+    const { name, family = 4, setups, sysctls, steps, isAboutLog = false } = row;
+    const logs = isAboutLog || keep !== '';
+    const directory = mkdtempSync(join(tmpdir(), 'nfreplay-helper-'));
+    const host =
+      family === 4
+        ? { interfaces: INTERFACES, neighbours: NEIGHBOURS, routes: ROUTES, rules: POLICY }
+        : hostInSix();
+    try {
+      await record(
+        {
+          host: {
+            ...host,
+            sysctls: { ...SYSCTLS, 'net.netfilter.nf_conntrack_acct': 1, ...sysctls },
+            setups: setups
+              .map((setup) => (typeof setup === 'string' ? { command: setup, input: '' } : setup))
+              .filter(({ command }) => logs || !command.includes('-j LOG')),
+          },
+          packets: steps.map(([wait, device, bytes]) => ({ wait: wait * 1000, interface: device, bytes })),
+          isOurs: logs ? (line) => line.includes('nf_ct_') || line.includes('helped ') : null,
+        },
+        directory,
+      );
+      if (keep !== '') {
+        mkdirSync(keep, { recursive: true });
+        cpSync(directory, join(keep, name.replace(/[^a-z0-9]+/gi, '-')), { recursive: true });
+      }
+      expect(agreementText(await compareRecording(directory))).toBe('');
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
