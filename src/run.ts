@@ -25,6 +25,7 @@ import { type HeldLog, LogHolder } from './observed/heldLog.js';
 import { readNflog } from './observed/nflog.js';
 import { readLogBatches, type LogSource } from './observed/readLog.js';
 import { CtState } from './rules/connection.js';
+import { countingIn } from './rules/counting.js';
 import { HostClock } from './rules/jiffies.js';
 import { groupMessages, logPrefixes } from './rules/logPrefix.js';
 import { isIcmpError } from './packet/rewrite.js';
@@ -164,7 +165,7 @@ export function sidesOf(given: Given, log: HeldLog): Sides {
 
 /** Holds a replay against the host's log. */
 export function compareWithLog(result: ReplayResult, log: Comparable, source: FrameSource): Comparison {
-  const rulesOf = rulesByPrefix(result.replay.kernel.program.ruleset);
+  const rulesOf = rulesByPrefix(result.replay.kernel.program.ruleset, result.replay.lacksPackets);
   const { files, losses } = fromEntries(log, source.epoch);
   const comparison = compareLines({
     predicted: result.lines,
@@ -299,7 +300,10 @@ export async function causes({
       astray: Math.abs(shown - seen) + unexplained + answers,
       beside: watch.read(done, inputs.host.links).differences,
       frames: count,
-      rulesOf: rulesByPrefix({ tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] }),
+      rulesOf: rulesByPrefix(
+        { tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] },
+        done.lacksPackets,
+      ),
       unseen: ({ text }) => done.sight.whyUnseen(parse(text)),
     };
   };
@@ -317,8 +321,12 @@ export async function causes({
   });
 }
 
-/** The rules that write a prefix; a test that is not modelled leaves it open when they do. */
-export function rulesByPrefix(ruleset: Ruleset): (prefix: string) => readonly WritingRule[] {
+/**
+ * The rules that write a prefix; a test that is not modelled leaves it open when they do, and so does one that counts
+ * packets.
+ * @param lacks the capture does not have all of those
+ */
+export function rulesByPrefix(ruleset: Ruleset, lacks = false): (prefix: string) => readonly WritingRule[] {
   const byPrefix = new Map<string, Rule[]>();
   for (const { chains } of ruleset.tables)
     for (const { rules } of chains.values())
@@ -334,9 +342,12 @@ export function rulesByPrefix(ruleset: Ruleset): (prefix: string) => readonly Wr
         ? step.definition === unknownMatch
         : step.kind === 'statement' && step.statement.kind === 'unknown',
     );
+  const counts = ({ steps, chain }: Rule): boolean =>
+    lacks && steps.some((step) => countingIn(step, chain.table.nft) !== null);
+  const doubtOf = (rule: Rule): string | null => {
+    if (isOpen(rule)) return `${rule.text}: not known whether it matches`;
+    return counts(rule) ? `${rule.text}: it counts packets, and the capture does not have all of them` : null;
+  };
   return (prefix) =>
-    (byPrefix.get(prefix) ?? []).map((rule) => ({
-      address: ruleAddress(rule),
-      doubt: isOpen(rule) ? `${rule.text}: not known whether it matches` : null,
-    }));
+    (byPrefix.get(prefix) ?? []).map((rule) => ({ address: ruleAddress(rule), doubt: doubtOf(rule) }));
 }

@@ -4,6 +4,7 @@ import type { Device } from '../packet/device.js';
 import { Ipv4 } from '../packet/ipv4.js';
 import type { Packet } from '../packet/packet.js';
 import type { Frame, FrameSource } from '../capture/frame.js';
+import { Hook } from '../rules/hook.js';
 import type { HostClock } from '../rules/jiffies.js';
 import { Arrivals, type Arrival } from './evidence/arrival.js';
 import { BridgeTables } from './evidence/bridgeTables.js';
@@ -25,7 +26,7 @@ import type { LaterRuleset, ReplayCounts, ReplayOptions } from './replayOptions.
 import { Sight } from './evidence/sight.js';
 import type { Glimpse } from './steady/glimpse.js';
 import { PlainFrames } from './steady/plainFrames.js';
-import { UnseenAcceptance } from './evidence/unseenAcceptance.js';
+import { UnseenTurns } from './evidence/unseenTurns.js';
 import { isOwnAddress, UnseenArrivals } from './evidence/unseen.js';
 
 /**
@@ -63,7 +64,7 @@ export class Replay {
   private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;
   private readonly unseen: UnseenArrivals;
-  private readonly acceptance: UnseenAcceptance;
+  private readonly turns: UnseenTurns;
   private readonly messages = new Messages();
   /** The host's own packet at hand, as it was seen to leave. */
   private leaving: Packet | null = null;
@@ -114,6 +115,7 @@ export class Replay {
         bridged: (passage) => this.expected.add(passage.packet.clone()),
         sent: (passage) => {
           this.expected.add(passage.packet);
+          this.sight.foretell(passage.packet.out);
           sinks.sent?.(passage);
           this.linkLevel.sent(passage);
         },
@@ -122,6 +124,7 @@ export class Replay {
         adopt: (passage) => this.adopt(passage),
         answered: (answer) => this.egress.answerTo(this.kernel.tracker, answer) !== null,
         left: (packet) => this.leaving ?? this.egress.copyOf(packet),
+        lacks: (hook) => this.sight.lacks(hook, host.links),
         port: (packet, tuple, manip) => this.egress.portOf(packet, tuple, manip),
         mangled: (packet) => this.egress.mangledCopyOf(packet),
       },
@@ -136,7 +139,7 @@ export class Replay {
     seedConnections(this.kernel.tracker, host.conntrack, share);
     this.ownPackets = new OwnPackets(host, this.kernel, this.localSockets);
     this.unseen = new UnseenArrivals(host, this.kernel, this.sight, share);
-    this.acceptance = new UnseenAcceptance(host, this.kernel.tracker, this.sight, share);
+    this.turns = new UnseenTurns(host, this.kernel.tracker, this.sight, share);
   }
 
   /** Runs every frame, in order. */
@@ -175,6 +178,11 @@ export class Replay {
     }
     ahead.reach(Infinity);
     if (this.counts.frames > 0) this.unseen.tellOfCounting();
+  }
+
+  /** Packets that crossed some hook may be missing in the capture. */
+  get lacksPackets(): boolean {
+    return this.sight.lacks(Hook.postrouting, this.options.host.links);
   }
 
   /** Nobody wants to see each packet, or has a say in it. */
@@ -285,12 +293,27 @@ export class Replay {
     if (this.options.admits?.(packet, 'received') === false) return;
     if (this.unseen.isAnswerToUnknown(packet, onBridge)) return this.undecided(packet, ANSWER_TO_UNKNOWN);
     this.counts.received++;
-    this.acceptance.before(packet);
     passage.doubt ??= doubt;
+    this.takeTurn(passage, null);
     if (this.localSockets.isOpened(packet)) passage.doubt ??= OPENED_BY_SYNPROXY;
     if (onBridge) this.throughPort(passage, device);
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.receive(passage);
+    this.noteDoubt(passage);
+  }
+
+  /** What was said before it, and is not in the capture. @param leaves the device by which the host sends it */
+  private takeTurn(passage: Passage, leaves: Device | null): void {
+    if (this.sight.isComplete || this.kernel.hooks.tracksNothing) return;
+    const doubt = this.turns.before(passage.packet, leaves);
+    passage.doubt ??= doubt;
+  }
+
+  /** Nothing can be said of the host's lines about a packet that may have gone another way, as little as of its own. */
+  private noteDoubt({ packet, doubt, connection }: Passage): void {
+    if (doubt === null || this.sight.isComplete) return;
+    this.sight.leaveOut(packet, doubt);
+    if (connection?.firstFrame === packet.frame) this.turns.doubt(connection, doubt);
   }
 
   /** What netfilter does with a frame below IP. False: it is gone. */
@@ -318,12 +341,16 @@ export class Replay {
     if (this.counts.assumed === 1)
       this.options.host.assumptions.record(
         'captured interfaces',
-        `${from.name} was not captured; packets that were seen only as they left were taken to have come in by it.`,
+        this.sight.has(from)
+          ? `Nothing that came in was captured; packets that were seen only as they left were taken to have come in by ${from.name} and others.`
+          : `${from.name} was not captured; packets that were seen only as they left were taken to have come in by it.`,
         true,
       );
     const passage = new Passage(cause);
     this.options.prepares?.(passage, this.kernel.tracker);
     passage.doubt = `it was seen only as it left; that it came in by ${from.name}, which was not captured, is assumed`;
+    this.takeTurn(passage, null);
+    this.noteDoubt(passage);
     const filtersBridge = cause.version === 4 ? this.callIptables : this.callIp6tables;
     if (filtersBridge && from.isBridge) this.throughPort(passage, from);
     this.leaving = seen;
@@ -377,9 +404,11 @@ export class Replay {
     }
     this.counts.sent++;
     const passage = this.ownPackets.start(own, device);
+    this.takeTurn(passage, device);
     this.leaving = packet;
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.send(passage);
+    this.noteDoubt(passage);
     this.leaving = null;
   }
 

@@ -4,6 +4,7 @@ import type { Device } from '../packet/device.js';
 import type { Packet } from '../packet/packet.js';
 import type { Tuple } from '../rules/connection.js';
 import type { LocalSocket, Manip, RouteView, SetView } from '../rules/context.js';
+import type { Hook } from '../rules/hook.js';
 import type { HostClock } from '../rules/jiffies.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
@@ -69,6 +70,8 @@ export interface Evidence {
   adopt(passage: Passage): boolean;
   /** Whether the capture shows this answer of the host, to be adopted. */
   answered(answer: Packet): boolean;
+  /** Whether packets that cross a hook may be missing in the capture. */
+  lacks(hook: Hook): boolean;
   /** The port, or ICMP id, with which a packet that is being translated to `tuple` was seen to leave. */
   port(packet: Packet, tuple: Tuple, manip: Manip): number | undefined;
   /** The captured copy of a packet as it left, translated or not; null: none was captured. */

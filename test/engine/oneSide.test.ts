@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { LinkType } from '../../src/capture/frame.js';
+import { PacketType } from '../../src/packet/numbers.js';
 import { scratch } from '../cli/examples.js';
 import { run } from '../cli/run.js';
 import { type EthernetFrame, ethernetFrames, pcapOf } from './interfaces.js';
@@ -153,3 +155,123 @@ describe('a capture of some of a router’s interfaces', () => {
 });
 
 const ETHERNET = 14;
+
+/**
+ * A host of Linux 6.18 that asks a name server, pings and fetches, and is asked and pinged itself, as tcpdump captured it on
+ * any; its rules log what is new, established, related and invalid.
+ */
+const TALK = 'test/engine/oneSided';
+
+/** The frames of a capture of all interfaces that went one way. */
+function oneWay(direction: 'in' | 'out'): Uint8Array {
+  const file = readFileSync(`${TALK}/any.pcap`);
+  const kept = [file.subarray(0, 24)];
+  for (let at = 24; at < file.length;) {
+    const end = at + 16 + file.readUInt32LE(at + 8);
+    const packetType = file[at + 16 + PACKET_TYPE];
+    if ((packetType === PacketType.outgoing) === (direction === 'out')) kept.push(file.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat(kept);
+}
+/** Where LINUX_SLL2 has it. */
+const PACKET_TYPE = 10;
+
+describe('a host that asks and is asked, captured one way', () => {
+  /** @param rewrite what is planted: other rules than the host had */
+  async function compareTalk(
+    captured: 'in' | 'out' | 'eth0-in' | 'eth0-out' | 'eth0' | 'any',
+    rewrite: (rules: string) => string = (rules) => rules,
+  ): Promise<Compared> {
+    using temporary = scratch();
+    const [name, way] = captured.startsWith('eth0') ? ['eth0', captured.slice(5)] : ['any', captured];
+    const direction = way === 'in' || way === 'out' ? way : null;
+    const frames = await ethernetFrames(`${TALK}/any.pcap`, `${TALK}/host`, PEERS);
+    const bytes =
+      name === 'eth0'
+        ? pcapOf(frames.filter((f) => direction === null || f.direction === direction))
+        : direction
+          ? oneWay(direction)
+          : readFileSync(`${TALK}/any.pcap`);
+    const capture = temporary.file('some.pcap', bytes);
+    const rules = readFileSync(`${TALK}/host/iptables-save.txt`, 'utf8');
+    const other = temporary.file('rules', rewrite(rules));
+    const { status, stdout } = await run(
+      `compare ${capture} --host ${TALK}/host --rules ${other} --log ${TALK}/kernel.log --search 0 --format json`,
+    );
+    return { status, ...(JSON.parse(stdout) as Omit<Compared, 'status'>) };
+  }
+
+  it.each([
+    ['any', 40],
+    ['eth0', 40],
+    ['in', 11],
+    ['eth0-in', 21],
+    ['out', 21],
+    ['eth0-out', 21],
+  ] as const)('%s: %i of 40 lines alike, and nothing against the rules', async (captured, matched) => {
+    const { status, summary, differences } = await compareTalk(captured);
+    expect(differences.filter((d) => !isOpen(d))).toEqual([]);
+    expect({ status, matched: summary.matched }).toEqual({ status: 0, matched });
+  });
+
+  it.each<[what: string, rewrite: (rules: string) => string, captured: ('in' | 'out' | 'eth0-in')[]]>([
+    ['a port that is not open', (r) => r.replace('--dport 22', '--dport 23'), ['in', 'eth0-in']],
+    [
+      'a missing rule',
+      (r) => r.replace('-A INPUT -p udp -m udp --dport 5353 -j ACCEPT', ''),
+      ['in', 'eth0-in'],
+    ],
+    ['another prefix', (r) => r.replace('"drop: "', '"refused: "'), ['in', 'eth0-in']],
+    ['another prefix in OUTPUT', (r) => r.replace('"out new: "', '"out first: "'), ['out']],
+  ])('still shows %s', async (_what, rewrite, captures) => {
+    for (const captured of captures) {
+      const { status, differences } = await compareTalk(captured, (rules) => {
+        const planted = rewrite(counterless(rules));
+        expect(planted).not.toBe(counterless(rules));
+        return planted;
+      });
+      expect({ captured, status, found: differences.some((d) => !isOpen(d)) }).toEqual({
+        captured,
+        status: 1,
+        found: true,
+      });
+    }
+  });
+
+  it('says what is taken for granted', async () => {
+    const { assumptions } = await compareTalk('eth0-in');
+    expect(assumptions.filter((a) => a.includes('looks like') || a.includes('look like'))).toHaveLength(1);
+  });
+});
+
+const counterless = (rules: string): string => rules.replaceAll(/\[\d+:\d+\] -A/g, '-A');
+
+describe('a rule that counts packets', () => {
+  const LIMITED = '-A FORWARD -m limit --limit 1/min --limit-burst 3 -j LOG --log-prefix "LIMITED: "';
+
+  async function compareLimited(captures: readonly string[] | null): Promise<Compared> {
+    using temporary = scratch();
+    const name = 'docker-published-port';
+    const rules = readFileSync(`rulesets/${name}/iptables-save.txt`, 'utf8');
+    const limited = temporary.file('rules', rules.replace(/^(?=.*-A FORWARD)/m, `${LIMITED}\n`));
+    const frames = await framesOf(name);
+    const files = captures?.map((device) =>
+      temporary.file(`${device}.pcap`, pcapOf(frames.filter((f) => f.interface === device))),
+    ) ?? [`captures/${name}/any.pcap`];
+    const named = captures?.map((device, i) => `-i ${files[i]}=${device}`) ?? [];
+    return await compare(name, `${files.join(' ')} ${named.join(' ')} --rules ${limited}`);
+  }
+
+  it('is wrong about its own lines where all packets were captured', async () => {
+    const { differences } = await compareLimited(null);
+    expect(differences.map((d) => d.kind)).toEqual(['onlySimulated', 'onlySimulated', 'onlySimulated']);
+  });
+
+  it('is in doubt about them where one interface of two was', async () => {
+    const { status, differences } = await compareLimited(['eth0']);
+    expect(differences.filter((d) => !isOpen(d))).toEqual([]);
+    expect(differences.some((d) => d.reason?.includes('limit counts packets'))).toBe(true);
+    expect(status).toBe(0);
+  });
+});

@@ -2,7 +2,6 @@ import { Protocol } from '../../packet/numbers.js';
 import { headerSum, verifyTransport } from '../../packet/checksum.js';
 import type { Device } from '../../packet/device.js';
 import type { Packet } from '../../packet/packet.js';
-import { decodePacket } from '../../packet/packet.js';
 import { Icmp } from '../../packet/transport.js';
 import { CtState, CtStatus, Direction, opposite, Tuple } from '../../rules/connection.js';
 import type { ExpectedPort, TimeoutPolicy } from '../../rules/context.js';
@@ -18,6 +17,7 @@ import { helperFor } from './helpers/index.js';
 import { PacketHelperHost } from './helpers/packetHost.js';
 import { adjustSequences } from './sequenceOffsets.js';
 import { type ConntrackSettings, withPolicy } from './settings.js';
+import { quotedPacket } from './quoted.js';
 import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone, zoneIn } from './table.js';
 import { isMalformedTcp } from './tcp.js';
 import { TcpConnState } from './tcpState.js';
@@ -320,13 +320,10 @@ export class Tracker {
 
   /** The connection of the packet inside an ICMP error, and the direction that the error travels. */
   findQuoted(packet: Packet, zone: Zone): Found | null {
-    const at = packet.transport + Icmp.headerLength;
-    const inner = decodePacket(packet.data.subarray(Math.min(at, packet.data.length)));
-    if (typeof inner === 'string' || inner.version !== packet.version || inner.fragmentOffset !== 0)
-      return null;
+    const inner = quotedPacket(packet);
+    if (!inner || !this.readTupleOf(inner, Math.min(inner.length, inner.data.length))) return null;
     const { scratch, inverse } = this;
-    const read = this.readTupleOf(inner, Math.min(inner.length, inner.data.length));
-    if (!read || !invertTuple(inverse, scratch)) return null;
+    if (!invertTuple(inverse, scratch)) return null;
     return this.table.find(inverse, zone, packet.time);
   }
 
@@ -377,6 +374,8 @@ export class Tracker {
 
   /** What it returns is good until the next call. */
   find(tuple: Tuple, zone: Zone, now: number): Found | null {
+    // What has run out is cleared away where it is met.
+    this.now = now;
     return this.table.find(tuple, zone, now);
   }
 }

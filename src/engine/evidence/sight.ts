@@ -8,6 +8,7 @@ import type { Device } from '../../packet/device.js';
 import { Ipv4 } from '../../packet/ipv4.js';
 import { LinkType } from '../../packet/linkType.js';
 import type { Packet } from '../../packet/packet.js';
+import { Hook } from '../../rules/hook.js';
 import { flowLabelOf } from './flowLabels.js';
 
 /** Packets that were not run, remembered at most. */
@@ -32,8 +33,11 @@ export class Sight {
   /** Those that were captured themselves, not by what carries their packets. */
   private readonly own = new Set<string>();
   private everything = false;
-  /** Those by which packets were seen to leave. */
+  /** Those by which packets were seen to come in, and to leave. */
+  private readonly came = new Set<string>();
   private readonly left = new Set<string>();
+  /** Some packet was predicted to leave. */
+  private isToLeave = false;
   private readonly leftOut = new Map<string, LeftOut[]>();
   private leftOutCount = 0;
 
@@ -43,6 +47,11 @@ export class Sight {
   /** All interfaces were captured. */
   get isWhole(): boolean {
     return this.everything;
+  }
+
+  /** All interfaces were captured, in both directions. */
+  get isComplete(): boolean {
+    return this.everything && !this.isTold && this.came.size > 0 && this.left.size > 0;
   }
 
   /** An interface that was captured, whether packets crossed it or not. */
@@ -64,7 +73,7 @@ export class Sight {
   /** A frame with a packet that crossed this interface. */
   note({ linkType, interface: name }: Frame, device: Device, direction: 'in' | 'out'): void {
     // What loops is seen once, on its way in.
-    if (direction === 'out' && !device.isLoopback) this.left.add(device.name);
+    if (!device.isLoopback) (direction === 'out' ? this.left : this.came).add(device.name);
     if (!this.own.has(device.name)) this.add(device);
     // Cooked headers are those of `any`, and of links that have no header of their own (PPP), which are then named.
     if (linkType === LinkType.linuxSll2) this.everything = true;
@@ -91,12 +100,31 @@ export class Sight {
    * nothing was seen to leave, there or, of a capture of all interfaces, anywhere.
    */
   showsLeaving(device: Device): boolean {
+    return this.shows(device, this.left);
+  }
+
+  /** A packet is predicted to leave. */
+  foretell(device: Device | null): void {
+    if (device && !device.isLoopback) this.isToLeave = true;
+  }
+
+  /** Nothing was seen to leave all interfaces, as nothing was to: the host may well have sent nothing. */
+  get mayBeSilent(): boolean {
+    return this.everything && this.left.size === 0 && !this.isToLeave;
+  }
+
+  /** The same of what comes in (`tcpdump -Q out`). */
+  showsArriving(device: Device): boolean {
+    return this.shows(device, this.came);
+  }
+
+  private shows(device: Device, crossed: ReadonlySet<string>): boolean {
     if (!this.has(device)) return false;
     if (device.isLoopback) return true;
-    if (this.everything || this.left.has(device.name)) return this.left.size > 0;
-    if (device.master !== null && this.left.has(device.master.name)) return true;
+    if (this.everything || crossed.has(device.name)) return crossed.size > 0;
+    if (device.master !== null && crossed.has(device.master.name)) return true;
     for (const { name, master } of this.seen.values())
-      if (master?.name === device.name && this.left.has(name)) return true;
+      if (master?.name === device.name && crossed.has(name)) return true;
     return false;
   }
 
@@ -104,6 +132,15 @@ export class Sight {
   lacking(links: readonly Link[]): string[] {
     if (this.isWhole && !this.isTold) return [];
     return links.filter(({ up, device }) => up && !this.has(device)).map(({ device }) => device.name);
+  }
+
+  /** Whether packets that cross a hook may be missing: what came in, for OUTPUT what left, and for POSTROUTING both. */
+  lacks(hook: Hook, links: readonly Link[]): boolean {
+    if (this.isComplete || this.mayBeSilent) return false;
+    const misses = (crossed: ReadonlySet<string>): boolean =>
+      crossed.size === 0 || this.lacking(links).some((name) => name !== 'lo');
+    if (hook !== Hook.output && misses(this.came)) return true;
+    return (hook === Hook.output || hook === Hook.postrouting) && misses(this.left);
   }
 
   /** A packet of the capture was not run. */
@@ -125,14 +162,14 @@ export class Sight {
     if (!record) return null;
     const elsewhere = this.whyNotCaptured(record);
     if (elsewhere !== null) return { mayBeCaptured: false, reason: elsewhere };
-    const reason = this.whyLeftOut(record);
+    const reason = this.whyLeftOut(record) ?? this.whyUncaused(record);
     return reason === null ? null : { mayBeCaptured: true, reason };
   }
 
   private whyNotCaptured(record: LogRecord): string | null {
     if (this.isTold) return 'the capture has only the packets that NFLOG told of';
-    if (this.everything) return null;
     const { out = '', physIn = '' } = record;
+    if (this.everything) return this.whyOneSided(record);
     const name = record.in || out;
     const lacks = (device: string): boolean => !this.seen.has(device) && !this.hasPort(device);
     if (this.seen.size > 0 && name !== '' && lacks(name) && lacks(physIn || name))
@@ -140,7 +177,25 @@ export class Sight {
     // br_netfilter runs PREROUTING at the port: the bridge shows only what came through it.
     if (physIn !== '' && lacks(physIn) && !this.hasPort(record.in))
       return `${physIn} was not captured, and ${record.in} shows only what PREROUTING let through`;
-    return null;
+    return this.whyOneSided(record);
+  }
+
+  /** Of one direction the capture has nothing, there where the packet went. */
+  private whyOneSided(record: LogRecord): string | null {
+    const { out = '', physIn = '' } = record;
+    const device = this.seen.get(physIn) ?? this.seen.get(record.in || out);
+    const crossed = record.in ? this.came : this.left;
+    const isShown = device ? this.shows(device, crossed) : !this.everything || crossed.size > 0;
+    if (isShown) return null;
+    const name = physIn || record.in || out;
+    return `nothing that ${record.in ? 'came in' : 'left'} by ${name} was captured`;
+  }
+
+  /** What the host made of itself and then dropped is in no capture; here not even what it may have answered. */
+  private whyUncaused({ in: from, out = '' }: LogRecord): string | null {
+    const device = this.seen.get(out);
+    if (from || !device || this.shows(device, this.came)) return null;
+    return `the capture does not have what came in by ${out}, and the host may have answered`;
   }
 
   private whyLeftOut(record: LogRecord): string | null {

@@ -75,7 +75,7 @@ export class UnseenArrivals {
   }
 
   originOf(packet: Packet, device: Device): Origin {
-    if (this.sight.isWhole || isGroup(packet)) return HOST;
+    if (this.sight.isComplete || isGroup(packet)) return HOST;
     const found = connectionOfSent(this.kernel.tracker, packet);
     const source = found ? found.entry.tuple(found.direction).source : addressOf(packet, 'source');
     if (isOwnAddress(this.host, source)) {
@@ -85,7 +85,7 @@ export class UnseenArrivals {
     }
     const route = this.wayTo(source, packet);
     const from = route?.device;
-    if (!from || from === device || from.isLoopback || this.sight.has(from)) return HOST;
+    if (!from || from === device || from.isLoopback || this.sight.showsArriving(from)) return HOST;
     if (ttlOf(packet) === 255 || packet.fragmentOffset !== 0 || packet.moreFragments)
       return { kind: 'unknown', reason: 'nothing tells how it came in' };
     const before = packet.clone();
@@ -153,12 +153,9 @@ export class UnseenArrivals {
     const names = new Set<string>();
     for (const { rules } of this.kernel.program.chains)
       for (const { steps } of rules)
-        for (const step of steps) {
-          if (step.kind === StepKind.match && COUNTING.has(step.definition.name))
-            names.add(step.definition.name);
-          else if (step.kind === StepKind.statement && COUNTING.has(step.statement.statement.kind))
-            names.add(step.statement.statement.kind);
-        }
+        for (const step of steps)
+          if ((step.kind === StepKind.match || step.kind === StepKind.statement) && step.counting !== null)
+            names.add(step.counting);
     if (names.size === 0) return;
     const lacking = this.sight.lacking(this.host.links).filter((name) => name !== 'lo');
     if (lacking.length > 0)
@@ -238,11 +235,6 @@ export function undo(packet: Packet, tuple: Tuple): void {
   });
 }
 
-/** Matches of iptables and statements of nft whose answer hangs on the packets before. */
-const COUNTING: ReadonlySet<string> = new Set([
-  ...['limit', 'hashlimit', 'connlimit', 'connbytes', 'quota', 'recent', 'statistic', 'setUpdate'],
-]);
-
 /** Whether any rule gives packets another address, at this end of theirs or, without it, at any. */
 function translates({ chains }: Program, manip?: Manip): boolean {
   return chains.some((chain) =>
@@ -271,7 +263,7 @@ function readTupleOf(tuple: Tuple, packet: Packet): boolean {
   return packet.fragmentOffset === 0 && readTuple(tuple, data, version, protocol, 0, transport, length);
 }
 
-function keyOf(t: Tuple): string {
+export function keyOf(t: Tuple): string {
   return `${t.protocol} ${t.source.toString()} ${t.sourcePort} ${t.destination.toString()} ${t.destinationPort}`;
 }
 

@@ -1,5 +1,6 @@
 import type { Field, MatchDefinition, TargetDefinition } from '../../rules/definition.js';
 import type { Context } from '../../rules/context.js';
+import { countingIn, onlyTells } from '../../rules/counting.js';
 import type { BaseChain, Chain, Family, Rule, Ruleset, Step, Table } from '../../rules/model.js';
 import type { Hook } from '../../rules/hook.js';
 import type { Jumps, RunningStatement } from '../../rules/nft/eval/result.js';
@@ -45,6 +46,8 @@ export interface CompiledRule {
   readonly asksRandom: boolean;
   /** One of its steps may give the packet other addresses or ports while the chain is walked. */
   readonly rewrites: boolean;
+  /** Its tests may count packets, and all that hangs on them is what it tells. */
+  readonly onlyTells: boolean;
   /** In the order of the program. */
   readonly number: number;
   /** By step: on what of a flow's packets it hangs (lasting.ts); null: nobody has asked. */
@@ -62,6 +65,8 @@ export type CompiledStep =
       readonly definition: MatchDefinition;
       readonly data: unknown;
       readonly state: unknown;
+      /** What it counts or remembers packets with. */
+      readonly counting: string | null;
     }
   | { readonly kind: typeof StepKind.counter }
   | {
@@ -71,7 +76,11 @@ export type CompiledStep =
       readonly state: unknown;
     }
   | { readonly kind: typeof StepKind.jump; readonly chain: CompiledChain; readonly goto: boolean }
-  | { readonly kind: typeof StepKind.statement; readonly statement: RunningStatement };
+  | {
+      readonly kind: typeof StepKind.statement;
+      readonly statement: RunningStatement;
+      readonly counting: string | null;
+    };
 
 /**
  * Compiles a ruleset. A jump into a chain that does not exist was an error when the text was read and has become
@@ -106,6 +115,7 @@ export function compile(ruleset: Ruleset, context: Pick<Context, 'shared' | 'now
         asksRandom: rule.steps.some(
           (step) => step.kind === 'match' && step.definition.reads(step.data).includes('random'),
         ),
+        onlyTells: onlyTells(rule),
         number: number++,
         guards: null,
         packets: rule.packets,
@@ -172,7 +182,8 @@ function compileStep(
   switch (step.kind) {
     case 'match': {
       const { definition, data } = step;
-      return { kind: StepKind.match, definition, data, state: definition.start(data, context) as unknown };
+      const state = definition.start(data, context) as unknown;
+      return { kind: StepKind.match, definition, data, state, counting: countingIn(step, undefined) };
     }
     case 'counter':
       return { kind: StepKind.counter };
@@ -183,7 +194,7 @@ function compileStep(
     case 'statement': {
       const statement = running.get(table)?.start(step.run, step.text);
       if (!statement) throw new Error(`a statement of nft in table ${table.name}, which is none of nft`);
-      return { kind: StepKind.statement, statement };
+      return { kind: StepKind.statement, statement, counting: countingIn(step, table.nft) };
     }
     case 'jump': {
       const chain = table.chains.get(step.chain);

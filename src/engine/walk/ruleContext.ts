@@ -232,6 +232,12 @@ export class RuleContext implements Context {
     this.kernel.copies.duplicate(this.passage, packet, gateway, device, this.hook);
   }
 
+  /** The rule has counted the packet, or looked at what it had counted. */
+  counted(what: string): void {
+    if (this.passage.doubt !== null || !this.kernel.evidence.lacks(this.hook)) return;
+    this.doubt(`${what} counts packets, and the capture does not have all of them`);
+  }
+
   doubt(reason: string): void {
     this.passage.doubt ??= `${this.rule.text}: ${reason}`;
   }

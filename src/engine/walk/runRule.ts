@@ -49,6 +49,7 @@ export function runRule(
     switch (step.kind) {
       case StepKind.match: {
         const outcome = step.definition.test(step.data, passage.packet, context, step.state);
+        if (step.counting !== null) context.counted(step.counting);
         if (outcome !== Outcome.hit) return RESULT_OF[outcome];
         break;
       }
@@ -57,6 +58,7 @@ export function runRule(
         break;
       case StepKind.statement: {
         const result = step.statement.run(passage.packet, context);
+        if (step.counting !== null) context.counted(step.counting);
         if (result !== Flow.continue) return result;
         break;
       }
@@ -88,6 +90,7 @@ export function runNoted(
     switch (step.kind) {
       case StepKind.match: {
         const outcome = step.definition.test(step.data, passage.packet, context, step.state);
+        if (step.counting !== null) context.counted(step.counting);
         if (outcome === Outcome.unknown) paths.stop();
         if (outcome !== Outcome.hit) return RESULT_OF[outcome];
         break;
@@ -100,6 +103,7 @@ export function runNoted(
         const { statement } = step;
         if (isCounter(statement.statement)) paths.countsIn(statement);
         const result = statement.run(passage.packet, context);
+        if (step.counting !== null) context.counted(step.counting);
         if (result === Flow.unknown) paths.stop();
         else if (typeof result === 'object' || result >= 0) paths.decides(rule);
         if (result !== Flow.continue) return result;
@@ -130,6 +134,7 @@ export function runRecorded(
     switch (step.kind) {
       case StepKind.match: {
         const outcome = step.definition.test(step.data, passage.packet, context, step.state);
+        if (step.counting !== null) context.counted(step.counting);
         conditions.push(...step.definition.explain(step.data, passage.packet, context, step.state, outcome));
         if (outcome === Outcome.hit) break;
         tell(outcome);
@@ -142,6 +147,7 @@ export function runRecorded(
         const { statement } = step;
         const run = (): StatementResult => statement.run(passage.packet, context);
         const result = statement.writes ? watched(statement.writes, rule, passage, observer, run) : run();
+        if (step.counting !== null) context.counted(step.counting);
         conditions.push(...(statement.explain?.(passage.packet, context, result) ?? []));
         if (result === Flow.continue) break;
         tell(result === Flow.break ? Outcome.miss : result === Flow.unknown ? Outcome.unknown : Outcome.hit);

@@ -70,6 +70,7 @@ export function walk(
     context.rule = rule.rule;
     context.asking = rule.asksRandom ? { rule, after: placeOf(chain, index, stack) } : null;
     const counted = rule.packets;
+    const { doubt } = passage;
     const watched = observer !== null && (observer.watches?.(rule.rule, passage) ?? true);
     const result = watched
       ? runRecorded(rule, base, passage, context, observer)
@@ -81,6 +82,7 @@ export function walk(
       records.forget();
     }
     if (!watched && observer?.tried) observer.tried(rule.rule, outcomeOf(rule, counted, result));
+    if (rule.onlyTells && result !== Flow.unknown) passage.doubt = doubt;
     if (result === Flow.continue || result === Flow.break) continue;
     if (result === Flow.unknown) {
       passage.doubt ??= `${rule.rule.text}: not known whether it matches`;
