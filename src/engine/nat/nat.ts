@@ -97,9 +97,7 @@ export class Nat {
       minPort: only,
       maxPort: only,
     });
-    // Only what comes from where the master comes from stands behind its translation.
-    if (passage.connection?.original.source.equals(master.tuple(direction).source) === true)
-      this.setup(passage, Manip.source, to(destination, null));
+    this.setup(passage, Manip.source, to(destination, null));
     this.setup(passage, Manip.destination, to(source, port));
   }
 

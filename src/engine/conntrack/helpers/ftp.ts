@@ -7,7 +7,7 @@ import { CtState, CtStatus, opposite, Tuple } from '../../../rules/connection.js
 import { Verdict } from '../../../rules/verdict.js';
 import type { Passage } from '../../passage.js';
 import type { ConnectionEntry } from '../entry.js';
-import { type DataPort, PARTIAL, readDataPort, writeDataPort } from './ftpCommands.js';
+import { type DataPort, readDataPort, writeDataPort } from './ftpCommands.js';
 import type { Helper, HelperHost } from './helper.js';
 
 const NEWLINE = 0x0a;
@@ -39,7 +39,7 @@ export const ftp: Helper = {
     // Nobody knows where the lines of a connection began that was there before; the kernel does.
     const begins = lines.includes(sequence) || (entry.fromSnapshot && lines.length === 0);
     const found = begins ? readDataPort(bytes, direction, packet.version) : null;
-    if (found === PARTIAL) return Verdict.drop;
+    if (found && 'word' in found) return host.refuse(`partial matching of \`${found.word}'`);
     const verdict = found ? expectData(passage, entry, found, from, host) : Verdict.accept;
     if (bytes[bytes.length - 1] === NEWLINE) remember(lines, (sequence + bytes.length) >>> 0);
     return verdict;
@@ -79,14 +79,16 @@ function expectData(
   wanted.destination = answers.destination;
   wanted.destinationPort = port;
   if (!entry.has(CtStatus.srcNat | CtStatus.dstNat))
-    return host.expect({ tuple: wanted }) ? Verdict.accept : Verdict.drop;
+    return host.expect({ tuple: wanted }) ? Verdict.accept : host.refuse('cannot add expectation');
   const chosen = host.expectAtFreePort({ tuple: wanted, follow: { direction: other, port } }, (bytes) => {
     const seen = readDataPort(bytes, direction, version);
-    return seen && seen !== PARTIAL ? seen.port : null;
+    return seen && 'port' in seen ? seen.port : null;
   });
-  if (chosen === 0) return Verdict.drop;
+  if (chosen === 0) return host.refuse('all ports in use');
   const text = writeDataPort(kind, answers.destination, chosen);
-  return host.mangle(payload + from, payload + to, text) ? Verdict.accept : Verdict.drop;
+  return host.mangle(payload + from, payload + to, text)
+    ? Verdict.accept
+    : host.refuse('cannot mangle packet');
 }
 
 /** What PORT and 227 say has room for the first word of an IPv6 address only, and the kernel compares that. */

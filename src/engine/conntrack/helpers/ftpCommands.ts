@@ -12,8 +12,10 @@ export interface DataPort {
   readonly to: number;
 }
 
-/** It begins as one of them and does not end so. */
-export const PARTIAL = 'partial';
+/** It begins as one of them, of which this is the word, and does not end so. */
+export interface Partial {
+  readonly word: string;
+}
 
 type Numbers = Pick<DataPort, 'address' | 'port' | 'from' | 'to'>;
 
@@ -48,24 +50,24 @@ const ADDRESS_BYTES = 48;
 /**
  * Reads the line that a segment begins with: `find_pattern()` (net/netfilter/nf_conntrack_ftp.c).
  * @param bytes the segment's payload, not empty
- * @returns null: it is about no data connection; PARTIAL: the kernel drops it
+ * @returns null: it is about no data connection; a Partial: the kernel drops it
  */
 export function readDataPort(
   bytes: Uint8Array,
   direction: Direction,
   version: IpVersion,
-): DataPort | typeof PARTIAL | null {
+): DataPort | Partial | null {
   for (const pattern of PATTERNS[direction]) {
     const { kind, word, skip } = pattern;
     if (!beginsWith(bytes, word)) continue;
-    if (bytes.length <= word.length) return PARTIAL;
+    if (bytes.length <= word.length) return { word };
     let at = word.length;
     if (skip !== 0) {
       at = bytes.indexOf(skip, at) + 1;
-      if (at === 0) return PARTIAL;
+      if (at === 0) return { word };
     }
     const numbers = pattern.readNumbers(bytes, at, version);
-    return numbers ? { kind, ...numbers } : PARTIAL;
+    return numbers ? { kind, ...numbers } : { word };
   }
   return null;
 }

@@ -29,6 +29,6 @@ export const tftp: Helper = {
     const translated = entry.has(CtStatus.srcNat | CtStatus.dstNat);
     const port = entry.tuple(Direction.original).sourcePort;
     const follow = translated ? { direction: Direction.reply, port } : null;
-    return host.expect({ tuple: wanted, follow }) ? Verdict.accept : Verdict.drop;
+    return host.expect({ tuple: wanted, follow }) ? Verdict.accept : host.refuse('cannot add expectation');
   },
 };

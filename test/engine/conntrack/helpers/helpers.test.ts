@@ -7,6 +7,8 @@ const rules = (nat = ''): string => `*raw
 -A PREROUTING -p udp --dport 69 -j CT --helper tftp
 -A PREROUTING -p tcp --dport 21 -j CT --helper ftp
 -A PREROUTING -p udp --dport 5060 -j CT --helper sip
+-A PREROUTING -p tcp --dport 6667 -j CT --helper irc
+-A PREROUTING -p udp --dport 10080 -j CT --helper amanda
 COMMIT
 ${nat && `*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n${nat}\nCOMMIT\n`}*filter
 :INPUT ACCEPT [0:0]
@@ -129,6 +131,102 @@ describe('ftp', () => {
     const to21: Sent = [1, 'eth1', `tcp ${CLIENT}:4001 > ${SERVER}:21 S seq 1 win 9000`];
     const { connections } = await play(rules(), [...opening('NOOP\\r\\n', '229 (|||21|)\\r\\n'), to21]);
     expect(connections.filter((entry) => entry.includes('helper=ftp'))).toHaveLength(1);
+  });
+});
+
+describe('ftp behind a translation', () => {
+  const PUBLIC = '198.51.100.200';
+  const MASQUERADE = `-A POSTROUTING -o eth0 -j SNAT --to-source ${PUBLIC}`;
+  const client = (at: number, words: string): Sent => [
+    at,
+    'eth1',
+    `tcp ${CLIENT}:4000 > ${SERVER}:21 ${words}`,
+  ];
+  const server = (at: number, words: string): Sent => [
+    at,
+    'eth0',
+    `tcp ${SERVER}:21 > ${PUBLIC}:4000 ${words}`,
+  ];
+  const begun: Sent[] = [
+    client(0, 'S seq 99 win 9000'),
+    server(0.1, 'SA seq 499 ack 100 win 9000'),
+    client(0.2, 'A seq 100 ack 500 win 9000 says "USER a\\r\\n"'),
+    client(0.3, 'A seq 108 ack 500 win 9000 says "PORT 192,168,1,10,24,131\\r\\n"'),
+  ];
+
+  it('has another command, and both sides their own sequence numbers behind it', async () => {
+    const { left, connections } = await play(rules(MASQUERADE), [
+      ...begun,
+      // 26 bytes of the client are 28 to the server.
+      server(0.4, 'A seq 500 ack 136 win 9000'),
+      client(0.5, 'A seq 134 ack 500 win 9000 len 10'),
+      server(0.6, 'A seq 500 ack 146 win 9000'),
+      [1, 'eth0', `tcp ${SERVER}:20 > ${PUBLIC}:6275 S seq 1 win 9000`],
+    ]);
+    expect(left.map((packet) => packet.replace(/ ttl.*/, ''))).toHaveLength(8);
+    expect(left[7]).toContain(`tcp ${SERVER}:20 > ${CLIENT}:6275`);
+    expect(connections.join()).toContain('ESTABLISHED');
+  });
+
+  it('holds acknowledgements against what the client has sent', async () => {
+    const { left } = await play(rules(MASQUERADE), [
+      ...begun,
+      server(0.4, 'A seq 500 ack 136 win 9000'),
+      // Out of the window it is nobody's, and goes no further than the host.
+      server(0.5, 'A seq 500 ack 137 win 9000'),
+    ]);
+    expect(left.filter((packet) => packet.includes(`> ${CLIENT}:4000`))).toHaveLength(2);
+  });
+});
+
+describe('irc', () => {
+  const NUMBER = 0xc0a8010a;
+  const talk = (offer: string, from: string): Sent[] => [
+    [0, 'eth1', `tcp ${CLIENT}:4000 > ${SERVER}:6667 S seq 99 win 9000`],
+    [0.1, 'eth0', `tcp ${SERVER}:6667 > ${CLIENT}:4000 SA seq 499 ack 100 win 9000`],
+    [0.2, 'eth1', `tcp ${CLIENT}:4000 > ${SERVER}:6667 PA seq 100 ack 500 win 9000 says "${offer}"`],
+    [1, 'eth0', `tcp ${from}:40000 > ${CLIENT}:5000 S seq 1 win 9000`],
+  ];
+
+  it.each([
+    [`PRIVMSG you :\\u0001DCC SEND file ${NUMBER} 5000 77\\u0001\\r\\n`, SERVER, 'R'],
+    [`PRIVMSG you :\\u0001DCC CHAT chat ${NUMBER} 5000\\u0001\\r\\n`, '203.0.113.77', 'R'],
+    [`PRIVMSG you :\\u0001DCC CHAT chat ${NUMBER + 1} 5000\\u0001\\r\\n`, SERVER, 'N'],
+  ])('%j lets %s in: %s', async (offer, from, logged) => {
+    expect((await play(rules(), talk(offer, from))).logged.at(-1)).toBe(logged);
+  });
+});
+
+describe('amanda', () => {
+  const answer = (says: string): Sent[] => [
+    [0, 'eth1', `udp ${CLIENT}:900 > ${SERVER}:10080 len 9`],
+    [0.1, 'eth0', `udp ${SERVER}:10080 > ${CLIENT}:900 says "${says}"`],
+  ];
+  const stream = (port: number, at = 1): Sent => [
+    at,
+    'eth1',
+    `tcp ${CLIENT}:999 > ${SERVER}:${port} S seq 1 win 9000`,
+  ];
+
+  it.each([
+    ['REP\\nCONNECT DATA 5001 MESG 5002 INDEX 5003\\n', 5001, 'R'],
+    ['REP\\nCONNECT DATA 5001 MESG 5002 INDEX 5003\\n', 5003, 'R'],
+    ['REP\\nCONNECT DATA 5001 MESG x INDEX 5003\\n', 5003, 'N'],
+    ['REP\\nCONNECT DATA 5001', 5001, 'N'],
+    ['REP\\nCONNECT\\nDATA 5001\\n', 5001, 'N'],
+  ])('%j to port %d: %s', async (says, port, logged) => {
+    expect((await play(rules(), [...answer(says), stream(port)])).logged.at(-1)).toBe(logged);
+  });
+
+  it('waits three minutes, and its own connection five', async () => {
+    const packets = [
+      ...answer('CONNECT DATA 5001 MESG 5002 INDEX 5003\\n'),
+      stream(5001, 179),
+      stream(5002, 181),
+    ];
+    const { logged, connections } = await play(rules(), packets);
+    expect(logged.slice(-2)).toEqual(['R', 'N']);
+    expect(connections.join()).toContain('dport=10080');
   });
 });
 
