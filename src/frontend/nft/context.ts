@@ -106,6 +106,8 @@ export class RuleContext {
   private readsLink = false;
   /** The fields of a set's key, by its name in this table. */
   setKey: (name: string) => readonly KeyField[] | undefined = () => undefined;
+  /** Whether a map, by its name in this table, gives intervals. */
+  mapsToIntervals: (name: string) => boolean = () => false;
   /** Reads the chain without a name that begins here, and gives it one. */
   bindChain: (() => string) | null = null;
 

@@ -107,6 +107,8 @@ export interface Payload {
   readonly offset: number;
   readonly bits: number;
   readonly type: DataType;
+  /** How far nft lists the field as shifted though it is the field itself: in keys that it does not recognise. */
+  readonly shownShift?: number;
 }
 
 export type Tunnel = 'vxlan' | 'geneve' | 'gre' | 'gretap';

@@ -73,6 +73,32 @@ delete element ip t s { http }`;
   });
 });
 
+describe('elements with statements', () => {
+  const set = (...properties: string[]): string => `table ip t {\n set s {\n${properties.join('\n')}\n }\n}`;
+  const TYPE = 'type inet_service';
+
+  it('have those of their set', () => {
+    const said = read(set(TYPE, 'counter', 'elements = { 22, 80 counter packets 3 bytes 5 }'));
+    expect(said.printed).toContain('{ 22 counter packets 0 bytes 0, 80 counter packets 3 bytes 5 }');
+    expect(said.said).toEqual([]);
+  });
+
+  it.each([
+    ['missing statement in set declaration', [TYPE, 'elements = { 22 counter }']],
+    ['statement mismatch', [TYPE, 'counter', 'elements = { 22 limit rate 1/second }']],
+    ['number of statements', [TYPE, 'counter', 'elements = { 22 counter limit rate 1/second }']],
+  ])('are refused where the set has none such: %s', (why, properties) => {
+    expect(read(set(...properties)).said.join()).toContain(why);
+  });
+
+  it('become one with what touches them, and what is said is said of the first', () => {
+    const elements = 'elements = { 22-30 comment "a", 25-40 comment "b", 41, 50 comment "c" }';
+    const { printed, said } = read(set(TYPE, 'flags interval', 'auto-merge', elements));
+    expect(said).toEqual([]);
+    expect(printed).toContain('{ 22-41 comment "a", 50 comment "c" }');
+  });
+});
+
 describe('variables and include', () => {
   it('stand for their values, in sets and chains alike', () => {
     const text = `define lan = 10.0.0.0/8
@@ -91,6 +117,45 @@ table ip t { chain c {
     });
   });
 
+  it('are known in the block that defines them, and in those inside it', () => {
+    const inBlocks = `define a = 1
+table ip t { define b = 2
+ chain c { define d = 3
+  redefine a = 4
+  meta mark $a
+  undefine a
+  meta mark $b
+  meta mark $d
+ }
+}
+table ip t { define b = 5
+ chain c { define d = 6
+  meta mark $a
+  meta mark $b
+  meta mark $d
+ }
+}`;
+    const marks = [4, 2, 3, 1, 5, 6].map((n) => `meta mark 0x0000000${n}`);
+    expect(read(inBlocks)).toEqual({ printed: CHAIN(...marks), said: [] });
+    expect(read('define a = 1\ntable ip t { define a = 2\n }').said.join()).toContain(
+      "redefinition of symbol 'a'",
+    );
+    expect(read('table ip t { define a = 2\n }\ndefine b = $a').said.join()).toContain(
+      "unknown identifier 'a'",
+    );
+  });
+
+  it('stand in the prefix of a log, which is what the kernel writes', () => {
+    const text = `define site = "rack 7"
+define n = 5
+table ip t { chain c {
+  log prefix "$site-$n: "
+}; }`;
+    expect(read(text)).toEqual({ printed: CHAIN('log prefix "rack 7-5: "'), said: [] });
+    const missing = read('table ip t { chain c {\n log prefix "a $b"\n}; }').said;
+    expect(missing.join()).toContain("unknown identifier 'b'");
+  });
+
   it('reads what is included, and says what is missing', () => {
     const given = read('include "a.nft"\n', (pattern) =>
       pattern === 'a.nft' ? [{ file: 'a.nft', text: 'table ip t { chain c { accept; }; }' }] : undefined,
@@ -103,6 +168,13 @@ table ip t { chain c {
     const { said } = read('include "a"', () => [{ file: 'a', text: 'include "a"\n' }]);
     expect(said.join()).toContain('nested too deeply');
   });
+});
+
+it('reads line ends of Windows, and says that nft does not', () => {
+  const { printed, said } = read('table ip t {\r\n chain c {\r\n  accept\r\n }\r\n}\r\n');
+  expect(printed).toBe(CHAIN('accept'));
+  expect(said).toHaveLength(1);
+  expect(said[0]).toMatch(/^rules.nft:1:13: warning: nft refuses lines that end in a carriage return/);
 });
 
 describe('errors', () => {

@@ -49,7 +49,7 @@ function withDependencies(statements: readonly Statement[], family: Family): rea
         const shown =
           (family === 'bridge' || family === 'netdev' || family === 'inet') && isVlanType(statement);
         const tag = shown ? etherType(VLAN) : undefined;
-        if (tag && !result.some((s) => JSON.stringify(s) === JSON.stringify(tag))) result.push(tag);
+        if (tag && !result.some(isTag)) result.push(tag);
       }
     }
     if (statement.kind === 'match') {
@@ -92,6 +92,15 @@ function saysNetwork(match: Match): boolean {
 const OF_ONE_VERSION: ReadonlySet<string> = new Set(['ip', 'ip6', 'icmp', 'icmpv6', 'igmp']);
 
 const VLAN = 0x8100;
+const PROVIDER_VLAN = 0x88a8;
+
+/** `ether type 8021q` or `ether type 8021ad`. */
+function isTag(statement: Statement): boolean {
+  if (statement.kind !== 'match' || statement.operator !== '==') return false;
+  const { left, right } = statement;
+  const isType = left.kind === 'payload' && left.protocol === 'ether' && left.field === 'type';
+  return isType && right.kind === 'integer' && (right.value === VLAN || right.value === PROVIDER_VLAN);
+}
 
 /** `vlan type ip`, after which nft lists the tag's own type. */
 function isVlanType(statement: Statement): boolean {

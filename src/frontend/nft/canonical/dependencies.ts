@@ -6,6 +6,8 @@ import { NetworkProtocol, protocolOf } from '../context.js';
 import { headerOf, headerProtocol } from '../headers.js';
 
 const { tcp: TCP, icmp: ICMP, icmpv6: ICMPV6 } = Protocol;
+/** What `meta iiftype ether` compares with (ARPHRD_ETHER, linux/if_arp.h). */
+const ETHERNET = 1;
 const { ip: IPV4, ip6: IPV6, arp: ARP, vlan: TAGGED } = NetworkProtocol;
 
 /** A match that what follows may make needless. */
@@ -36,7 +38,7 @@ export function withoutDependencies(statements: readonly Statement[], family: Fa
 
 class Dependencies {
   private readonly result: (Statement | null)[];
-  /** An Ethernet type that says what stands between it and the network's header. */
+  /** An Ethernet type that says what stands between it and the network's header, or that the link is Ethernet. */
   private link: Pending | null = null;
   private network: Pending | null = null;
   private transport: Pending | null = null;
@@ -102,7 +104,10 @@ class Dependencies {
     switch (LAYERS.get(protocol as 'ip')) {
       case 'link':
         if (this.mayDropLink(field.field))
-          this.link = this.drop(this.link, protocol === 'vlan' ? TAGGED : null);
+          this.link = this.drop(
+            this.link,
+            isOfLink(this.link) ? ETHERNET : protocol === 'vlan' ? TAGGED : null,
+          );
         break;
       case 'network':
         this.readsNetwork(protocol === 'ip' ? IPV4 : protocol === 'ip6' ? IPV6 : ARP);
@@ -118,7 +123,7 @@ class Dependencies {
 
   /** `payload_may_dependency_kill_ll()`. */
   private mayDropLink(field: string | null): boolean {
-    if (!this.link || !this.isMixed()) return true;
+    if (!this.link || !this.isMixed() || isOfLink(this.link)) return true;
     const { left } = this.link.match;
     return field !== 'type' && left.kind === 'payload' && left.protocol === 'ether';
   }
@@ -126,6 +131,7 @@ class Dependencies {
   private readsNetwork(version: number): void {
     // nft says first which version it is, and leaves that out again.
     if (!this.knowsNetwork) this.network = null;
+    this.forgetLink();
     this.knowsNetwork = true;
     this.network = this.drop(this.network, version);
   }
@@ -136,12 +142,18 @@ class Dependencies {
       this.transport = null;
       if (this.isMixed() && !this.knowsNetwork && (protocol === ICMP || protocol === ICMPV6)) {
         this.network = null;
+        this.forgetLink();
         this.knowsNetwork = true;
       } else if (this.mayDropNetwork(protocol, true))
         this.network = this.drop(this.network, versionOf(protocol));
     }
     const kept = this.isMixed() && this.transport?.match.left.kind === 'payload';
     if (!kept) this.transport = this.drop(this.transport, protocol);
+  }
+
+  /** Of the packets' link nothing is listed any more, once a rule has asked for their network in a table of several. */
+  private forgetLink(): void {
+    if (isOfLink(this.link) && this.isMixed()) this.link = this.drop(this.link, null);
   }
 
   /** `meta_may_dependency_kill()`: whether a transport protocol makes what was said of the network's needless. */
@@ -173,6 +185,10 @@ class Dependencies {
   private compares(match: Match, index: number): void {
     const { left } = match;
     const said = protocolOf(match);
+    if (isEthernet(match)) {
+      this.link = { index, match, value: ETHERNET };
+      return;
+    }
     if (left.kind === 'payload' && isMessageType(match)) {
       if (match.right.kind === 'integer') this.message = { index, match, value: match.right.value };
     }
@@ -190,9 +206,11 @@ class Dependencies {
         this.link = pending;
         return;
       }
+      // Other types are of no header that nft knows.
+      if (![IPV4, IPV6, ARP].includes(said.value)) return;
       this.knowsNetwork = true;
     } else {
-      if (!this.network) this.link = this.drop(this.link, null);
+      if (!this.network && !(isOfLink(this.link) && !this.isMixed())) this.link = this.drop(this.link, null);
       if (left.kind === 'meta' && left.key === 'protocol') {
         // In a table of this version it says nothing: it does not even get to the kernel, unless it is all.
         const own =
@@ -235,6 +253,21 @@ class Dependencies {
 /** The version of IP that a transport protocol is of alone. */
 function versionOf(protocol: number): number | null {
   return protocol === ICMP ? IPV4 : protocol === ICMPV6 ? IPV6 : null;
+}
+
+/** `meta iiftype ether`. */
+function isEthernet({ left, operator, right }: Match): boolean {
+  return (
+    operator === '==' &&
+    left.kind === 'meta' &&
+    left.key === 'iiftype' &&
+    right.kind === 'integer' &&
+    right.value === ETHERNET
+  );
+}
+
+function isOfLink(pending: Pending | null): boolean {
+  return pending !== null && isEthernet(pending.match);
 }
 
 function isMessageType({ left, operator, right }: Match): boolean {

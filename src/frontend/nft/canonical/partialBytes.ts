@@ -7,6 +7,7 @@ import type {
   Payload,
   Statement,
 } from '../../../rules/nft/model.js';
+import type { DataType } from '../../../rules/nft/types.js';
 import { headersIn } from '../context.js';
 import { isProtocol } from './adjacent.js';
 import { headerProtocol, payloadField, rawPayload } from '../headers.js';
@@ -18,16 +19,29 @@ import { headerProtocol, payloadField, rawPayload } from '../headers.js';
 export function inWholeBytes(statements: readonly Statement[], family: Family): readonly Statement[] {
   const result: Statement[] = [];
   for (const statement of statements) {
-    const found =
-      statement.kind === 'match'
-        ? wholeBytes(statement)
-        : statement.kind === 'mangle'
-          ? wholeBytesOf(statement)
-          : undefined;
-    if (!found) result.push(statement);
+    const found = wholeBytesIn(statement);
+    if (!found) result.push(withShownShifts(statement));
     else result.push(...headerOf(found.field, family, result), found.statement);
   }
   return result;
+}
+
+function wholeBytesIn(statement: Statement): Whole | undefined {
+  switch (statement.kind) {
+    case 'match':
+      return wholeBytes(statement);
+    case 'mangle':
+      return wholeBytesOf(statement);
+    case 'vmap':
+      return statement.map.kind === 'setReference' && isShifted(statement.key)
+        ? {
+            field: statement.key,
+            statement: { ...statement, key: shiftedField(statement.key, statement.key.type) },
+          }
+        : undefined;
+    default:
+      return undefined;
+  }
 }
 
 interface Whole {
@@ -36,15 +50,76 @@ interface Whole {
   readonly field: Payload;
 }
 
+/** A field of a header that does not end where its bytes end. */
+function isShifted(expression: Expression): expression is Payload {
+  return (
+    expression.kind === 'payload' &&
+    expression.protocol !== null &&
+    !isWhole(expression) &&
+    around(expression).shift > 0
+  );
+}
+
+/**
+ * Of such a field in a concatenation, or in what is put into a set, nft finds the name, and lists the shift behind it as
+ * if it were the rule's.
+ */
+function withShownShifts(statement: Statement): Statement {
+  switch (statement.kind) {
+    case 'match':
+      return statement.left.kind === 'concat'
+        ? { ...statement, left: withShownShift(statement.left) }
+        : statement;
+    case 'vmap':
+      return statement.key.kind === 'concat'
+        ? { ...statement, key: withShownShift(statement.key) }
+        : statement;
+    case 'mangle': {
+      const { value } = statement;
+      return value.kind === 'map' && value.key.kind === 'concat'
+        ? { ...statement, value: { ...value, key: withShownShift(value.key) } }
+        : statement;
+    }
+    case 'setUpdate':
+      return { ...statement, key: withShownShift(statement.key) };
+    default:
+      return statement;
+  }
+}
+
+function withShownShift<E extends Expression>(expression: E): E;
+function withShownShift(expression: Expression): Expression {
+  if (expression.kind === 'concat')
+    return { ...expression, parts: expression.parts.map((part) => withShownShift(part)) };
+  if (expression.kind === 'binary') return { ...expression, left: withShownShift(expression.left) };
+  return isShifted(expression) ? { ...expression, shownShift: around(expression).shift } : expression;
+}
+
+/** What was listed with such a shift is the field itself. */
+export function withoutShownShift(part: Expression): Expression {
+  if (part.kind !== 'binary') return part;
+  const { left, operator, right } = part;
+  if (!isShifted(left)) return { ...part, left: withoutShownShift(left) };
+  const { shift } = around(left);
+  const isShown = operator === '>>' && right.kind === 'integer' && right.value === shift;
+  return isShown ? { ...left, shownShift: shift } : part;
+}
+
 /** `meta mark set vlan id`. */
 function wholeBytesOf(statement: Mangle): Whole | undefined {
   const { value } = statement;
+  if (value.kind === 'map' && value.map.kind === 'setReference' && isShifted(value.key))
+    return {
+      field: value.key,
+      statement: { ...statement, value: { ...value, key: shiftedField(value.key, value.key.type) } },
+    };
   if (value.kind !== 'payload' || isWhole(value) || value.type !== 'integer') return undefined;
   return { field: value, statement: { ...statement, value: shiftedField(value) } };
 }
 
-function shiftedField(field: Payload): Expression {
-  const { bytes, shift } = around(field);
+function shiftedField(field: Payload, type: DataType = 'integer'): Expression {
+  const { bytes: raw, shift } = around(field);
+  const bytes = { ...raw, type };
   const own = and(bytes, integer((2 ** field.bits - 1) * 2 ** shift));
   return shift === 0 ? own : { kind: 'binary', operator: '>>', left: own, right: integer(shift) };
 }

@@ -15,7 +15,7 @@ import type {
 import type { NftPrinter } from '../../../rules/nft/eval/load.js';
 import { protocolName } from '../../../rules/protocols.js';
 import { priorityText } from '../priorities.js';
-import { printElement, printExpression, showsHexadecimal } from './printExpression.js';
+import { printElement, printExpression, showingFor } from './printExpression.js';
 import { printStatement, quotaText, rateText, type StatementValues } from './printStatement.js';
 import { typeName } from '../read/sets.js';
 import { formatTime } from '../time.js';
@@ -184,11 +184,11 @@ function elementsText(
   statement: (s: Statement) => string,
 ): string {
   const count = perLine(set.key);
-  const hexadecimal = set.typeofKey !== null && showsHexadecimal(set.typeofKey);
+  const showing = set.typeofKey === null ? {} : showingFor(set.typeofKey);
   let text = '';
   elements.forEach((element, i) => {
     if (i > 0) text += i % count === 0 ? ',\n\t\t\t     ' : ', ';
-    text += printElement(element, statement, { hexadecimal });
+    text += printElement(element, statement, showing);
   });
   return text;
 }

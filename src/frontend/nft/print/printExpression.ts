@@ -31,6 +31,13 @@ export function isOfTunnel(expression: Expression): boolean {
   return expression.kind === 'inner' && expression.payload.base === 'inner';
 }
 
+/** How what is compared with an expression, or looked up by it, is shown: each part of a concatenation as it asks. */
+export function showingFor(expression: Expression): Showing {
+  return expression.kind === 'concat'
+    ? { parts: expression.parts.map(showingFor) }
+    : { hexadecimal: showsHexadecimal(expression) };
+}
+
 export function printExpression(
   expression: Expression,
   statements: StatementPrinter,
@@ -41,7 +48,7 @@ export function printExpression(
     case 'payload':
       return expression.protocol === null
         ? `@${BASE_NAMES[expression.base]},${expression.offset},${expression.bits}`
-        : `${expression.protocol} ${expression.field ?? ''}`;
+        : `${expression.protocol} ${expression.field ?? ''}${expression.shownShift === undefined ? '' : ` >> ${expression.shownShift}`}`;
     case 'inner': {
       const { tunnel, payload } = expression;
       return `${payload.protocol === tunnel ? '' : `${tunnel} `}${inner(payload)}`;
@@ -96,13 +103,15 @@ export function printExpression(
       return `${nested} ${expression.operator} ${right}`;
     }
     case 'concat':
-      return expression.parts.map(inner).join(' . ');
+      return expression.parts
+        .map((part, i) => printExpression(part, statements, showing.parts?.[i] ?? showing))
+        .join(' . ');
     case 'set':
       return printElements(expression.elements, statements, showing);
     case 'setReference':
       return `@${expression.name}`;
     case 'map': {
-      const own = { hexadecimal: showsHexadecimal(expression.key) };
+      const own = showingFor(expression.key);
       return `${inner(expression.key)} map ${printExpression(expression.map, statements, own)}`;
     }
     default:

@@ -20,7 +20,7 @@ import type {
 import { DATA_TYPES } from '../../../rules/nft/types.js';
 import { printConstant } from '../read/constants.js';
 import { isFlagComparison } from '../read/matching.js';
-import { isOfTunnel, optionsText, printExpression, showsHexadecimal } from './printExpression.js';
+import { isOfTunnel, optionsText, printExpression, showingFor, showsHexadecimal } from './printExpression.js';
 import { isBitmask, symbolName } from '../symbols.js';
 import { formatTime } from '../time.js';
 import { LOG_FLAG_ORDER, LOG_LEVELS } from '../vocabulary.js';
@@ -70,7 +70,7 @@ export function printStatement(statement: Statement, family: Family, values: Sta
       return block === undefined ? printConstant({ kind: 'verdict', verdict }) : `${verdict.kind} ${block}`;
     }
     case 'vmap':
-      return `${show(statement.key)} vmap ${printExpression(statement.map, self, { hexadecimal: showsHexadecimal(statement.key) })}`;
+      return `${show(statement.key)} vmap ${printExpression(statement.map, self, showingFor(statement.key))}`;
     case 'queue':
       return printQueue(statement, show);
     case 'reject':
@@ -99,8 +99,7 @@ export function printStatement(statement: Statement, family: Family, values: Sta
         : `fwd to ${show(statement.device)}`;
     case 'tproxy': {
       const family6 = statement.family === null ? '' : `${statement.family} `;
-      const bracket = statement.port !== null;
-      const address = statement.address ? addressText(statement.address, bracket, show) : '';
+      const address = statement.address ? addressText(statement.address, true, show) : '';
       return `tproxy ${family6}to ${address}${statement.port ? `:${show(statement.port)}` : ''}`;
     }
     case 'synproxy':
@@ -150,7 +149,8 @@ function printMatch(match: Match, statements: (s: Statement) => string): string 
     right.value !== 0;
   // Several flags compared as a whole: of TCP as a number, of conntrack joined and without `==`.
   const joiner = several && left.kind === 'payload' ? null : ' | ';
-  const value = printExpression(right, statements, { hexadecimal, joiner });
+  const showing = left.kind === 'concat' ? showingFor(left) : { hexadecimal };
+  const value = printExpression(right, statements, { ...showing, joiner });
   if (operator !== '==') return `${shown} ${operator} ${value}`;
   return `${shown} ${writesEquals(left, right, several) ? '== ' : ''}${value}`;
 }

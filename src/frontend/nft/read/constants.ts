@@ -157,6 +157,8 @@ export interface Showing {
   readonly joiner?: ',' | ' | ' | null;
   /** Numbers also where there are names for them. */
   readonly numeric?: boolean;
+  /** Of a concatenation: how each part is shown. */
+  readonly parts?: readonly Showing[];
 }
 
 /** A single value as nft prints it. */

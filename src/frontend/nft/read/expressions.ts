@@ -1,6 +1,7 @@
 import { parseAddress } from '../../../address/ip.js';
 import type { BinaryOperator, Expression, KeyField, Verdict } from '../../../rules/nft/model.js';
 import type { RuleContext } from '../context.js';
+import { withoutShownShift } from '../canonical/partialBytes.js';
 import { payloadField } from '../headers.js';
 import type { Raw, RawElement } from './raw.js';
 import { readSelector } from './readSelector.js';
@@ -45,13 +46,14 @@ const MOST_FIELDS = 16;
 /** A left side: selectors, operations with constants, concatenations, in which constants may stand. */
 export function readExpression(stream: TokenStream, context: RuleContext): Expression {
   const first = readLeftOperation(stream, context, 0);
-  return stream.isSign('.') ? readMoreParts(stream, context, [first], () => undefined) : first;
+  if (!stream.isSign('.')) return first;
+  return readMoreParts(stream, context, [asListed(first, stream)], () => undefined);
 }
 
 /** The key of what a rule puts into a set: constants are of the set's types. */
 export function readKey(stream: TokenStream, context: RuleContext, set: string): Expression {
   const fields = context.setKey(set);
-  const first = readNamedConstant(stream, context, fields?.[0]) ?? readLeftOperation(stream, context, 0);
+  const first = readNamedConstant(stream, context, fields?.[0]) ?? readPart(stream, context);
   return stream.isSign('.') ? readMoreParts(stream, context, [first], (at) => fields?.[at]) : first;
 }
 
@@ -63,11 +65,17 @@ function readMoreParts(
 ): Expression {
   while (stream.takeSign('.')) {
     if (parts.length === MOST_FIELDS) stream.refuse('Concatenation exceeds maximum size of 512 bits');
-    parts.push(
-      readNamedConstant(stream, context, fieldAt(parts.length)) ?? readLeftOperation(stream, context, 0),
-    );
+    parts.push(readNamedConstant(stream, context, fieldAt(parts.length)) ?? readPart(stream, context));
   }
   return { kind: 'concat', parts };
+}
+
+function readPart(stream: TokenStream, context: RuleContext): Expression {
+  return asListed(readLeftOperation(stream, context, 0), stream);
+}
+
+function asListed(part: Expression, { listed }: TokenStream): Expression {
+  return listed ? withoutShownShift(part) : part;
 }
 
 /** Also one that has a name, where that is no selector's. */

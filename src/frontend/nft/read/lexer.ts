@@ -72,6 +72,8 @@ const WORD = /[A-Za-z_][A-Za-z0-9_/\\.-]*\*?/y;
 const SIGN = /==|!=|<=|>=|<<|>>|&&|[{}()[\];,.:=<>&|^!/*+~@$-]/y;
 const BLANK = /(?:[ \t\r\f]|\\\r?\n)+/y;
 
+/** The length of a prefix before a port. */
+const LENGTH = /\d+(?=:)/y;
 const STRING = /"[^"\n]*"/y;
 
 const NEWLINE = 10;
@@ -112,12 +114,21 @@ export function tokenize(source: Source): Token[] {
       at = end;
     } else if (code === QUOTE) at = addString(source, at, tokens);
     else {
-      const [kind, end] = classify(text, at, code);
+      const length = isPrefix(tokens) ? endOf(LENGTH, text, at) : -1;
+      const [kind, end] = length >= 0 ? (['number', length] as const) : classify(text, at, code);
       add(kind, end);
     }
   }
   tokens.push({ kind: 'end', text: '', source, start: text.length, end: text.length });
   return tokens;
+}
+
+/** Whether a prefix length comes next: `10.0.0.0/8:80`, as nft lists NAT, holds no class. */
+function isPrefix(tokens: readonly Token[]): boolean {
+  const slash = tokens.at(-1);
+  if (slash?.kind !== 'sign' || slash.text !== '/') return false;
+  const before = tokens.at(-2)?.kind;
+  return before === 'address' || before === 'string';
 }
 
 function classify(text: string, at: number, code: number): readonly [TokenKind, number] {

@@ -60,7 +60,14 @@ function flagMatch(
 ): Match {
   if (right.kind !== 'integer' || mask.kind !== 'integer' || !isBitmask(right.type))
     throw new Refusal('flags are expected on both sides of "/"', raw.at);
-  return { kind: 'match', left: { kind: 'binary', operator: '&', left, right: mask }, operator, right };
+  const match: Match = {
+    kind: 'match',
+    left: { kind: 'binary', operator: '&', left, right: mask },
+    operator,
+    right,
+  };
+  // `flags 0x0 / a,b` is listed as `flags ! a,b`.
+  return right.value === 0 ? simplified(match) : match;
 }
 
 function simplified(match: Match): Match {

@@ -5,7 +5,7 @@ import { readRawConcat } from './expressions.js';
 import type { Token } from './lexer.js';
 import type { Raw } from './raw.js';
 import { resolve } from './resolve.js';
-import type { TokenStream } from './stream.js';
+import { Refusal, type TokenStream } from './stream.js';
 
 const PORT: KeyField = { type: 'inet_service', bits: 16 };
 
@@ -43,6 +43,7 @@ export function readNat(stream: TokenStream, nat: Nat['nat'], start: Token, cont
   stream.takeWord('interval');
   let addressAndPort = false;
   let portInKey = false;
+  let isPrefix = false;
   if (stream.takeWord('addr')) {
     stream.expectSign('.');
     stream.expectWord('port');
@@ -64,13 +65,21 @@ export function readNat(stream: TokenStream, nat: Nat['nat'], start: Token, cont
       if (!family) stream.refuse('ip or ip6 must be specified with address for inet tables.');
       const raw = readRawConcat(stream, context);
       if (raw.node === 'map' && mapsToPort(raw, context)) addressAndPort = true;
+      checkData(raw, familyField(family), context);
+      isPrefix = raw.node === 'prefix';
       address = asPrefix(resolve(raw, addressAndPort ? [familyField(family), PORT] : [familyField(family)]));
       portInKey = asksForPort(address);
       if (address.kind === 'setReference') stream.refuse('an address is expected', raw.at ?? start);
       if (inet && !written) written = family;
     }
     const knowsTransport = context.knowsTransport() || portInKey;
-    if (stream.takeSign(':')) port = resolve(readRawConcat(stream, context), [PORT]);
+    // nft lists a prefix before a port, and does not read it.
+    if (isPrefix && stream.isSign(':') && !context.listed) stream.fail();
+    if (stream.takeSign(':')) {
+      const raw = readRawConcat(stream, context);
+      checkData(raw, PORT, context);
+      port = resolve(raw, [PORT]);
+    }
     if ((port || addressAndPort) && !knowsTransport && !context.listed)
       stream.refuse('transport protocol mapping is only valid after transport protocol match', start);
   }
@@ -103,11 +112,21 @@ function keepsFamily(
   if (!address) return false;
   if (context.family === 'inet' || addressAndPort) return true;
   if (prefix && address.kind === 'map') return true;
-  return (
-    address.kind === 'map' &&
-    address.map.kind === 'set' &&
-    address.map.elements.some((e) => e.data?.kind === 'range' || e.data?.kind === 'prefix')
-  );
+  if (address.kind !== 'map') return false;
+  return address.map.kind === 'set'
+    ? address.map.elements.some((e) => e.data?.kind === 'range' || e.data?.kind === 'prefix')
+    : context.mapsToIntervals(address.map.name);
+}
+
+/** A map with a name gives what NAT asks for (`stmt_evaluate_nat_map()`, src/evaluate.c). */
+function checkData(raw: Raw, wanted: KeyField, { listed, mapData }: RuleContext): void {
+  if (listed || raw.node !== 'map' || raw.map.node !== 'reference') return;
+  const first = mapData(raw.map.name)?.at(0);
+  if (first && first.type !== wanted.type && first.type !== 'integer')
+    throw new Refusal(
+      `datatype mismatch: expected ${wanted.type}, expression has type ${first.type}`,
+      raw.at,
+    );
 }
 
 function mapsToPort(raw: Raw & { node: 'map' }, context: RuleContext): boolean {

@@ -38,13 +38,14 @@ export function parseNft(
   listed = false,
 ): NftRuleset {
   const ruleset: NftRuleset = { tables: [] };
-  const { tokens, warnings } = preprocess(text, file, diagnostics, include);
+  const looksMade = MADE_BY_IPTABLES.test(text);
+  const { tokens, warnings } = preprocess(text, file, diagnostics, include, listed || looksMade);
   if (warnings.length > 0)
     diagnostics.warning('these tables were made by iptables-nft', {
       ...placeOf(warnings[0]),
       advice: 'Give the output of iptables-save as well: nft cannot show all that is in them.',
     });
-  const byIptables = warnings.length > 0 || MADE_BY_IPTABLES.test(text);
+  const byIptables = warnings.length > 0 || looksMade;
   const wasListed = listed || byIptables;
   const reader = new Reader(new TokenStream(tokens, wasListed, byIptables), ruleset, diagnostics, wasListed);
   reader.readAll();
@@ -180,7 +181,7 @@ class Reader extends Workspace {
       case 'element': {
         const table = this.table();
         const set = this.setOf(table);
-        addElements(set, readElements(stream), this.diagnostics);
+        addElements(set, readElements(stream), this.diagnostics, this.listed);
         return;
       }
       case 'flowtable': {
@@ -359,6 +360,7 @@ class Reader extends Workspace {
     };
     const context = new RuleContext(table.family, mapData, this.listed);
     context.setKey = (name) => table.sets.get(name)?.key;
+    context.mapsToIntervals = (name) => table.sets.get(name)?.dataInterval === true;
     context.bindChain = () => this.bindChain(table);
     const from = this.stream.place;
     const rule = readRule(this.stream, context, this.diagnostics);

@@ -1,5 +1,5 @@
 import type { Diagnostics } from '../../../source/diagnostic.js';
-import { makeSource, placeOf, tokenize, type Token } from './lexer.js';
+import { makeSource, placeOf, type Source, tokenize, type Token } from './lexer.js';
 
 /** What `include` gives: the files that a pattern stands for; undefined where they cannot be read. */
 export type Include = (
@@ -13,9 +13,14 @@ const MOST_INCLUDED = 64 * 1024 * 1024;
 /** How many tokens the uses of variables may add up to. */
 const MOST_EXPANDED = 500_000;
 
+type Variables = Map<string, readonly Token[]>;
+
 interface State {
   readonly output: Token[];
-  readonly variables: Map<string, readonly Token[]>;
+  /** The blocks that are open, the file first: what a block defines is known in it alone. */
+  readonly scopes: Variables[];
+  /** nft listed the text: there is nothing in it to be put in. */
+  readonly listed: boolean;
   readonly include: Include | undefined;
   readonly diagnostics: Diagnostics;
   readonly warnings: Token[];
@@ -33,10 +38,12 @@ export function preprocess(
   file: string,
   diagnostics: Diagnostics,
   include?: Include,
+  listed = false,
 ): { tokens: Token[]; warnings: readonly Token[] } {
   const state: State = {
     output: [],
-    variables: new Map(),
+    scopes: [new Map()],
+    listed,
     include,
     diagnostics,
     warnings: [],
@@ -52,6 +59,7 @@ function expandFile(text: string, file: string, state: State, depth: number): To
   const source = makeSource(text, file);
   const tokens = tokenize(source);
   for (const warning of source.warnings) state.warnings.push(warning);
+  if (!state.listed) sayLineEnds(source, state.diagnostics);
   const last = tokens[tokens.length - 1];
   let fresh = true;
   let i = 0;
@@ -69,11 +77,45 @@ function expandFile(text: string, file: string, state: State, depth: number): To
       fresh = false;
       continue;
     }
+    if (token.kind === 'sign') enterOrLeave(token.text, state);
     fresh = token.kind === 'newline' || (token.kind === 'sign' && [';', '{', '}'].includes(token.text));
-    state.output.push(token);
+    state.output.push(token.kind === 'string' ? withVariables(token, state) : token);
     i++;
   }
   return last;
+}
+
+/** nft refuses a file with line ends of Windows; here it is read. */
+function sayLineEnds(source: Source, diagnostics: Diagnostics): void {
+  const at = source.text.indexOf('\r\n');
+  if (at < 0) return;
+  diagnostics.warning('nft refuses lines that end in a carriage return', {
+    ...placeOf({ kind: 'junk', text: '\r', source, start: at, end: at + 1 }),
+    advice: 'The file has the line ends of Windows: the host does not load it as it stands.',
+  });
+}
+
+/** Every brace counts as a block: definitions stand in those of tables and chains only. */
+function enterOrLeave(sign: string, { scopes }: State): void {
+  if (sign === '{') scopes.push(new Map());
+  else if (sign === '}' && scopes.length > 1) scopes.pop();
+}
+
+/** The innermost block that defines the variable. */
+function scopeOf(name: string, { scopes }: State): Variables | undefined {
+  return scopes.findLast((scope) => scope.has(name));
+}
+
+/** The text after `log prefix`, in which `$name` stands for a value (`str_preprocess()`, src/parser_bison.y of nftables). */
+function withVariables(string: Token, state: State): Token {
+  const before = state.output.at(-1);
+  if (state.listed || before?.kind !== 'word' || before.text !== 'prefix') return string;
+  const text = string.text.replace(/\$(\w*)/g, (written, name: string) => {
+    const value = scopeOf(name, state)?.get(name);
+    if (!value) state.diagnostics.error(`unknown identifier '${name}'`, placeOf(string));
+    return value ? value.map((token) => token.text).join('') : written;
+  });
+  return { ...string, text };
 }
 
 /** The index after a directive that begins at `i`; undefined where none does. */
@@ -86,7 +128,7 @@ function directive(tokens: readonly Token[], i: number, state: State, depth: num
         state.diagnostics.error('expecting a name and "=" after define', placeOf(name));
         return endOfValue(tokens, i + 1);
       }
-      if (word.text === 'define' && state.variables.has(name.text))
+      if (word.text === 'define' && scopeOf(name.text, state))
         state.diagnostics.error(`redefinition of symbol '${name.text}'`, placeOf(name));
       const end = endOfValue(tokens, i + 3);
       const value: Token[] = [];
@@ -95,12 +137,14 @@ function directive(tokens: readonly Token[], i: number, state: State, depth: num
         else value.push(tokens[k++]);
       }
       while (value.at(-1)?.kind === 'newline') value.pop();
-      state.variables.set(name.text, value);
+      state.scopes[state.scopes.length - 1].set(name.text, value);
       return end;
     }
     case 'undefine':
-      if (!state.variables.delete(name.text))
+      if (!scopeOf(name.text, state))
         state.diagnostics.error(`undefined symbol '${name.text}'`, placeOf(name));
+      // What a block around this one defines is still known in it.
+      state.scopes[state.scopes.length - 1].delete(name.text);
       return i + 2;
     case 'include':
       if (name.kind !== 'string') return undefined;
@@ -132,7 +176,7 @@ function endOfValue(tokens: readonly Token[], from: number): number {
 function use(tokens: readonly Token[], i: number, state: State, to: Token[]): number {
   const sign = tokens[i];
   const name = tokens[i + 1];
-  const value = name.kind === 'word' ? state.variables.get(name.text) : undefined;
+  const value = name.kind === 'word' ? scopeOf(name.text, state)?.get(name.text) : undefined;
   if (!value) {
     state.diagnostics.error(`unknown identifier '${name.text.trim()}'`, placeOf(name));
     const end = name.kind === 'word' ? name.end : sign.end;

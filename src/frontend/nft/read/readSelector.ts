@@ -163,7 +163,9 @@ export function readHeaderField(
     stream.next();
     const name = stream.expectName('a chunk');
     const part =
-      stream.isWord('exists') || stream.isWord('missing') ? null : stream.expectName('a field of a chunk');
+      stream.isWord('exists') || stream.isWord('missing') || stream.peek().kind === 'number'
+        ? null
+        : stream.expectName('a field of a chunk');
     return sctpChunk(name, part) ?? stream.refuse(`unknown chunk or field ${name} ${part ?? ''}`, start);
   }
   if (header === 'arp' && (field === 'saddr' || field === 'daddr')) {

@@ -70,7 +70,7 @@ function* wrongIn(statement: Statement, table: NftTable): Iterable<Wrong> {
       return;
     case 'vmap':
       yield* lookups(statement.key, table);
-      yield* verdictMap(statement.map, fieldsOf(statement.key), table);
+      yield* verdictMap(statement.map, keyFields(statement.key), table);
       return;
     case 'verdict':
       yield* jumpTo(statement.verdict, table);
@@ -136,7 +136,7 @@ function* lookups(expression: Expression, table: NftTable): Iterable<Wrong> {
     case 'map':
       yield* lookups(expression.key, table);
       if (expression.map.kind === 'setReference')
-        yield* setOfKey(expression.map, fieldsOf(expression.key), table);
+        yield* setOfKey(expression.map, keyFields(expression.key), table);
       return;
     case 'binary':
       yield* lookups(expression.left, table);
@@ -181,6 +181,14 @@ function* setOfKey({ name }: SetReference, fields: readonly KeyField[], table: N
       message: `datatype mismatch, expected ${typesText(fields)}, expression has type ${typesText(set.key)}`,
       isThere: true,
     };
+}
+
+/** What a key is of; bytes of a header out of which a field is shifted are of the field's type, where that is known. */
+function keyFields(key: Expression): readonly KeyField[] {
+  let inner = key;
+  while (inner.kind === 'binary') inner = inner.left;
+  if (inner === key || inner.kind !== 'payload' || inner.protocol !== null) return fieldsOf(key);
+  return inner.type === 'integer' ? [] : [{ type: inner.type, bits: inner.bits }];
 }
 
 /** Whether a set of these fields can be asked for those; where a field is not known, nobody can tell. */

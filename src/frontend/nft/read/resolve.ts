@@ -11,11 +11,11 @@ import type {
   SetElement,
 } from '../../../rules/nft/model.js';
 import { operate } from '../../../rules/nft/operate.js';
-import { DATA_TYPES } from '../../../rules/nft/types.js';
+import { DATA_TYPES, type DataType } from '../../../rules/nft/types.js';
 import { readConstant } from './constants.js';
 import type { Raw, RawElement } from './raw.js';
 import { collapsed, normalised } from './setOrder.js';
-import { Refusal } from './stream.js';
+import { isNoValue, Refusal } from './stream.js';
 import { isBitmask } from '../symbols.js';
 
 const INTEGER: KeyField = { type: 'integer', bits: 32 };
@@ -79,6 +79,7 @@ export function resolve(raw: Raw, fields: readonly KeyField[]): Expression {
     case 'selector':
       return raw.expression;
     case 'verdict':
+      if (fields.length > 0 && fields[0].type !== 'verdict') wrong(`unexpected ${raw.verdict.kind}`, raw);
       return { kind: 'verdict', verdict: raw.verdict };
     case 'wildcard':
       return { kind: 'wildcard' };
@@ -183,6 +184,9 @@ function resolveConcat(parts: readonly Raw[], fields: readonly KeyField[], raw: 
   };
 }
 
+/** Types whose values have any name. */
+const ANY_WORD: ReadonlySet<DataType> = new Set(['ifname', 'iface_index']);
+
 function onlyField(raw: Raw, fields: readonly KeyField[]): KeyField {
   if (fields.length > 1) wrong('datatype mismatch: a concatenation is expected', raw);
   return fields[0] ?? wrong('No symbol type information', raw);
@@ -193,6 +197,8 @@ function resolveSingle(raw: Raw, fields: readonly KeyField[]): Constant {
   switch (raw.node) {
     case 'atom': {
       if (field.type === 'verdict') wrong('expecting a verdict', raw);
+      if (raw.at?.kind === 'word' && ANY_WORD.has(field.type) && isNoValue(raw.text))
+        wrong(`unexpected ${raw.text}, expecting a value`, raw);
       const value = readConstant(raw.text, field);
       return typeof value === 'string' ? wrong(value, raw) : value;
     }
@@ -310,6 +316,8 @@ export function singleOf(raw: Raw, fields: readonly KeyField[]): Expression {
   const resolved = resolve(raw, fields);
   if (raw.node !== 'set' || raw.listed || raw.elements.length !== 1 || resolved.kind !== 'set')
     return resolved;
-  const { key } = raw.elements[0];
+  let { key } = raw.elements[0];
+  // `{ $net }` with a variable that is a set itself.
+  while (key.node === 'set' && key.elements.length === 1) ({ key } = key.elements[0]);
   return key.node === 'set' || collapsed(resolved) === resolved ? resolved : resolve(key, fields);
 }

@@ -8,7 +8,7 @@ import { isBitmask } from '../symbols.js';
 export interface Ordering {
   readonly fields: readonly KeyField[];
   readonly interval: boolean;
-  /** Touching and overlapping intervals become one: anonymous sets, and `auto-merge`. */
+  /** Touching and overlapping intervals become one, of which is said what was of the first: anonymous sets, and `auto-merge`. */
   readonly merge: boolean;
   /** nft listed them in this order. */
   readonly listed?: boolean;
@@ -166,7 +166,10 @@ function edges(key: Expression): [from: bigint, to: bigint] | undefined {
 }
 
 /** Elements of an interval set by their start; undefined where they are not of a kind that has ends. */
-function intervals(elements: readonly SetElement[], { merge }: Ordering): readonly SetElement[] | undefined {
+function intervals(
+  elements: readonly SetElement[],
+  { merge, listed = false }: Ordering,
+): readonly SetElement[] | undefined {
   const spans: Span[] = [];
   const rest: SetElement[] = [];
   for (const element of elements) {
@@ -179,7 +182,7 @@ function intervals(elements: readonly SetElement[], { merge }: Ordering): readon
   const kept: Span[] = [];
   for (const span of spans) {
     const last = kept.at(-1);
-    if (merge && last && span.from <= last.to + 1n && isPlain(span.element) && isPlain(last.element)) {
+    if (merge && !listed && last && span.from <= last.to + 1n && !span.element.data && !last.element.data) {
       const to = span.to > last.to ? span.to : last.to;
       kept[kept.length - 1] = { from: last.from, to, element: last.element, merged: true };
     } else if (!merge && last && span.from <= last.to && !(span.from === last.from && span.to === last.to))
@@ -187,16 +190,6 @@ function intervals(elements: readonly SetElement[], { merge }: Ordering): readon
     else kept.push(span);
   }
   return [...kept.map(spanElement), ...rest];
-}
-
-function isPlain(element: SetElement): boolean {
-  return (
-    element.data === null &&
-    element.timeout === null &&
-    element.expires === null &&
-    element.comment === null &&
-    element.statements.length === 0
-  );
 }
 
 function spanElement(span: Span): SetElement {

@@ -4,6 +4,7 @@ import {
   type NftSet,
   type NftTable,
   type ObjectType,
+  type SetElement,
   type SetFlag,
   type Statement,
 } from '../../../rules/nft/model.js';
@@ -118,7 +119,7 @@ export function readSet(
   if (set.timeout !== null) flags.add('timeout');
   set.flags = orderedFlags(flags);
   set.statements = statements;
-  addElements(set, raw, diagnostics);
+  addElements(set, raw, diagnostics, stream.listed);
   return set;
 
   function readProperty(): void {
@@ -177,15 +178,49 @@ export function readSet(
 }
 
 /** Elements given their types, behind those that are there; what cannot be read is reported. */
-export function addElements(set: NftSet, raw: readonly RawElement[], diagnostics: Diagnostics): void {
+export function addElements(
+  set: NftSet,
+  raw: readonly RawElement[],
+  diagnostics: Diagnostics,
+  listed: boolean,
+): void {
   const data = dataFields(set);
   for (const element of raw)
     try {
-      for (const one of resolveElement(element, set.key, data)) set.elements.push(one);
+      if (!listed) checkStatements(element, set);
+      for (const one of resolveElement(element, set.key, data)) set.elements.push(withStatements(one, set));
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       reportRefusal(refusal, diagnostics);
     }
+}
+
+/** An element has the statements of its set or none, unless the set is dynamic (`expr_evaluate_set_elem()`, src/evaluate.c). */
+function checkStatements({ key, statements }: RawElement, set: NftSet): void {
+  const [own, all] = [statements, set.statements];
+  if (own.length === 0) return;
+  if (all.length === 0) {
+    if (!set.flags.includes('dynamic'))
+      throw new Refusal(`missing statement in ${set.map ? 'map' : 'set'} declaration`, key.at);
+    return;
+  }
+  if (own.length !== all.length)
+    throw new Refusal(
+      `number of statements mismatch, set expects ${all.length} but element has ${own.length}`,
+      key.at,
+    );
+  const other = own.findIndex((s, i) => s.kind !== all[i].kind);
+  if (other >= 0)
+    throw new Refusal(
+      `statement mismatch, element expects ${own[other].kind}, but set has type ${all[other].kind}`,
+      key.at,
+    );
+}
+
+/** What a set says for every element stands in each that says nothing itself (`nft_set_elem_expr_setup()`, net/netfilter/nf_tables_api.c). */
+function withStatements(element: SetElement, { statements }: NftSet): SetElement {
+  if (statements.length === 0 || element.statements.length > 0) return element;
+  return { ...element, statements: statements.map((s) => ({ ...s })) };
 }
 
 /** Brings a set's elements into the order in which nft lists them, once all are there. */

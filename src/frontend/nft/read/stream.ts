@@ -26,6 +26,14 @@ const RESERVED: ReadonlySet<string> = new Set(
   timeout tproxy type typeof udp udplite undefine update vlan vmap xor xt`.split(/\s+/),
 );
 
+/** Those of them that may be a value nevertheless (`keyword_expr`, src/parser_bison.y of nftables). */
+const VALUES: ReadonlySet<string> = new Set('arp dnat ecn ether ip ip6 reset snat vlan'.split(' '));
+
+/** Whether nft takes the word for no value, where any word could be one. */
+export function isNoValue(word: string): boolean {
+  return RESERVED.has(word) && !VALUES.has(word);
+}
+
 /** The tokens of a ruleset, read one after the other. */
 export class TokenStream {
   private index = 0;
