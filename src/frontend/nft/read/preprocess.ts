@@ -42,7 +42,7 @@ export function preprocess(
 ): { tokens: Token[]; warnings: readonly Token[] } {
   const state: State = {
     output: [],
-    scopes: [new Map()],
+    scopes: [new Map<string, readonly Token[]>()],
     listed,
     include,
     diagnostics,
