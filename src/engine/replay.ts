@@ -88,7 +88,9 @@ export class Replay {
     this.callIp6tables = host.sysctlNumber('net.bridge.bridge-nf-call-ip6tables', 0) !== 0;
     this.bridges = new BridgeTables(host);
     const share = options.share ?? null;
-    this.localSockets = new LocalSockets(host, share);
+    this.localSockets = new LocalSockets(host, share, (packet) =>
+      this.egress.isTaken(this.kernel.tracker, packet),
+    );
     this.later = options.later ?? null;
     this.sight = options.sight ?? new Sight();
     for (const name of source.interfaces ?? []) {
@@ -410,6 +412,8 @@ export class Replay {
     this.kernel.send(passage);
     this.noteDoubt(passage);
     this.leaving = null;
+    // Its frame has come: the next one like it, such as another reset of the same number, is another packet.
+    this.expected.account(packet);
   }
 
   private adopt(passage: Passage): boolean {

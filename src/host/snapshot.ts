@@ -31,7 +31,7 @@ const MISSING = {
   'ip-6-route.json': 'IPv6 routes were derived from the addresses; there is no default route.',
   'ip-rule.json': 'IPv4 routing was taken to follow the tables local, main and default.',
   'sysctl.txt': "The kernel's defaults were assumed, but for forwarding, which was taken to be on.",
-  'ss-listen.txt': 'Nothing was taken to listen on the host.',
+  'ss-listen.txt': 'Nothing was taken to listen on the host but what the capture shows to answer.',
   'conntrack.txt': 'No connection was taken to exist when the capture began.',
 } as const;
 

@@ -5,7 +5,7 @@ import { Ipv6 } from '../../packet/ipv6.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import { hasPorts, innerSite, isIcmpError, ttlOf } from '../../packet/rewrite.js';
-import { Icmp, IcmpType, Tcp } from '../../packet/transport.js';
+import { Icmp, IcmpType, Tcp, TcpFlag } from '../../packet/transport.js';
 import { Direction, Tuple } from '../../rules/connection.js';
 import { Manip } from '../../rules/context.js';
 import type { Arrival } from './arrival.js';
@@ -103,6 +103,15 @@ export function isAnswer(tracker: Tracker, answer: Packet, seen: Packet): boolea
   const own = new Tuple();
   return readInto(own, answer) && found.entry.tuple(found.direction).equals(own);
 }
+
+/** Whether an egress frame answers a SYN with another one (RFC 9293 section 3.5). */
+function accepts(syn: Packet, seen: Packet): boolean {
+  if (!seen.hasTransport || u8(seen.data, seen.transport + Tcp.flags) % 64 !== SYN_ACK) return false;
+  const next = (u32(syn.data, syn.transport + Tcp.sequence) + 1) >>> 0;
+  return u32(seen.data, seen.transport + Tcp.acknowledgment) === next;
+}
+
+const SYN_ACK = TcpFlag.syn | TcpFlag.ack;
 
 /** The same but for ports and ICMP identifiers, which a translation may have changed. */
 function sameBehindIds(a: Packet, b: Packet): boolean {
@@ -210,6 +219,25 @@ export class EgressWindow {
     if (glimpse.arrival !== null) return glimpse.arrival;
     const mayBe = version === 4 && glimpse.protocol === protocol && glimpse.length === length;
     return mayBe ? this.arrivalOf(glimpse) : null;
+  }
+
+  /** Whether a socket of the host is seen to take what came in: it accepts the connection, or sends where answers go. */
+  isTaken(tracker: Tracker, packet: Packet): boolean {
+    const answer = new Tuple();
+    if (!readInto(scratch, packet) || !invertTuple(answer, scratch)) return false;
+    for (let i = 0; i < this.ahead.length; i++) {
+      const { arrival: read, protocol } = this.ahead.at(i);
+      if (read === null && protocol !== packet.protocol) continue;
+      const arrival = read ?? this.arrivalOf(this.ahead.at(i));
+      if (arrival === null || arrival.claimed) continue;
+      const { packet: seen } = arrival;
+      if (seen.protocol !== packet.protocol || seen.version !== packet.version) continue;
+      if (packet.protocol === Protocol.tcp && !accepts(packet, seen)) continue;
+      if (readInto(scratch, seen) && scratch.equals(answer)) return true;
+      const found = connectionOfSent(tracker, seen);
+      if (found?.entry.tuple(found.direction).equals(answer)) return true;
+    }
+    return false;
   }
 
   /** Finds and claims the frame of an answer that is about to be sent. */

@@ -26,16 +26,21 @@ export class LocalSockets {
   /** Connections that synproxy opened to the server in the client's name. */
   private readonly opened = new Set<string>();
 
+  /** @param isTaken whether the capture shows a socket to take what came in */
   constructor(
     private readonly host: Host,
     private readonly share: Share | null = null,
+    private readonly isTaken: (packet: Packet) => boolean = () => false,
   ) {}
 
   /** The host sends this. */
   sent(packet: Packet): void {
     if (!packet.hasTransport || !hasPorts(packet.protocol)) return;
-    const socket = (packet.protocol << 16) | packet.sourcePort;
-    if (this.share && !this.sendsFrom.has(socket)) this.share.noted.sentFrom.set(socket, packet.frame);
+    this.noteOpen((packet.protocol << 16) | packet.sourcePort, packet.frame);
+  }
+
+  private noteOpen(socket: number, frame: number): void {
+    if (this.share && !this.sendsFrom.has(socket)) this.share.noted.sentFrom.set(socket, frame);
     this.sendsFrom.add(socket);
   }
 
@@ -98,10 +103,17 @@ export class LocalSockets {
 
   /** Whether somebody takes a packet that came in. */
   takes(packet: Packet): boolean {
-    if (this.sendsFrom.has((packet.protocol << 16) | packet.destinationPort)) return true;
+    const socket = (packet.protocol << 16) | packet.destinationPort;
+    if (this.sendsFrom.has(socket)) return true;
     if (this.diverted.size > 0 && this.diverted.has(tupleText(packet))) return true;
     if (this.listener(packet) !== undefined) return true;
-    this.share?.noted.foundNobody.set((packet.protocol << 16) | packet.destinationPort, packet.frame);
+    const mayOpen = packet.protocol !== Protocol.tcp || flagsOf(packet) === SYN;
+    if (mayOpen && this.isTaken(packet)) {
+      // It was opened after the host was looked at, or its list is not there.
+      this.noteOpen(socket, packet.frame);
+      return true;
+    }
+    this.share?.noted.foundNobody.set(socket, packet.frame);
     return false;
   }
 
