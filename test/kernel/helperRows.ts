@@ -1,5 +1,6 @@
 import type { LabSetup } from '../../src/lab/namespaces.js';
-import { datagrams, type Ends, packets, type Step, stream } from './helperTalks.js';
+import { type Ends, packets, type Step, stream } from './helperTalks.js';
+import { SIP_ROWS } from './sipRows.js';
 
 /** A host's rules and what comes in. */
 export interface HelperRow {
@@ -296,7 +297,6 @@ const BROADCAST_ROWS: readonly HelperRow[] = [
   },
 ];
 
-void datagrams;
 void BROADCAST_ROWS;
 
-export const HELPER_ROWS: readonly HelperRow[] = [...SANE_ROWS, ...PPTP_ROWS];
+export const HELPER_ROWS: readonly HelperRow[] = [...SANE_ROWS, ...PPTP_ROWS, ...SIP_ROWS];

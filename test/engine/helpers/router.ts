@@ -47,7 +47,9 @@ export interface Played {
   readonly left: readonly string[];
   /** The rules with their counters. */
   readonly saved: string;
-  /** The entries at the last packet, without timeout and use. */
+  /** The entries at the last packet, as conntrack lists them. */
+  readonly listed: string;
+  /** The same, each without timeout and use. */
   readonly connections: readonly string[];
 }
 
@@ -122,6 +124,7 @@ export async function play(
     doubts: [...lines].map((l) => l.doubt),
     left,
     saved: saveText(replay.kernel.program, version),
+    listed: connections,
     connections: connections
       .split('\n')
       .filter((l) => l !== '')

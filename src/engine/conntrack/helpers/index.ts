@@ -5,9 +5,10 @@ import type { Helper } from './helper.js';
 import { irc } from './irc.js';
 import { pptp } from './pptp.js';
 import { sane } from './sane.js';
+import { sipTcp, sipUdp } from './sip/sip.js';
 import { tftp } from './tftp.js';
 
-const HELPERS: readonly Helper[] = [amanda, ftp, irc, tftp, netbiosNs, snmp, sane, pptp];
+const HELPERS: readonly Helper[] = [amanda, ftp, irc, tftp, netbiosNs, snmp, sane, pptp, sipUdp, sipTcp];
 
 /**
  * The helper of this name for this transport protocol; undefined: its payload is not read here. A module that was told other

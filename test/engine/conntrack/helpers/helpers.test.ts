@@ -6,7 +6,7 @@ const rules = (nat = ''): string => `*raw
 :OUTPUT ACCEPT [0:0]
 -A PREROUTING -p udp --dport 69 -j CT --helper tftp
 -A PREROUTING -p tcp --dport 21 -j CT --helper ftp
--A PREROUTING -p udp --dport 5060 -j CT --helper sip
+-A PREROUTING -p udp --dport 1719 -j CT --helper RAS
 -A PREROUTING -p tcp --dport 6667 -j CT --helper irc
 -A PREROUTING -p udp --dport 10080 -j CT --helper amanda
 COMMIT
@@ -233,10 +233,10 @@ describe('amanda', () => {
 describe('a helper that is not read', () => {
   it('leaves it open whether another connection between the two was expected', async () => {
     const { doubts } = await play(rules(), [
-      [0, 'eth1', `udp ${CLIENT}:5060 > ${SERVER}:5060 len 100`],
+      [0, 'eth1', `udp ${CLIENT}:1719 > ${SERVER}:1719 len 100`],
       [1, 'eth0', `udp ${SERVER}:40000 > ${CLIENT}:7078 len 100`],
       [2, 'eth0', `udp 198.51.100.10:40000 > ${CLIENT}:7078 len 100`],
     ]);
-    expect(doubts).toEqual([null, expect.stringContaining('sip helper'), null]);
+    expect(doubts).toEqual([null, expect.stringContaining('RAS helper'), null]);
   });
 });

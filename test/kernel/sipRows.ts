@@ -1,0 +1,408 @@
+import { datagrams, type Ends, packets, type Said, type Step, stream } from './helperTalks.js';
+import type { HelperRow } from './helperRows.js';
+
+const CLIENT = '192.168.1.10';
+const SERVER = '198.51.100.9';
+const OTHER = '198.51.100.10';
+const CLIENT_6 = '2001:db8:1::10';
+const SERVER_6 = '2001:db8:ffff::77';
+
+export const SIP: Ends = { client: ['eth1', CLIENT, 5060], server: ['eth0', SERVER, 5060] };
+const SIP_TCP: Ends = { ...SIP, client: ['eth1', CLIENT, 4060] };
+const SIP_6: Ends = { client: ['eth1', CLIENT_6, 5060], server: ['eth0', SERVER_6, 5060] };
+
+/** A message of lines as given, with the length of its body in it unless that is said. */
+export function message(
+  first: string,
+  headers: readonly string[] = [],
+  body: readonly string[] = [],
+  end = '\r\n',
+): string {
+  const text = body.map((line) => line + end).join('');
+  const says = headers.some((line) => /^(content-length|l)\s*:/i.test(line));
+  const lines = [first, ...headers, ...(says ? [] : [`Content-Length: ${text.length}`])];
+  return lines.map((line) => line + end).join('') + end + text;
+}
+
+/** A session description of one who listens at an address. */
+export function session(address: string, ...media: readonly string[]): string[] {
+  const family = address.includes(':') ? 'IP6' : 'IP4';
+  return ['v=0', `o=- 1 1 IN ${family} ${address}`, 's=-', `c=IN ${family} ${address}`, 't=0 0', ...media];
+}
+
+const from = (who: string): string[] => [
+  `Via: SIP/2.0/UDP ${who}:5060;branch=z9hG4bK1`,
+  'From: <sip:a@example.org>;tag=1',
+  'To: <sip:b@example.org>',
+  'Call-ID: 1@example.org',
+];
+const audio = (port: number): string => `m=audio ${port} RTP/AVP 0`;
+
+export const invite = (body: readonly string[], sequence = 1, method = 'INVITE'): string =>
+  message(`${method} sip:b@example.org SIP/2.0`, [...from(CLIENT), `CSeq: ${sequence} ${method}`], body);
+export const answer = (
+  code: string,
+  method: string,
+  body: readonly string[] = [],
+  sequence = 1,
+  more: readonly string[] = [],
+): string => message(`SIP/2.0 ${code}`, [...from(CLIENT), `CSeq: ${sequence} ${method}`, ...more], body);
+const register = (contact: readonly string[], sequence = 1): string =>
+  message('REGISTER sip:example.org SIP/2.0', [...from(CLIENT), `CSeq: ${sequence} REGISTER`, ...contact]);
+
+/** Media that come for the client, from the server unless from somebody else; each is related or not. */
+const media = (...ports: readonly number[]): Step[] =>
+  packets(...ports.map((port) => ['eth0', `udp ${SERVER}:40000 > ${CLIENT}:${port} len 20`] as const));
+/** Media that the client sends. */
+const mediaOut = (...ports: readonly number[]): Step[] =>
+  packets(...ports.map((port) => ['eth1', `udp ${CLIENT}:7078 > ${SERVER}:${port} len 20`] as const));
+/** Calls that come for the client. */
+const calls = (...words: readonly string[]): Step[] =>
+  packets(...words.map((word) => ['eth0', `${word.includes(' S ') ? 'tcp' : 'udp'} ${word}`] as const));
+
+function watching(family: 4 | 6 = 4): string[] {
+  const command = family === 4 ? 'iptables-legacy' : 'ip6tables-legacy';
+  return [
+    `${command} -t raw -A PREROUTING -p udp --dport 5060 -m length --length 40: -j CT --helper sip`,
+    `${command} -t raw -A PREROUTING -p tcp --dport 5060 -j CT --helper sip`,
+    `${command} -A FORWARD -m conntrack --ctstate RELATED -j LOG --log-prefix "helped related "`,
+    `${command} -A FORWARD -m conntrack --ctstate NEW -j LOG --log-prefix "helped new "`,
+    `${command} -A FORWARD -m conntrack --ctstate RELATED`,
+    `${command} -A FORWARD -m conntrack --ctstate NEW`,
+    `${command} -A FORWARD -m helper --helper sip`,
+    `${command} -A FORWARD -m conntrack --ctstatus EXPECTED`,
+  ];
+}
+
+const row = (
+  name: string,
+  steps: readonly (Step | readonly Step[])[],
+  more: Partial<HelperRow> = {},
+): HelperRow => ({
+  name: `sip, ${name}`,
+  setups: watching(),
+  steps: steps.flatMap((one) => (typeof one[0] === 'number' ? [one as Step] : (one as readonly Step[]))),
+  ...more,
+});
+const says = (...said: readonly Said[]): Step[] => datagrams(SIP, said);
+
+const OFFER = session(CLIENT, audio(7078));
+const ANSWER = session(SERVER, audio(9078));
+
+/** Session descriptions, and whether media are awaited at some ports. */
+const SESSIONS: readonly (readonly [name: string, body: readonly string[], ports: readonly number[]])[] = [
+  ['an odd port', session(CLIENT, audio(7079)), [7078, 7079, 7080]],
+  ['an address of each media', ['v=0', 'o=- 1 1 IN IP4 1.2.3.4', 's=-', 't=0 0', audio(7078), `c=IN IP4 ${CLIENT}`, 'm=video 7080 RTP/AVP 31', `c=IN IP4 ${CLIENT}`], [7078, 7080, 7081]], // prettier-ignore
+  ['media override', [...session('10.9.0.5', audio(7078)), `c=IN IP4 ${CLIENT}`], [7078]],
+  ['media for somebody else', session('10.9.0.5', audio(7078)), [7078]],
+  ['no address', ['v=0', 's=-', audio(7078)], [7078]],
+  ['port 0 and a further one', session(CLIENT, audio(0), 'm=video 7080 RTP/AVP 31'), [7078, 7080]],
+  [
+    'unknown media',
+    session(CLIENT, 'm=application 7082 x', 'm=text 7084 x', 'm=image 7086 udptl t38'),
+    [7082, 7084, 7086, 7087],
+  ],
+  ['a low port', session(CLIENT, audio(900)), [900]],
+  ['too great a port', session(CLIENT, audio(70000)), [4464]],
+  [
+    'all kinds, and one more',
+    session(CLIENT, audio(7078), 'm=video 7080 x', 'm=image 7082 x', audio(7084)),
+    [7078, 7080, 7082, 7084],
+  ],
+  [
+    'audio three times',
+    session(CLIENT, audio(7078), audio(7080), audio(7082)),
+    [7078, 7079, 7080, 7081, 7082, 7083],
+  ],
+  ['image twice', session(CLIENT, 'm=image 7078 x', 'm=image 7080 x'), [7078, 7079, 7080, 7081]],
+  ['audio and video at one port', session(CLIENT, audio(7078), 'm=video 7078 x'), [7078, 7079]],
+  [
+    'capitals',
+    session(CLIENT, audio(7078)).map((line) => line.replace(/^[mc]/, (l) => l.toUpperCase())),
+    [7078],
+  ],
+  ['kinds in capitals', session(CLIENT, 'm=AUDIO 7078 x'), [7078]],
+  [
+    'an address with zeros',
+    session(CLIENT, audio(7078)).map((line) => line.replace(CLIENT, '192.168.001.010')),
+    [7078],
+  ],
+  ['an address that goes on', session(`${CLIENT}.5`, audio(7078)), [7078]],
+  ['an address and hexadecimal', session(`${CLIENT}a`, audio(7078)), [7078]],
+  ['an address and a TTL', session(`${CLIENT}/127`, audio(7078)), [7078]],
+  ['an address of the other family', ['v=0', 'c=IN IP6 ::1', audio(7078)], [7078]],
+  ['in small letters', ['v=0', `c=in ip4 ${CLIENT}`, audio(7078)], [7078]],
+  ['no version', session(CLIENT, audio(7078)).slice(1), [7078]],
+  ['a version of letters', ['v=x', ...session(CLIENT, audio(7078)).slice(1)], [7078]],
+  ['media before the address', ['v=0', audio(7078), `c=IN IP4 ${CLIENT}`], [7078]],
+  ['two ports', session(CLIENT, 'm=audio 7078/2 RTP/AVP 0'), [7078, 7079, 7080]],
+  ['no port', session(CLIENT, 'm=audio x', audio(7080)), [7080]],
+  ['a tab', session(CLIENT, 'm=audio\t7078 x', audio(7080)), [7078, 7080]],
+  ['an empty line', [...session(CLIENT), '', audio(7078)], [7078]],
+];
+
+const CONTACTS: readonly (readonly [name: string, contact: readonly string[]])[] = [
+  ['a plain contact', [`Contact: <sip:a@${CLIENT}:5060>`, 'Expires: 60']],
+  ['no port', [`Contact: <sip:a@${CLIENT}>`, 'Expires: 60']],
+  ['expires of its own', [`Contact: <sip:a@${CLIENT}:5060>;expires=60`]],
+  ['expires in hexadecimal', [`Contact: <sip:a@${CLIENT}:5060>;expires=0x3c`]],
+  ['expires of no digits', [`Contact: <sip:a@${CLIENT}:5060>;expires=x`, 'Expires: 60']],
+  ['no expires', [`Contact: <sip:a@${CLIENT}:5060>`]],
+  ['expires at once', [`Contact: <sip:a@${CLIENT}:5060>;expires=0`, 'Expires: 60']],
+  ['the short form', [`m: sip:${CLIENT}:5060`, 'Expires: 60']],
+  ['the short form in capitals', [`M : sip:${CLIENT}:5060`, 'EXPIRES: 60']],
+  ['a continuation line', ['Contact:', ` <sip:a@${CLIENT}:5060>`, 'Expires:', '\t60']],
+  ['a tab before the colon', [`Contact\t: <sip:a@${CLIENT}:5060>`, 'Expires\t:\t60']],
+  ['a user with a colon', [`Contact: "a, b" <sip:a:b@${CLIENT}:5060>`, 'Expires: 60']],
+  ['a list', [`Contact: <sip:a@example.org>, <sip:a@10.9.0.5:5060>, <sip:a@${CLIENT}:5060>`, 'Expires: 60']],
+  ['a second header', ['Contact: <sip:a@example.org>', `Contact: <sip:a@${CLIENT}:5060>`, 'Expires: 60']],
+  [
+    'a contact of somebody else first',
+    ['Contact: <sip:a@10.9.0.5:5060>', `Contact: <sip:a@${CLIENT}:5060>`, 'Expires: 60'],
+  ],
+  ['a low port', [`Contact: <sip:a@${CLIENT}:560>`, 'Expires: 60']],
+  ['too great a port', [`Contact: <sip:a@${CLIENT}:75060>`, 'Expires: 60']],
+  ['a port of many digits', [`Contact: <sip:a@${CLIENT}:005060>`, 'Expires: 60']],
+  ['a colon without a port', [`Contact: <sip:a@${CLIENT}:>`, 'Expires: 60']],
+  ['no contact', ['Expires: 60']],
+  ['a star', ['Contact: *', 'Expires: 0']],
+  ['another transport', [`Contact: <sip:a@${CLIENT}:5060;transport=tcp>`, 'Expires: 60']],
+  ['its transport', [`Contact: <sip:a@${CLIENT}:5060;transport=UDP>`, 'Expires: 60']],
+  ['sips', [`Contact: <sips:a@${CLIENT}:5060>`, 'Expires: 60']],
+  ['a header that begins like it', [`Contacts: 5`, `Contact: <sip:a@${CLIENT}:5060>`, 'Expires: 60']],
+  ['a contact in the body', ['Expires: 60', '', `Contact: <sip:a@${CLIENT}:5060>`]],
+  ['one address before an at', [`Contact: <sip:a@b@${CLIENT}:5060>`, 'Expires: 60']],
+  ['an at behind it', [`Contact: <sip:${CLIENT}:5060>;x=a@b`, 'Expires: 60']],
+];
+
+const CSEQS: readonly string[] = [
+  'CSeq: 0 INVITE',
+  'CSeq: x INVITE',
+  'CSeq : 1 INVITE',
+  'cseq:1 INVITE',
+  'CSeq1: 1 INVITE',
+  'CSeq: 4294967297 INVITE',
+  'X: 1',
+];
+
+const MANY = (count: number): string[] => Array.from({ length: count }, (_, i) => audio(7100 + 2 * i));
+
+export const SIP_ROWS: readonly HelperRow[] = [
+  row('a call', [
+    says(
+      ['>', invite(OFFER)],
+      ['<', answer('100 Trying', 'INVITE')],
+      ['<', answer('200 OK', 'INVITE', ANSWER)],
+    ),
+    says(['>', message('ACK sip:b@example.org SIP/2.0', [...from(CLIENT), 'CSeq: 1 ACK'])]),
+    mediaOut(9078, 9079),
+    media(7078, 7079, 7080),
+    packets(
+      ['eth0', `udp ${OTHER}:40000 > ${CLIENT}:7078 len 20`],
+      ['eth0', `udp ${SERVER}:9078 > ${CLIENT}:7078 len 20`],
+    ),
+  ]),
+  row('the server calls', [
+    says(['>', message('OPTIONS sip:b@example.org SIP/2.0', [...from(CLIENT), 'CSeq: 1 OPTIONS'])]),
+    says(['<', invite(ANSWER)], ['>', answer('200 OK', 'INVITE', OFFER)]),
+    mediaOut(9078),
+    media(7078),
+  ]),
+  row('hanging up forgets media', [says(['>', invite(OFFER)], ['>', invite([], 2, 'BYE')]), media(7078)]),
+  row('a refusal forgets media', [
+    says(['>', invite(OFFER)], ['<', answer('486 Busy', 'INVITE')]),
+    media(7078),
+  ]),
+  row('a refusal of another call', [
+    says(['>', invite(OFFER)], ['<', answer('486 Busy', 'INVITE', [], 2)]),
+    media(7078),
+  ]),
+  row('a call again', [
+    says(['>', invite(OFFER)], ['>', invite(session(CLIENT, audio(7090)), 2)]),
+    media(7078, 7090),
+  ]),
+  row('an update adds', [
+    says(
+      ['>', invite(OFFER)],
+      ['>', invite(session(CLIENT, audio(7090)), 2, 'UPDATE')],
+      ['<', answer('488 No', 'UPDATE', [], 2)],
+    ),
+    media(7078, 7090),
+  ]),
+  row('more than there may be', [
+    says(
+      ['>', invite(OFFER)],
+      ...[7088, 7090, 7092].map((port, i): Said => [
+        '>',
+        invite(session(CLIENT, audio(port)), i + 2, 'UPDATE'),
+      ]),
+    ),
+    media(7078, 7079, 7088, 7089, 7090, 7092),
+  ]),
+  row('the same media by two connections', [
+    says(['>', invite(OFFER)]),
+    datagrams({ ...SIP, client: ['eth1', CLIENT, 5062] }, [['>', invite(OFFER)]]),
+    media(7078, 7079),
+    says(['>', invite([], 2, 'BYE')]),
+    media(7078),
+  ]),
+  row('the same media as audio here and video there', [
+    says(['>', invite(OFFER)]),
+    datagrams({ ...SIP, client: ['eth1', CLIENT, 5062] }, [['>', invite(session(CLIENT, 'm=video 7078 x'))]]),
+    media(7078, 7079),
+  ]),
+  ...SESSIONS.map(([name, body, ports]) =>
+    row(`session: ${name}`, [says(['>', invite(body)]), media(...ports)]),
+  ),
+  row('session: many', [says(['>', invite(session(CLIENT, ...MANY(20)))]), media(7100, 7102, 7104, 7106)]),
+  row('session: lines end with LF', [
+    says(['>', message('INVITE sip:b@example.org SIP/2.0', ['CSeq: 1 INVITE'], OFFER, '\n')]),
+    media(7078),
+  ]),
+  row('session: lines end with CR', [
+    says(['>', message('INVITE sip:b@example.org SIP/2.0', ['CSeq: 1 INVITE'], OFFER, '\r')]),
+    media(7078),
+  ]),
+  ...CSEQS.map((line, i) =>
+    row(`sequence ${i}: ${line}`, [
+      says(['>', message('INVITE sip:b@example.org SIP/2.0', [line], OFFER)]),
+      says(['<', message('SIP/2.0 200 OK', [line], ANSWER)]),
+      media(7078),
+      mediaOut(9078),
+    ]),
+  ),
+  row('methods that are not read', [
+    says(['>', message('invite sip:b@example.org SIP/2.0', ['CSeq: 1 INVITE'], OFFER)]),
+    says([
+      '>',
+      message('INVITES sip:b@example.org SIP/2.0', ['CSeq: 1 INVITE'], session(CLIENT, audio(7080))),
+    ]),
+    says([
+      '>',
+      message('INVITE  sip:b@example.org SIP/2.0', ['CSeq: 1 INVITE'], session(CLIENT, audio(7082))),
+    ]),
+    says([
+      '>',
+      message('MESSAGE sip:b@example.org SIP/2.0', ['CSeq: 1 INVITE'], session(CLIENT, audio(7084))),
+    ]),
+    says(['>', message('PRACK sip:b@example.org SIP/2.0', ['CSeq: 1 INVITE'], session(CLIENT, audio(7086)))]),
+    says(['>', 'INVITE a'], ['>', 'short'], ['<', 'SIP/2.0 xyz INVITE'], ['<', 'SIP/2.0 200 OK\r\n\r\n']),
+    media(7078, 7080, 7082, 7084, 7086),
+  ]),
+  row('a registered client is called', [
+    says(['>', register([`Contact: <sip:a@${CLIENT}:5070>`, 'Expires: 60'])]),
+    calls(`${SERVER}:5080 > ${CLIENT}:5070 len 30`),
+    says(['<', answer('200 OK', 'REGISTER', [], 1, [`Contact: <sip:a@${CLIENT}:5070>;expires=60`])]),
+    calls(
+      `${SERVER}:5081 > ${CLIENT}:5070 len 30`,
+      `${SERVER}:5082 > ${CLIENT}:5070 len 30`,
+      `${OTHER}:5081 > ${CLIENT}:5070 len 30`,
+    ),
+    datagrams({ client: ['eth0', SERVER, 5083], server: ['eth1', CLIENT, 5070] }, [
+      ['>', message('INVITE sip:a@example.org SIP/2.0', ['CSeq: 1 INVITE'], session(SERVER, audio(9090)))],
+      ['<', answer('200 OK', 'INVITE', session(CLIENT, audio(7090)))],
+      ['<', register([`Contact: <sip:a@${CLIENT}:5090>`, 'Expires: 60'])],
+    ]),
+    mediaOut(9090),
+    media(7090),
+  ]),
+  ...CONTACTS.map(([name, contact]) =>
+    row(`registers: ${name}`, [
+      says(['>', register(contact)]),
+      says(['<', answer('200 OK', 'REGISTER', [], 1, contact)]),
+      calls(`${SERVER}:5081 > ${CLIENT}:5060 len 30`),
+    ]),
+  ),
+  row('a registration ends', [
+    says(['>', register([`Contact: <sip:a@${CLIENT}:5070>`, 'Expires: 1'])]),
+    says(['<', answer('200 OK', 'REGISTER', [], 1, [`Contact: <sip:a@${CLIENT}:5070>`, 'Expires: 1'])]),
+    calls(`${SERVER}:5081 > ${CLIENT}:5070 len 30`),
+    packets(['eth0', `udp ${SERVER}:5082 > ${CLIENT}:5070 len 30`, 2500]),
+  ]),
+  row('a registration is refused, of another number, taken back', [
+    says(['>', register([`Contact: <sip:a@${CLIENT}:5070>`, 'Expires: 60'])]),
+    says(['<', answer('100 Trying', 'REGISTER')], ['<', answer('200 OK', 'REGISTER', [], 9)]),
+    says(['<', answer('401 Unauthorized', 'REGISTER')]),
+    says(['<', answer('200 OK', 'REGISTER', [], 1, [`Contact: <sip:a@${CLIENT}:5070>;expires=60`])]),
+    calls(`${SERVER}:5081 > ${CLIENT}:5070 len 30`),
+    says(['>', register([`Contact: <sip:a@${CLIENT}:5072>`, 'Expires: 60'], 2)]),
+    says(['<', answer('200 OK', 'REGISTER', [], 2, [`Contact: <sip:a@${CLIENT}:5072>;expires=60`])]),
+    says(['>', register([`Contact: <sip:a@${CLIENT}:5072>`, 'Expires: 0'], 3)]),
+    calls(`${SERVER}:5082 > ${CLIENT}:5072 len 30`),
+    says(['<', answer('200 OK', 'REGISTER', [], 3, [`Contact: <sip:a@${CLIENT}:5072>;expires=0`])]),
+    calls(`${SERVER}:5083 > ${CLIENT}:5072 len 30`),
+  ]),
+  row('two registrations of a connection', [
+    ...[5070, 5072].flatMap((port, i) => [
+      says(['>', register([`Contact: <sip:a@${CLIENT}:${port}>`, 'Expires: 60'], i + 1)]),
+      says(['<', answer('200 OK', 'REGISTER', [], i + 1, [`Contact: <sip:a@${CLIENT}:${port}>;expires=60`])]),
+    ]),
+    calls(`${SERVER}:5081 > ${CLIENT}:5070 len 30`, `${SERVER}:5081 > ${CLIENT}:5072 len 30`),
+  ]),
+  row('over TCP', [
+    stream(SIP_TCP, [
+      ['>', invite(OFFER)],
+      ['<', answer('200 OK', 'INVITE', ANSWER)],
+    ]),
+    media(7078, 7079),
+    mediaOut(9078),
+  ]),
+  row('over TCP, several messages in a segment', [
+    stream(SIP_TCP, [
+      [
+        '>',
+        invite(OFFER) +
+          invite(session(CLIENT, audio(7080)), 2, 'UPDATE') +
+          invite(session(CLIENT, audio(7082)), 3, 'UPDATE').slice(0, -4),
+      ],
+      ['<', answer('200 OK', 'INVITE', ANSWER) + answer('200 OK', 'UPDATE', session(SERVER, audio(9080)))],
+    ]),
+    media(7078, 7080, 7082),
+    mediaOut(9078, 9080),
+  ]),
+  row('over TCP, without a length', [
+    stream(SIP_TCP, [
+      ['>', invite(OFFER).replace(/Content-Length.*\r\n/, '')],
+      ['>', invite(session(CLIENT, audio(7080))).replace(/Content-Length: \d+/, 'Content-Length: x')],
+      ['>', invite(session(CLIENT, audio(7082))).replace(/Content-Length: \d+/, 'l: 9999')],
+      ['>', invite(session(CLIENT, audio(7084))).replace(/Content-Length: \d+/, 'l: 5')],
+    ]),
+    media(7078, 7080, 7082, 7084),
+  ]),
+  row('over TCP, a registered client is called', [
+    stream(SIP_TCP, [
+      ['>', register([`Contact: <sip:a@${CLIENT}:5070;transport=tcp>`, 'Expires: 60'])],
+      [
+        '<',
+        answer('200 OK', 'REGISTER', [], 1, [`Contact: <sip:a@${CLIENT}:5070;transport=tcp>;expires=60`]),
+      ],
+    ]),
+    calls(`${SERVER}:5081 > ${CLIENT}:5070 S seq 1`, `${SERVER}:5081 > ${CLIENT}:5070 len 30`),
+  ]),
+  row('over IPv6', [
+    datagrams(SIP_6, [
+      ['>', invite(session(CLIENT_6, audio(7078)))],
+      ['<', answer('200 OK', 'INVITE', session(SERVER_6, audio(9078)))],
+      ['>', register([`Contact: <sip:a@[${CLIENT_6}]:5070>`, 'Expires: 60'])],
+      ['<', answer('200 OK', 'REGISTER', [], 1, [`Contact: <sip:a@[${CLIENT_6}]:5070>;expires=60`])],
+      ['>', register([`Contact: <sip:a@${CLIENT_6}>`, 'Expires: 60'], 2)],
+    ]),
+    packets(
+      ['eth0', `udp [${SERVER_6}]:40000 > [${CLIENT_6}]:7078 len 20`],
+      ['eth1', `udp [${CLIENT_6}]:40000 > [${SERVER_6}]:9078 len 20`],
+      ['eth0', `udp [${SERVER_6}]:5081 > [${CLIENT_6}]:5070 len 30`],
+      ['eth0', `udp [${SERVER_6}]:5081 > [${CLIENT_6}]:5071 len 30`],
+    ),
+  ], { family: 6, setups: watching(6) }), // prettier-ignore
+  row(
+    'what the log says',
+    [
+      says(['>', message('INVITE sip:b@example.org SIP/2.0', ['X: 1'], OFFER)]),
+      says(['>', invite(session(CLIENT, audio(900)))], ['>', invite(['v=0', audio(7078)])]),
+      says(['<', 'SIP/2.0 xyz INVITE'], ['>', register([`Contact: <sip:a@${CLIENT}:50>`])]),
+      says(['>', register([`Contact: <sip:a@${CLIENT}:5060>;expires=x`])]),
+      stream(SIP_TCP, [['>', invite(session(CLIENT, audio(900)))]]),
+    ],
+    { isAboutLog: true },
+  ),
+];
