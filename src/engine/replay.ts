@@ -406,6 +406,7 @@ export class Replay {
     }
     this.counts.sent++;
     const passage = this.ownPackets.start(own, device);
+    passage.doubt ??= origin.doubt;
     this.takeTurn(passage, device);
     this.leaving = packet;
     this.options.prepares?.(passage, this.kernel.tracker);
@@ -423,6 +424,7 @@ export class Replay {
       takeIdentification(packet, seen);
       return true;
     }
+    if (passage.doubt === null) this.sight.answer(packet);
     if (packet.version === 4) {
       // What must not be fragmented carries 0 (`ip_select_ident_segs()`).
       if (!(u8(packet.data, Ipv4.fragment) & 0x40)) passage.guessed = 'ID';

@@ -12,11 +12,11 @@ const SYSTEM_PORTS_END = 1024;
 /** `ip_local_port_range` (Documentation/networking/ip-sysctl.rst), where the snapshot does not tell it. */
 const LOCAL_PORTS: readonly [number, number] = [32_768, 60_999];
 
-/**
- * Whether a packet answers another one, by its kind or by its ports.
- * @param isSent the host was seen to send it; else it came in
- */
-export function answerLikelihood(packet: Packet, host: Host, isSent: boolean): AnswerLikelihood {
+/** Where a packet goes: the host sends it, it came in for the host, or it came in for others. */
+export type Way = 'sent' | 'received' | 'forwarded';
+
+/** Whether a packet answers another one, by its kind or by its ports. */
+export function answerLikelihood(packet: Packet, host: Host, way: Way): AnswerLikelihood {
   const { protocol, data, transport } = packet;
   switch (protocol) {
     case Protocol.tcp: {
@@ -28,7 +28,7 @@ export function answerLikelihood(packet: Packet, host: Host, isSent: boolean): A
     }
     case Protocol.udp:
     case Protocol.udplite:
-      return ofPorts(packet, host, isSent);
+      return way === 'forwarded' ? ofOthers(packet) : ofPorts(packet, host, way === 'sent');
     case Protocol.icmp: {
       const type = u8(data, transport);
       return type === IcmpType.echoReply || type === IcmpType.timestampReply ? 'answer' : 'opening';
@@ -52,6 +52,13 @@ function ofPorts(packet: Packet, host: Host, isSent: boolean): AnswerLikelihood 
   if (own < first || own > last) return isSent && own < SYSTEM_PORTS_END ? 'answer' : 'opening';
   if (isSent) return 'opening';
   return peer < SYSTEM_PORTS_END ? 'answer' : 'perhaps';
+}
+
+/** Nothing tells what others are bound to. */
+function ofOthers({ sourcePort, destinationPort }: Packet): AnswerLikelihood {
+  const [isFromSystem, isToSystem] = [sourcePort < SYSTEM_PORTS_END, destinationPort < SYSTEM_PORTS_END];
+  if (isFromSystem === isToSystem) return 'perhaps';
+  return isFromSystem ? 'answer' : 'opening';
 }
 
 function localPorts(host: Host): readonly [number, number] {

@@ -2,6 +2,7 @@ import type { Frame } from '../../capture/frame.js';
 import type { Link } from '../../host/links.js';
 import { fields } from '../../klog/fields.js';
 import type { LogRecord } from '../../klog/record.js';
+import { parseAddress } from '../../address/ip.js';
 import { addressText } from '../../packet/addresses.js';
 import { u16 } from '../../packet/bytes.js';
 import type { Device } from '../../packet/device.js';
@@ -40,6 +41,10 @@ export class Sight {
   private isToLeave = false;
   private readonly leftOut = new Map<string, LeftOut[]>();
   private leftOutCount = 0;
+  /** Answers that the host was predicted to make, and that nobody has seen leave. */
+  private readonly answers = new Set<string>();
+  /** From whom to whom it may have made others: whose packets it had is in doubt. */
+  private readonly doubtful = new Set<string>();
 
   /** Only what rules told of was captured (NFLOG). */
   private isTold = false;
@@ -103,6 +108,14 @@ export class Sight {
     return this.shows(device, this.left);
   }
 
+  /** The host was predicted to make an answer, which is not in the capture: lines about it can be held against the rules. */
+  answer(packet: Packet): void {
+    if (this.answers.size < MOST && !this.isComplete)
+      this.answers.add(
+        `${packet.length} ${addressText(packet, 'source')} ${addressText(packet, 'destination')}`,
+      );
+  }
+
   /** A packet is predicted to leave. */
   foretell(device: Device | null): void {
     if (device && !device.isLoopback) this.isToLeave = true;
@@ -146,6 +159,7 @@ export class Sight {
   /** A packet of the capture was not run. */
   leaveOut(packet: Packet, reason: string): void {
     if (this.leftOutCount++ >= MOST) return;
+    this.doubtful.add(`${addressText(packet, 'destination')} ${addressText(packet, 'source')}`);
     const key = keyOf(packet.length, packet.version === 4 ? u16(packet.data, Ipv4.id) : flowLabelOf(packet));
     const left = {
       source: addressText(packet, 'source'),
@@ -186,27 +200,51 @@ export class Sight {
     const device = this.seen.get(physIn) ?? this.seen.get(record.in || out);
     const crossed = record.in ? this.came : this.left;
     const isShown = device ? this.shows(device, crossed) : !this.everything || crossed.size > 0;
-    if (isShown) return null;
+    if (isShown || this.tellsOfAnswer(record)) return null;
     const name = physIn || record.in || out;
     return `nothing that ${record.in ? 'came in' : 'left'} by ${name} was captured`;
   }
 
-  /** What the host made of itself and then dropped is in no capture; here not even what it may have answered. */
-  private whyUncaused({ in: from, out = '' }: LogRecord): string | null {
+  /** What the host made of itself and then dropped is in no capture; here not even what it may have answered, for sure. */
+  private whyUncaused(record: LogRecord): string | null {
+    const { in: from, out = '' } = record;
+    if (from || this.isComplete) return null;
+    const of = fields(record);
+    if (this.doubtful.has(endsIn(of)))
+      return 'it may answer a packet of which it is in doubt what became of it';
     const device = this.seen.get(out);
-    if (from || !device || this.shows(device, this.came)) return null;
+    if (device ? this.shows(device, this.came) : !this.everything || this.came.size > 0) return null;
+    if (this.tellsOfAnswer(record)) return null;
     return `the capture does not have what came in by ${out}, and the host may have answered`;
+  }
+
+  private tellsOfAnswer(record: LogRecord): boolean {
+    if (record.in || this.answers.size === 0) return false;
+    const of = fields(record);
+    const ends = endsIn(of);
+    return !this.doubtful.has(ends) && this.answers.has(`${of.get('LEN')} ${ends}`);
   }
 
   private whyLeftOut(record: LogRecord): string | null {
     if (this.leftOut.size === 0) return null;
     const of = fields(record);
     const key = keyOf(Number(of.get('LEN')), Number(of.get('ID') ?? of.get('FLOWLBL')));
+    const [source, destination] = [addressIn(of, 'SRC'), addressIn(of, 'DST')];
     const found = this.leftOut
       .get(key)
-      ?.find((p) => p.source === of.get('SRC') || p.destination === of.get('DST'));
+      ?.find((left) => left.source === source || left.destination === destination);
     return found?.reason ?? null;
   }
+}
+
+function endsIn(of: ReadonlyMap<string, string>): string {
+  return `${addressIn(of, 'SRC')} ${addressIn(of, 'DST')}`;
+}
+
+/** As packets tell theirs: the log writes all digits of an IPv6 address. */
+function addressIn(of: ReadonlyMap<string, string>, field: 'SRC' | 'DST'): string {
+  const text = of.get(field) ?? '';
+  return text.includes(':') ? (parseAddress(text)?.toString() ?? text) : text;
 }
 
 function keyOf(length: number, id: number): string {

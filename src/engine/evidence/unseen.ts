@@ -21,13 +21,17 @@ import type { Sight } from './sight.js';
 /** What a packet is that was seen to leave and that nothing predicted. */
 export type Origin =
   /** Made by the host, as far as the capture tells. */
-  | { readonly kind: 'host' }
+  | { readonly kind: 'host'; readonly doubt: string | null }
   /** It came in where nobody captured: the packet as it must have been then. */
   | { readonly kind: 'forwarded'; readonly packet: Packet }
   /** Forwarded too, but nothing tells who sent it. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
-const HOST: Origin = { kind: 'host' };
+const HOST: Origin = { kind: 'host', doubt: null };
+const PERHAPS_MASQUERADED: Origin = {
+  kind: 'host',
+  doubt: 'it may be another host’s that was not captured as it came in, and was given an address of this one',
+};
 
 /** Connections whose origin is not known, remembered at most. */
 const MOST = 65_536;
@@ -81,7 +85,7 @@ export class UnseenArrivals {
     if (isOwnAddress(this.host, source)) {
       const { fromHost } = found?.entry ?? { fromHost: true };
       if (found && !(found.direction === Direction.original && !fromHost)) return HOST;
-      return this.isMasqueraded(packet, device) ? this.remember(packet) : HOST;
+      return this.ofHostOrMasqueraded(packet, device);
     }
     const route = this.wayTo(source, packet);
     const from = route?.device;
@@ -177,12 +181,15 @@ export class UnseenArrivals {
 
   /**
    * A host sends with its default TTL (ip_default_ttl, hop_limit); one less or more was another host's. Programs can
-   * choose one, so it takes rules that give forwarded packets the host's address.
+   * choose one, mostly the highest, so it takes rules that give forwarded packets the host's address.
    */
-  private isMasqueraded(packet: Packet, device: Device): boolean {
-    const { host } = this;
-    const usual = host.hopLimit(packet.version, device);
-    return ttlOf(packet) !== usual && ttlOf(packet) !== 255 && translates(this.kernel.program);
+  private ofHostOrMasqueraded(packet: Packet, device: Device): Origin {
+    const { program } = this.kernel;
+    if (!translates(program)) return HOST;
+    const ttl = ttlOf(packet);
+    if (ttl === 255) return PERHAPS_MASQUERADED;
+    if (ttl !== this.host.hopLimit(packet.version, device)) return this.remember(packet);
+    return program.setsTtl ? PERHAPS_MASQUERADED : HOST;
   }
 
   private remember(packet: Packet): Origin {

@@ -76,7 +76,8 @@ export class UnseenTurns {
   private open(packet: Packet, leaves: Device | null): string | null {
     const { tuple, suspected } = this;
     if (suspected.size > 0 && suspected.has(keyOf(tuple))) return OPENED_UNSEEN;
-    const likelihood = answerLikelihood(packet, this.host, leaves !== null);
+    const way = leaves ? 'sent' : isOwnAddress(this.host, tuple.destination) ? 'received' : 'forwarded';
+    const likelihood = answerLikelihood(packet, this.host, way);
     if (likelihood === 'opening') return null;
     if (this.isOtherSideSeen(packet, leaves, tuple.destination)) return null;
     if (likelihood === 'perhaps' || (!leaves && this.sight.mayBeSilent)) {
