@@ -12,7 +12,7 @@ import type { CtTemplate, FlowTable, Manip, NatRange, RejectKind } from '../rule
 import { Hook } from '../rules/hook.js';
 import { Verdict } from '../rules/verdict.js';
 import type { Rule } from '../rules/model.js';
-import { aimThrough } from './walk/aim.js';
+import { aimThrough, mayLeaveAs } from './walk/aim.js';
 import { Copies } from './copies.js';
 import { conntrackSettings } from './conntrack/settings.js';
 import { Tracker } from './conntrack/tracker.js';
@@ -314,6 +314,12 @@ export class Kernel {
       this.context,
       this.host.routing,
     );
+  }
+
+  /** Whether a packet of the host's own may have been made with another source than it left with. */
+  mayLeaveAs(left: Packet, before: Packet): boolean {
+    const entries = this.hooks.at(left.version, Hook.postrouting);
+    return mayLeaveAs(left, before, entries, this.context, this.host.routing);
   }
 
   /** `ip_output()` and what is behind it. */

@@ -22,6 +22,7 @@ import { Messages } from './evidence/messages.js';
 import { Neighbourhood } from './evidence/neighbourhood.js';
 import { OwnPackets } from './evidence/ownPackets.js';
 import { Passage } from './passage.js';
+import { Defragmenter } from './stack/defrag.js';
 import type { LaterRuleset, ReplayCounts, ReplayOptions } from './replayOptions.js';
 import { Sight } from './evidence/sight.js';
 import type { Glimpse } from './steady/glimpse.js';
@@ -71,6 +72,7 @@ export class Replay {
   private readonly labels = new FlowLabels();
   private readonly bridges: BridgeTables;
   private readonly localSockets: LocalSockets;
+  private readonly ownFragments = new Defragmenter();
   private readonly ownPackets: OwnPackets;
   /** Where others run the rest of the connections. */
   private readonly foreign: ForeignFrames | null;
@@ -397,8 +399,15 @@ export class Replay {
     const origin = this.unseen.originOf(packet, device);
     if (origin.kind === 'forwarded') return this.assume(origin.packet, packet);
     if (origin.kind === 'unknown') return this.undecided(packet, origin.reason);
+    // OUTPUT and POSTROUTING had the whole datagram: it was cut up behind them (`ip_finish_output()`).
+    const whole = packet.data.length < packet.length ? packet : this.ownFragments.add(packet);
+    if (!whole) {
+      this.options.sinks.seen?.(packet, device, true);
+      this.counts.sent++;
+      return;
+    }
     const own =
-      this.options.admits?.(packet, 'sent') === false ? null : this.ownPackets.beforeTranslation(packet);
+      this.options.admits?.(whole, 'sent') === false ? null : this.ownPackets.beforeTranslation(whole);
     this.options.sinks.seen?.(packet, device, own !== null);
     if (!own) {
       this.counts.unexplained++;
@@ -408,13 +417,13 @@ export class Replay {
     const passage = this.ownPackets.start(own, device);
     passage.doubt ??= origin.doubt;
     this.takeTurn(passage, device);
-    this.leaving = packet;
+    this.leaving = whole;
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.send(passage);
     this.noteDoubt(passage);
     this.leaving = null;
     // Its frame has come: the next one like it, such as another reset of the same number, is another packet.
-    this.expected.account(packet);
+    this.expected.account(whole);
   }
 
   private adopt(passage: Passage): boolean {

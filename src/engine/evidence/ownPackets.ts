@@ -7,6 +7,7 @@ import { rewrite } from '../../packet/rewrite.js';
 import type { Host } from '../../host/host.js';
 import { type Route, Table } from '../../host/routeModel.js';
 import { Direction } from '../../rules/connection.js';
+import { Hook } from '../../rules/hook.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
 import type { LocalSockets } from './localSockets.js';
@@ -33,15 +34,43 @@ export class OwnPackets {
       if (found.direction === Direction.original && !found.entry.fromHost) return null;
     }
     const { host } = this;
-    if (isOwnAddress(host, addressOf(own, 'source'))) return found ? own : (this.kernel.aimOf(own) ?? own);
+    if (isOwnAddress(host, addressOf(own, 'source'))) return found ? own : this.asMade(own);
     if (this.sockets.isFromProxy(own)) return own;
     if (found) return null;
     // A source that is not the host's was given to it by SNAT: it was made with the address that its route has.
-    const route = host.routing.output(own);
-    const address = route && host.routing.sourceAddress(addressOf(own, 'destination'), route);
-    if (!address || !givesForeignSources(this.kernel.program)) return null;
-    rewrite(own, { source: address });
-    return own;
+    if (!givesForeignSources(this.kernel.program)) return null;
+    return this.withSourceOfRoute(own);
+  }
+
+  /**
+   * The first packet of a connection, which rules may have given another destination or source. Who names no source, as
+   * hardly anybody does, has that of the route to the destination.
+   */
+  private asMade(left: Packet): Packet {
+    const { kernel } = this;
+    const aim = kernel.aimOf(left);
+    if (aim && this.hasSourceOfRoute(aim)) return aim;
+    const before = this.withSourceOfRoute(left);
+    if (!before || sameSource(before, left)) return left;
+    if (kernel.mayLeaveAs(left, before)) return before;
+    // Who calls the host by an address of its own has the same for a source.
+    return kernel.aimOf(left, Hook.output, [addressOf(left, 'source')]) ?? left;
+  }
+
+  private hasSourceOfRoute(packet: Packet): boolean {
+    const made = this.withSourceOfRoute(packet);
+    return made !== null && sameSource(made, packet);
+  }
+
+  /** null: there is no way there. */
+  private withSourceOfRoute(packet: Packet): Packet | null {
+    const { routing } = this.host;
+    const route = routing.output(packet);
+    const source = route && routing.sourceAddress(addressOf(packet, 'destination'), route);
+    if (!source) return null;
+    const made = packet.clone();
+    rewrite(made, { source });
+    return made;
   }
 
   /** The way of a packet that left by `device`, from the socket that made it. */
@@ -68,6 +97,10 @@ export class OwnPackets {
     }
     return passage;
   }
+}
+
+function sameSource(a: Packet, b: Packet): boolean {
+  return addressOf(a, 'source').equals(addressOf(b, 'source'));
 }
 
 const UNKNOWN_MARK =

@@ -3,7 +3,7 @@ import type { Routing } from '../../host/routes.js';
 import type { Packet } from '../../packet/packet.js';
 import { CtState } from '../../rules/connection.js';
 import { Hook } from '../../rules/hook.js';
-import { aimed, aimsOf } from './choice.js';
+import { agrees, aimed, aimsOf, effectsFrom } from './choice.js';
 import { type HookEntry, StageKind } from './hooks.js';
 import { Passage } from '../passage.js';
 import type { RuleContext } from './ruleContext.js';
@@ -22,13 +22,9 @@ export function aimThrough(
   context: RuleContext,
   routing: Routing,
 ): Packet | null {
-  const passage = new Passage(left.clone());
+  const passage = hook === Hook.output ? made(left, routing) : new Passage(left.clone());
   passage.state = CtState.new;
-  if (hook === Hook.output) {
-    passage.packet.in = null;
-    passage.route = routing.output(left);
-    passage.packet.out = passage.route?.device ?? null;
-  } else passage.packet.out = null;
+  if (hook !== Hook.output) passage.packet.out = null;
   context.passage = passage;
   context.hook = hook;
   for (const entry of entries) {
@@ -39,4 +35,40 @@ export function aimThrough(
     }
   }
   return null;
+}
+
+/**
+ * Whether the rules behind POSTROUTING would give a packet of the host's own, the first of its connection, the source with
+ * which it was seen to leave.
+ * @param before the same with the source that it may have been made with
+ */
+export function mayLeaveAs(
+  left: Packet,
+  before: Packet,
+  entries: readonly HookEntry[],
+  context: RuleContext,
+  routing: Routing,
+): boolean {
+  const passage = made(before, routing);
+  passage.state = CtState.new;
+  context.passage = passage;
+  context.hook = Hook.postrouting;
+  return entries.some(
+    (entry) =>
+      entry.kind === StageKind.nat &&
+      entry.chains.some((chain) =>
+        effectsFrom({ chain, index: 0, next: null }, passage.packet, context)?.some(
+          (effect) => effect.kind === 'translated' && agrees(effect, passage.packet, left),
+        ),
+      ),
+  );
+}
+
+/** A packet of the host's own, on its way out. */
+function made(packet: Packet, routing: Routing): Passage {
+  const passage = new Passage(packet.clone());
+  passage.packet.in = null;
+  passage.route = routing.output(packet);
+  passage.packet.out = passage.route?.device ?? null;
+  return passage;
 }

@@ -66,4 +66,17 @@ describe('what the host sends by itself', () => {
     const { saved } = await play(COUNTED, [reset, [4e-3, reset[1], reset[2]], [6e-3, reset[1], reset[2]]]);
     expect(saved).toContain('[3:120] -A OUTPUT -p tcp -m tcp --tcp-flags RST RST');
   });
+
+  it('passes OUTPUT whole, whatever fragments it leaves in', async () => {
+    const part = (at: number, words: string): Sent => [
+      at,
+      '>eth0',
+      `ip ${HOST} > ${PEER} proto 17 ipid 9 ${words}`,
+    ];
+    const { saved } = await play('*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p udp\nCOMMIT\n', [
+      part(0, 'len 1480 mf'),
+      part(1e-4, 'len 328 offset 1480'),
+    ]);
+    expect(saved).toContain('[1:1828] -A OUTPUT -p udp');
+  });
 });
