@@ -55,14 +55,20 @@ export function shiftSequences(entry: ConnectionEntry, direction: Direction, by:
 /** What has been added to a direction's sequence number: `nf_ct_seq_offset()`. */
 export function offsetAt(entry: ConnectionEntry, direction: Direction, sequence: number): number {
   const { sequenceOffsets } = entry;
-  if (!sequenceOffsets) return 0;
-  const { position, before, after } = sequenceOffsets[direction];
+  return sequenceOffsets ? addedTo(sequence, sequenceOffsets[direction]) : 0;
+}
+
+function addedTo(sequence: number, { position, before, after }: SequenceOffset): number {
   return isAfter(sequence, position) ? after : before;
 }
 
+function there(sequence: number, offset: SequenceOffset): number {
+  return (sequence + addedTo(sequence, offset)) | 0;
+}
+
 /** What the far side of a direction says of it, as its sender would: an acknowledgement, the edge of a SACK block. */
-function back(sequence: number, { position, before, after }: SequenceOffset): number {
-  return (sequence - (isAfter(sequence - before, position) ? after : before)) | 0;
+function back(sequence: number, offset: SequenceOffset): number {
+  return (sequence - addedTo(sequence - offset.before, offset)) | 0;
 }
 
 /**
@@ -71,24 +77,46 @@ function back(sequence: number, { position, before, after }: SequenceOffset): nu
  * @returns false where the kernel drops the packet: its options are broken
  */
 export function adjustSequences(packet: Packet, offsets: SequenceOffsets, direction: Direction): boolean {
+  const own = offsets[direction];
+  const far = offsets[opposite(direction)];
+  return renumber(
+    packet,
+    (sequence) => there(sequence, own),
+    (edge) => back(edge, far),
+  );
+}
+
+/** The same the other way round: the numbers of the side that a segment came from. */
+export function restoreSequences(packet: Packet, offsets: SequenceOffsets, direction: Direction): void {
+  const own = offsets[direction];
+  const far = offsets[opposite(direction)];
+  renumber(
+    packet,
+    (sequence) => back(sequence, own),
+    (edge) => there(edge, far),
+  );
+}
+
+function renumber(
+  packet: Packet,
+  own: (sequence: number) => number,
+  far: (sequence: number) => number,
+): boolean {
   const { transport } = packet;
   if (packet.length < transport + Tcp.minimumLength) return false;
-  const { position, before, after } = offsets[direction];
-  const far = offsets[opposite(direction)];
   const isPartial = isOffloaded(packet);
   const data = packet.own();
   const end = transport + (u8(data, transport + Tcp.dataOffset) >> 4) * 4;
   const set = (at: number, value: number): void => {
-    const there = i32(data, at);
-    if (there === value) return;
+    const was = i32(data, at);
+    if (was === value) return;
     const field = transport + Tcp.checksum;
-    if (!isPartial) setU16(data, field, replaceLong(u16(data, field), there, value));
+    if (!isPartial) setU16(data, field, replaceLong(u16(data, field), was, value));
     setU32(data, at, value);
   };
-  const sequence = i32(data, transport + Tcp.sequence);
-  set(transport + Tcp.sequence, (sequence + (isAfter(sequence, position) ? after : before)) | 0);
+  set(transport + Tcp.sequence, own(i32(data, transport + Tcp.sequence)));
   const acknowledgment = transport + Tcp.acknowledgment;
-  set(acknowledgment, back(i32(data, acknowledgment), far));
+  set(acknowledgment, far(i32(data, acknowledgment)));
   if (packet.length < end) return false;
   for (let at = transport + Tcp.minimumLength; at < end;) {
     const kind = u8(data, at);
@@ -100,7 +128,7 @@ export function adjustSequences(packet: Packet, offsets: SequenceOffsets, direct
     const length = u8(data, at + 1);
     if (at + 1 === end || at + length > end || length < 2) return false;
     if (kind === TcpOption.sack && length >= 10 && (length - 2) % 8 === 0)
-      for (let edge = at + 2; edge < at + length; edge += 4) set(edge, back(i32(data, edge), far));
+      for (let edge = at + 2; edge < at + length; edge += 4) set(edge, far(i32(data, edge)));
     at += length;
   }
   return true;

@@ -15,7 +15,7 @@ import { Passage } from '../passage.js';
 import { reservedTailroom } from '../stack/reservedTailroom.js';
 import { isMembershipReport, isNeighbourMessage, socketOf } from '../stack/senders.js';
 import { type Program, StepKind } from '../walk/program.js';
-import { isOwnAddress, undo } from './unseen.js';
+import { isOwnAddress, undoAll } from './unseen.js';
 
 /** What the host itself sent: seen as it left, run from OUTPUT on as it was made. */
 export class OwnPackets {
@@ -30,7 +30,7 @@ export class OwnPackets {
     const own = packet.clone();
     const found = connectionOfSent(this.kernel.tracker, packet);
     if (found) {
-      undo(own, found.entry.tuple(found.direction));
+      undoAll(own, found);
       if (found.direction === Direction.original && !found.entry.fromHost) return null;
     }
     const { host } = this;

@@ -5,12 +5,13 @@ import type { Device } from '../../packet/device.js';
 import { EtherType, LinkKind, PacketType, Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import { hasPorts, rewrite, setTtl, ttlOf } from '../../packet/rewrite.js';
-import { Direction, Tuple } from '../../rules/connection.js';
+import { CtStatus, Direction, Tuple } from '../../rules/connection.js';
 import { AddressType, Manip } from '../../rules/context.js';
 import { Hook } from '../../rules/hook.js';
 import type { Host } from '../../host/host.js';
 import type { Route } from '../../host/routeModel.js';
-import { DEFAULT_ZONE } from '../conntrack/table.js';
+import { undoHelp } from '../conntrack/helpers/asMade.js';
+import { DEFAULT_ZONE, type Found } from '../conntrack/table.js';
 import { invertTuple, readTuple } from '../conntrack/tuple.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
@@ -95,7 +96,7 @@ export class UnseenArrivals {
     const before = packet.clone();
     before.in = from;
     before.packetType = PacketType.host;
-    if (found) undo(before, found.entry.tuple(found.direction));
+    if (found) undoAll(before, found);
     const arrived = found
       ? before
       : (this.kernel.aimOf(before, Hook.prerouting, this.addressesOf(from)) ?? before);
@@ -240,6 +241,12 @@ export function undo(packet: Packet, tuple: Tuple): void {
     destinationPort: ports ? tuple.destinationPort : null,
     icmpId: icmp ? tuple.sourcePort : null,
   });
+}
+
+/** The same, and what a helper has done to the packet of a known connection. */
+export function undoAll(packet: Packet, { entry, direction }: Found): void {
+  undo(packet, entry.tuple(direction));
+  if (entry.helper !== null || entry.has(CtStatus.seqAdjust)) undoHelp(packet, entry, direction);
 }
 
 /** Whether any rule gives packets another address, at this end of theirs or, without it, at any. */

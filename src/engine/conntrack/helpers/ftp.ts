@@ -44,6 +44,15 @@ export const ftp: Helper = {
     if (bytes[bytes.length - 1] === NEWLINE) remember(lines, (sequence + bytes.length) >>> 0);
     return verdict;
   },
+  undo(payload, sequence, entry, direction) {
+    if (entry.ftpLines?.[direction].includes(sequence) !== true) return null;
+    const { version, source } = entry.tuple(direction);
+    const found = readDataPort(payload, direction, version);
+    if (!found || 'word' in found) return null;
+    const { kind, address, port, from, to } = found;
+    if (address && !isSame(address, entry.tuple(opposite(direction)).destination)) return null;
+    return { from, to, text: writeDataPort(kind, source, port) };
+  },
 };
 
 /** `update_nl_seq()`. */

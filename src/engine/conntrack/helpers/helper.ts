@@ -1,6 +1,6 @@
 import type { Device } from '../../../packet/device.js';
 import type { Verdict } from '../../../rules/verdict.js';
-import { CtStatus, type Tuple } from '../../../rules/connection.js';
+import { CtStatus, type Direction, type Tuple } from '../../../rules/connection.js';
 import type { Passage } from '../../passage.js';
 import type { ConnectionEntry } from '../entry.js';
 import type { Expectation, Expectations, Expected, ExpectPolicy } from '../expectations.js';
@@ -60,12 +60,25 @@ export interface HelperHost extends EntryHost {
   broadcastMask(device: Device): number;
 }
 
+/** What a sender said in the place of what a helper has written. */
+export interface Said {
+  /** Where that stands in the payload. */
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
 /** Reads the payload of a protocol that tells of connections to come: `struct nf_conntrack_helper`. */
 export interface Helper extends ExpectPolicy {
   readonly name: string;
   readonly protocol: number;
   /** Drop: the packet goes no further. */
   help(passage: Passage, entry: ConnectionEntry, host: HelperHost): Verdict;
+  /**
+   * What the sender of this payload said, as far as the helper has written it anew.
+   * @param sequence of TCP, as its sender counts
+   */
+  undo?(payload: Uint8Array, sequence: number, entry: ConnectionEntry, direction: Direction): Said | null;
   /** The connection is over: `destroy`. */
   ended?(entry: ConnectionEntry, host: EntryHost): void;
 }

@@ -29,6 +29,11 @@ export const irc: Helper = {
     const offer = readDcc(data.subarray(from, length), isOwn);
     return offer ? expectOffered(offer, entry, from, host) : Verdict.accept;
   },
+  undo(payload, _, entry, direction) {
+    if (direction === Direction.reply) return null;
+    const offer = readDcc(payload, (address) => address.equals(entry.reply.destination));
+    return offer && { ...offer, text: `${entry.original.source.a >>> 0} ${offer.port}` };
+  },
 };
 
 function expectOffered(offer: DccOffer, entry: ConnectionEntry, payload: number, host: HelperHost): Verdict {
