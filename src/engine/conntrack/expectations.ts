@@ -1,5 +1,5 @@
 import { Protocol } from '../../packet/numbers.js';
-import { Direction, type Tuple } from '../../rules/connection.js';
+import { Direction, opposite, type Tuple } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
 import { zoneIn, type Zone } from './table.js';
 
@@ -136,6 +136,17 @@ export class Expectations {
   /** The expectation that a connection of these ends would meet, met yet or not: `__nf_ct_expect_find()`. */
   find(tuple: Tuple, zone: Zone, now: number): Expectation | null {
     return this.alive(keyOf(tuple), now).find((one) => meets(one, tuple, zone)) ?? null;
+  }
+
+  /** The expectation of a connection that has these ends once it is translated as its master is (`nf_nat_follow_master()`). */
+  behind(seen: Tuple, now: number): Expectation | null {
+    for (const [master, all] of this.byMaster)
+      for (const one of all) {
+        if (!one.follow || one.follow.port !== seen.destinationPort || !isAlive(one, now)) continue;
+        const { source, destination } = master.tuple(opposite(one.follow.direction));
+        if (destination.equals(seen.source) && source.equals(seen.destination)) return one;
+      }
+    return null;
   }
 
   /** The expectation that a new connection meets (`nf_ct_find_expectation()`). */

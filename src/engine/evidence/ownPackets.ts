@@ -15,7 +15,7 @@ import { Passage } from '../passage.js';
 import { reservedTailroom } from '../stack/reservedTailroom.js';
 import { isMembershipReport, isNeighbourMessage, socketOf } from '../stack/senders.js';
 import { type Program, StepKind } from '../walk/program.js';
-import { isOwnAddress, undoAll } from './unseen.js';
+import { isOwnAddress, tupleOf, undo, undoAll } from './unseen.js';
 
 /** What the host itself sent: seen as it left, run from OUTPUT on as it was made. */
 export class OwnPackets {
@@ -37,6 +37,8 @@ export class OwnPackets {
     if (isOwnAddress(host, addressOf(own, 'source'))) return found ? own : this.asMade(own);
     if (this.sockets.isFromProxy(own)) return own;
     if (found) return null;
+    const expected = this.kernel.tracker.expectations.isEmpty ? null : this.beforeFollowing(packet);
+    if (expected) return expected;
     // A source that is not the host's was given to it by SNAT: it was made with the address that its route has.
     if (!givesForeignSources(this.kernel.program)) return null;
     return this.withSourceOfRoute(own);
@@ -71,6 +73,17 @@ export class OwnPackets {
     const made = packet.clone();
     rewrite(made, { source });
     return made;
+  }
+
+  /** The first packet of a connection of the host that a helper waits for: it has got the addresses of the helper's one. */
+  private beforeFollowing(packet: Packet): Packet | null {
+    const { tracker } = this.kernel;
+    const tuple = tupleOf(packet);
+    const met = tuple && tracker.expectations.behind(tuple, packet.time);
+    if (!met || !isOwnAddress(this.host, met.tuple.source)) return null;
+    const own = packet.clone();
+    undo(own, Object.assign(met.tuple.copy(), { sourcePort: packet.sourcePort }));
+    return own;
   }
 
   /** The way of a packet that left by `device`, from the socket that made it. */

@@ -267,7 +267,7 @@ function isGroup(packet: Packet): boolean {
   return packet.version === 4 ? isNoHost4(to.a) : isMulticast6(to.a);
 }
 
-function tupleOf(packet: Packet): Tuple | null {
+export function tupleOf(packet: Packet): Tuple | null {
   const tuple = new Tuple();
   return readTupleOf(tuple, packet) ? tuple : null;
 }
