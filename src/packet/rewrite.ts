@@ -17,7 +17,7 @@ import { Ipv4 } from './ipv4.js';
 import { Ipv6, Ipv6FragmentHeader } from './ipv6.js';
 import { Protocol } from './numbers.js';
 import type { Packet } from './packet.js';
-import { Icmp, Icmpv6Type, Tcp, Udp, quotesPacket } from './transport.js';
+import { Icmp, Pptp, Icmpv6Type, Tcp, Udp, quotesPacket } from './transport.js';
 
 /** One IP header and what it carries, by offsets into a packet's bytes: the packet itself, or one that an ICMP error quotes. */
 export interface Site {
@@ -41,6 +41,8 @@ export interface Changes {
   readonly sourcePort?: number | null;
   readonly destinationPort?: number | null;
   readonly icmpId?: number | null;
+  /** The receiver's call id of PPTP's GRE (RFC 2637, section 4.1). */
+  readonly callId?: number | null;
 }
 
 /** `inet_proto_csum_replace2()`: an offloaded sum covers the pseudo header alone. */
@@ -131,6 +133,16 @@ function writeIcmpId(data: Uint8Array, site: Site, id: number): boolean {
   return before !== id;
 }
 
+/** `gre_manip_pkt()`: of the enhanced header alone, which has no checksum. */
+function writeCallId(data: Uint8Array, site: Site, id: number): boolean {
+  const at = site.transport + Pptp.callId;
+  if (!site.hasTransport || at + 2 > data.length || (u8(data, site.transport + 1) & 7) !== Pptp.version)
+    return false;
+  const before = u16(data, at);
+  setU16(data, at, id);
+  return before !== id;
+}
+
 /** Whether the transport header begins with two 16-bit ports. */
 export function hasPorts(protocol: number): boolean {
   return (
@@ -143,7 +155,7 @@ export function hasPorts(protocol: number): boolean {
 }
 
 function write(data: Uint8Array, site: Site, changes: Changes, partial: boolean): boolean {
-  const { source, destination, sourcePort, destinationPort, icmpId } = changes;
+  const { source, destination, sourcePort, destinationPort, icmpId, callId } = changes;
   let changed = false;
   if (source && writeAddress(data, site, 'source', source, partial)) changed = true;
   if (destination && writeAddress(data, site, 'destination', destination, partial)) changed = true;
@@ -151,6 +163,7 @@ function write(data: Uint8Array, site: Site, changes: Changes, partial: boolean)
   if (typeof destinationPort === 'number' && writePort(data, site, 'destination', destinationPort, partial))
     changed = true;
   if (typeof icmpId === 'number' && writeIcmpId(data, site, icmpId)) changed = true;
+  if (typeof callId === 'number' && writeCallId(data, site, callId)) changed = true;
   return changed;
 }
 

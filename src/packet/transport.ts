@@ -85,6 +85,9 @@ export const Icmpv6Type = {
 /** Of version 3 of IGMP (RFC 9776 section 4.2). */
 export const IgmpType = { report3: 0x22 } as const;
 
+/** PPTP's enhanced GRE (RFC 2637, section 4.1): the version, which alone has a call id, and where that stands. */
+export const Pptp = { version: 1, callId: 6 } as const;
+
 /** `GRE_VERSION_0` of the first 16 bits, and the flags that lengthen its header (RFC 2784, RFC 2890); bytes of what is always there. */
 export const Gre = {
   version: 0x0007,

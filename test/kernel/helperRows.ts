@@ -1,5 +1,5 @@
 import type { LabSetup } from '../../src/lab/namespaces.js';
-import { type Ends, packets, type Step, stream } from './helperTalks.js';
+import { type Ends, packets, type Said, type Step, stream } from './helperTalks.js';
 import { SIP_ROWS } from './sipRows.js';
 
 /** A host's rules and what comes in. */
@@ -226,6 +226,88 @@ const PPTP_ROWS: readonly HelperRow[] = [
   },
 ];
 
+const MASQUERADE = ['iptables-legacy -t nat -A POSTROUTING -o eth0 -j SNAT --to-source 198.51.100.2'];
+const SHIFTED = [
+  'iptables-legacy -t nat -A POSTROUTING -o eth0 -p tcp -j SNAT --to-source 198.51.100.2:7000-7000',
+];
+const behind = (port: number): Ends => ({ ...PPTP, clientSeen: [HOST, port] });
+const calledBy = (id: number): readonly Said[] => [
+  ...started,
+  ['>', control(7, 156, [0, 77])],
+  ['<', control(8, 20, [0, 99], [2, id], [4, 0x100])],
+];
+const toHost = (call: number): readonly [string, string] => [
+  'eth0',
+  `gre ${SERVER} > ${HOST} call ${call} len 20`,
+];
+
+const PPTP_NAT_ROWS: readonly HelperRow[] = [
+  {
+    name: 'pptp behind NAT, the client speaks first',
+    setups: watching('pptp', 'tcp', 1723, MASQUERADE),
+    steps: [
+      ...stream(behind(4000), calledBy(4000)),
+      ...packets(toServer(99), toHost(4000), toServer(99), toHost(77)),
+    ],
+  },
+  {
+    name: 'pptp behind NAT, the server speaks first',
+    setups: watching('pptp', 'tcp', 1723, MASQUERADE),
+    steps: [...stream(behind(4000), calledBy(4000)), ...packets(toHost(4000), toServer(99), toHost(4000))],
+  },
+  {
+    name: 'pptp behind NAT with another port',
+    setups: watching('pptp', 'tcp', 1723, SHIFTED),
+    steps: [
+      ...stream(behind(7000), [
+        ...calledBy(7000),
+        ['<', control(15, 12, [0, 7000])],
+        ['>', control(12, 4, [0, 77])],
+      ]),
+      ...packets(toServer(99), toHost(7000), toServer(99)),
+    ],
+  },
+  {
+    name: 'pptp behind NAT, the call is ended',
+    setups: watching('pptp', 'tcp', 1723, MASQUERADE),
+    steps: [
+      ...stream(behind(4000), [...calledBy(4000), ['>', new Uint8Array(1)]]).slice(0, -2),
+      ...packets(toServer(99), toHost(4000)),
+      ...stream(behind(4000), [...calledBy(4000), ['<', control(13, 136, [0, 99])]]).slice(-2),
+      ...packets(toServer(99), toHost(4000)),
+    ],
+  },
+  {
+    name: 'pptp behind NAT, an incoming call',
+    setups: watching('pptp', 'tcp', 1723, MASQUERADE),
+    steps: [
+      ...stream(behind(4000), [
+        ...started,
+        ['<', control(9, 208, [0, 99])],
+        ['>', control(10, 12, [0, 77], [2, 99], [4, 0x100])],
+        ['<', control(11, 16, [0, 77])],
+      ]),
+      ...packets(toHost(77), toServer(99), toHost(77)),
+    ],
+  },
+  {
+    name: 'pptp to a server behind NAT',
+    setups: watching('pptp', 'tcp', 1723, [
+      'iptables-legacy -t nat -A PREROUTING -i eth0 -p tcp --dport 1723 -j DNAT --to-destination 192.168.1.10',
+    ]),
+    steps: [
+      ...stream(
+        { client: ['eth0', SERVER, 4000], server: ['eth1', CLIENT, 1723], serverSeen: [HOST, 1723] },
+        calledBy(4000),
+      ),
+      ...packets(
+        ['eth0', `gre ${SERVER} > ${HOST} call 99 len 20`],
+        ['eth1', `gre ${CLIENT} > ${SERVER} call 4000 len 20`],
+      ),
+    ],
+  },
+];
+
 /** The host asks everybody on a link by a datagram, some seconds after the rules were loaded. */
 function asks(port: number, from: string, to: string): LabSetup {
   const ask = [
@@ -299,4 +381,4 @@ const BROADCAST_ROWS: readonly HelperRow[] = [
 
 void BROADCAST_ROWS;
 
-export const HELPER_ROWS: readonly HelperRow[] = [...SANE_ROWS, ...PPTP_ROWS, ...SIP_ROWS];
+export const HELPER_ROWS: readonly HelperRow[] = [...SANE_ROWS, ...PPTP_ROWS, ...PPTP_NAT_ROWS, ...SIP_ROWS];

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../../address/ip.js';
 import { Protocol } from '../../packet/numbers.js';
 import { Direction, opposite, type Tuple } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
@@ -26,6 +27,18 @@ export interface ExpectPolicy {
   readonly seconds: number;
 }
 
+/** How a connection that comes is translated as its master is: `exp->dir`, `exp->saved_proto`. */
+export interface Follow {
+  /** The direction of the master that it goes. */
+  readonly direction: Direction;
+  /** Behind the translation; null: as it is. */
+  readonly port: number | null;
+  /** The one that it comes from then; of PPTP a call id. */
+  readonly sourcePort?: number | null;
+  /** It is of a SIP call: whom it is for (`exp->saved_addr`), and whether it is media. */
+  readonly call?: { readonly address: IpAddress; readonly isMedia: boolean };
+}
+
 /** A connection that is to come: `struct nf_conntrack_expect`. */
 export interface Expectation {
   readonly master: ConnectionEntry;
@@ -42,8 +55,7 @@ export interface Expectation {
   inactive?: boolean;
   /** The helper that the connection gets. */
   readonly helper?: string | null;
-  /** How it is translated as its master is: the direction of the master that it goes, and the port behind the translation. */
-  readonly follow?: { readonly direction: Direction; readonly port: number } | null;
+  readonly follow?: Follow | null;
   /** A connection has met it: `exp->expectfn`. */
   readonly onMet?: () => void;
 }

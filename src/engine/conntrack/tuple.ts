@@ -1,6 +1,6 @@
 import { i32, u16, u8 } from '../../packet/bytes.js';
 import { Protocol } from '../../packet/numbers.js';
-import { Icmp, IcmpType, Icmpv6Type } from '../../packet/transport.js';
+import { Icmp, Pptp, IcmpType, Icmpv6Type } from '../../packet/transport.js';
 import type { Tuple } from '../../rules/connection.js';
 import type { IpVersion } from '../../address/ip.js';
 
@@ -24,8 +24,6 @@ const ICMPV6_ANSWER = new Map<number, number>([
   [140, 139],
 ]);
 
-/** PPTP's enhanced GRE (RFC 2637) is the only version with a call id that connections are told apart by. */
-const ENHANCED_GRE = 1;
 const GRE_PROTOCOL_PPP = 0x880b;
 
 /** Whether connections of a protocol are told apart by its ports: DCCP's are not since Linux 6.15. */
@@ -91,7 +89,7 @@ export function readTuple(
       out.destinationPort = 0;
       if (!isEnhancedGre(data, transport, available)) return true;
       if (u16(data, transport + 2) !== GRE_PROTOCOL_PPP) return false;
-      out.destinationPort = u16(data, transport + 6);
+      out.destinationPort = u16(data, transport + Pptp.callId);
       return true;
     default:
       out.sourcePort = 0;
@@ -102,7 +100,7 @@ export function readTuple(
 
 /** Whether a GRE header, which there are so many bytes of the packet for, is one of a PPTP call. */
 export function isEnhancedGre(data: Uint8Array, transport: number, available: number): boolean {
-  return available - transport >= 8 && (u8(data, transport + 1) & 7) === ENHANCED_GRE;
+  return available - transport >= 8 && (u8(data, transport + 1) & 7) === Pptp.version;
 }
 
 /** The tuple of the answer; false where there can be none (ICMP that is no query): `nf_ct_invert_tuple()`. */

@@ -9,7 +9,7 @@ import { CtState, CtStatus, Direction, opposite, Tuple } from '../../rules/conne
 import { Manip, type NatRange } from '../../rules/context.js';
 import { Hook } from '../../rules/hook.js';
 import type { ConnectionEntry } from '../conntrack/entry.js';
-import type { Follow } from '../conntrack/helpers/helper.js';
+import type { Follow } from '../conntrack/expectations.js';
 import { zoneIn } from '../conntrack/table.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import { invertTuple, isTrackedByPorts } from '../conntrack/tuple.js';
@@ -89,16 +89,32 @@ export class Nat {
   }
 
   /** Translates a connection as the one that expected it is: `nf_nat_follow_master()` (net/netfilter/nf_nat_helper.c). */
-  follow(passage: Passage, master: ConnectionEntry, { direction, port }: Follow): void {
+  follow(passage: Passage, master: ConnectionEntry, follow: Follow): void {
+    if (follow.call) return this.followCall(passage, master, follow);
+    const { direction, port, sourcePort = null } = follow;
     const { source, destination } = master.tuple(opposite(direction));
-    const to = (address: IpAddress, only: number | null): NatRange => ({
-      minAddress: address,
-      maxAddress: address,
-      minPort: only,
-      maxPort: only,
-    });
-    this.setup(passage, Manip.source, to(destination, null));
-    this.setup(passage, Manip.destination, to(source, port));
+    this.setup(passage, Manip.source, oneEnd(destination, sourcePort));
+    this.setup(passage, Manip.destination, oneEnd(source, port));
+  }
+
+  /** The same for a SIP call: `nf_nat_sip_expected()` (net/netfilter/nf_nat_sip.c). */
+  private followCall(passage: Passage, master: ConnectionEntry, { direction, port, call }: Follow): void {
+    const { source, sourcePort, protocol } = (passage.connection ?? master).original;
+    if (call) this.setup(passage, Manip.destination, oneEnd(call.address, port));
+    // Who listens somewhere sends from there, and is seen by the other as the one who was told.
+    const pair = call?.isMedia
+      ? this.tracker.expectations
+          .own(master, passage.packet.time)
+          .findLast(
+            ({ tuple, follow }) =>
+              tuple.protocol === protocol &&
+              follow?.port === sourcePort &&
+              follow.call?.address.equals(source) === true,
+          )
+      : undefined;
+    if (pair) this.setup(passage, Manip.source, oneEnd(pair.tuple.destination, pair.tuple.destinationPort));
+    else if (source.equals(master.tuple(direction).source))
+      this.setup(passage, Manip.source, oneEnd(master.tuple(opposite(direction)).destination, null));
   }
 
   private done(entry: ConnectionEntry, manip: Manip): void {
@@ -198,7 +214,9 @@ export class Nat {
     range: NatRange,
   ): void {
     const icmp = tuple.protocol === Protocol.icmp || tuple.protocol === Protocol.icmpv6;
-    if (!icmp && !isTrackedByPorts(tuple.protocol)) return;
+    // Of GRE only the calls of PPTP have ids that are theirs alone.
+    const call = tuple.protocol === Protocol.gre && entry.master !== null;
+    if (!icmp && !call && !isTrackedByPorts(tuple.protocol)) return;
     const side = icmp || manip === Manip.source ? 'sourcePort' : 'destinationPort';
     const there = tuple[side];
     let min: number;
@@ -209,6 +227,9 @@ export class Nat {
     } else if (icmp) {
       min = 0;
       size = 65536;
+    } else if (call) {
+      min = 1;
+      size = 65535;
     } else if (manip === Manip.destination) return;
     else if (there < 512) {
       min = 1;
@@ -311,6 +332,11 @@ function otherManip(manip: Manip): Manip {
   return manip === Manip.source ? Manip.destination : Manip.source;
 }
 
+/** One address, and one port if it is to be another one. */
+function oneEnd(address: IpAddress, port: number | null): NatRange {
+  return { minAddress: address, maxAddress: address, minPort: port, maxPort: port };
+}
+
 /** The half of a tuple that a manipulation gives to a packet; made once, and filled for each packet. */
 class TupleChanges implements Changes {
   source: AddressWords | null = null;
@@ -318,6 +344,7 @@ class TupleChanges implements Changes {
   sourcePort: number | null = null;
   destinationPort: number | null = null;
   icmpId: number | null = null;
+  callId: number | null = null;
   private readonly address = { a: 0, b: 0, c: 0, d: 0 };
 
   take(target: Tuple, manip: Manip, protocol: number): void {
@@ -325,6 +352,7 @@ class TupleChanges implements Changes {
     const icmp = protocol === Protocol.icmp || protocol === Protocol.icmpv6;
     const ports = isTrackedByPorts(protocol);
     this.icmpId = icmp ? target.sourcePort : null;
+    this.callId = protocol === Protocol.gre && manip === Manip.destination ? target.destinationPort : null;
     if (manip === Manip.source) {
       address.a = target.s0;
       address.b = target.s1;

@@ -6,9 +6,6 @@ import type { ConnectionEntry } from '../entry.js';
 import type { Expectation, Expectations, Expected, ExpectPolicy } from '../expectations.js';
 import type { GreKeys } from '../greKeys.js';
 
-/** How a connection that comes is translated as its master is: `exp->dir`, `exp->saved_proto`. */
-export type Follow = NonNullable<Expectation['follow']>;
-
 /** A connection that is to come; where nothing else is said its source port is open, and it is of the helper's only class. */
 export interface Wanted extends Partial<Omit<Expectation, 'master' | 'tuple' | 'expires'>> {
   readonly tuple: Tuple;

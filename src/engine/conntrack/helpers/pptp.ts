@@ -1,11 +1,11 @@
 import { u16, u32, u8 } from '../../../packet/bytes.js';
 import { Protocol } from '../../../packet/numbers.js';
-import { wholePayload } from '../../../packet/payload.js';
-import { CtState, CtStatus, Direction, Tuple } from '../../../rules/connection.js';
+import { payloadOffset, wholePayload } from '../../../packet/payload.js';
+import { CtState, CtStatus, Direction, type Tuple } from '../../../rules/connection.js';
 import { Verdict } from '../../../rules/verdict.js';
+import type { Passage } from '../../passage.js';
 import type { ConnectionEntry } from '../entry.js';
 import { FROM_PORT } from '../expectations.js';
-import { invertTuple } from '../tuple.js';
 import type { EntryHost, Helper, HelperHost } from './helper.js';
 
 /** RFC 2637, section 2: the types of control messages. */
@@ -21,10 +21,27 @@ const Message = {
   incomingConnected: 11,
   clearRequest: 12,
   disconnectNotify: 13,
+  wanError: 14,
+  linkInfo: 15,
 } as const;
 
 const MAGIC_COOKIE = 0x1a2b3c4d;
 const CONTROL = 1;
+/** What either side may say at any time: an echo, its answer, settings of the link. */
+const ALWAYS: readonly number[] = [5, 6, 15];
+/** Where in a message of the client it tells its call id, by the message type; and where the server does. */
+const OWN_CALL = new Map<number, number>([
+  [Message.outgoingRequest, 0],
+  [Message.incomingReply, 0],
+  [Message.clearRequest, 0],
+]);
+const CLIENT_CALL = new Map<number, number>([
+  [Message.outgoingReply, 2],
+  [Message.incomingConnected, 0],
+  [Message.wanError, 0],
+  [Message.disconnectNotify, 0],
+  [Message.linkInfo, 0],
+]);
 /** Length, type and cookie; then message type and a reserved word. */
 const BODY = 12;
 /** Bytes of the body by the message type: `pptp_msg_size`. */
@@ -54,6 +71,8 @@ export interface PptpState {
   /** The call id of the server (access concentrator) and of the client (network server), 0 before they are told. */
   serverCall: number;
   clientCall: number;
+  /** The client's as the client itself has it, where the connection is translated (`nf_nat_pptp`). */
+  ownCall: number;
 }
 
 /** The tunnel that a control connection talks about comes as GRE: net/netfilter/nf_conntrack_pptp.c. */
@@ -62,7 +81,8 @@ export const pptp: Helper = {
   protocol: Protocol.tcp,
   most: 2,
   seconds: 300,
-  help({ packet, state: seen, direction }, entry, host) {
+  help(passage, entry, host) {
+    const { packet, state: seen, direction } = passage;
     if (seen !== CtState.established) return Verdict.accept;
     const payload = wholePayload(packet);
     if (!payload) {
@@ -74,11 +94,13 @@ export const pptp: Helper = {
     const type = u16(payload, 8);
     const body = payload.subarray(BODY);
     if (body.length < (BODY_LENGTHS[type] ?? 0)) return Verdict.accept;
-    // The call ids are translated, and what carries them.
-    if (entry.has(CtStatus.srcNat | CtStatus.dstNat)) host.mayCome('the pptp helper chose its call id');
     const state = stateOf(entry);
-    if (direction === Direction.original) outbound(type, body, state);
-    else inbound(type, body, state, entry, host);
+    const isTold =
+      direction === Direction.original
+        ? outbound(type, body, state)
+        : inbound(type, body, state, entry, host);
+    if (!isTold || !entry.has(CtStatus.srcNat | CtStatus.dstNat)) return Verdict.accept;
+    translate(type, passage, entry, state, host);
     return Verdict.accept;
   },
   ended: forgetCall,
@@ -89,83 +111,113 @@ function stateOf(entry: ConnectionEntry): PptpState {
   if (helperState?.of === 'pptp') return helperState;
   // Of one that was there before the capture nothing is known; it is most likely past the first messages.
   const session = entry.fromSnapshot ? Session.confirmed : Session.none;
-  const state: PptpState = { of: 'pptp', session, call: Call.none, serverCall: 0, clientCall: 0 };
+  const state: PptpState = { of: 'pptp', session, call: Call.none, serverCall: 0, clientCall: 0, ownCall: 0 };
   entry.helperState = state;
   return state;
 }
 
-/** From client to server: `pptp_outbound_pkt()`. */
-function outbound(type: number, body: Uint8Array, state: PptpState): void {
+/** From client to server, `pptp_outbound_pkt()`. False: it is out of place. */
+function outbound(type: number, body: Uint8Array, state: PptpState): boolean {
   switch (type) {
     case Message.startRequest:
-      if (state.session === Session.none) state.session = Session.requested;
-      break;
+      if (state.session !== Session.none) return false;
+      state.session = Session.requested;
+      return true;
     case Message.stopRequest:
       state.session = Session.stopping;
-      break;
+      return true;
     case Message.outgoingRequest:
-      if (state.session !== Session.confirmed) break;
+      if (state.session !== Session.confirmed) return false;
       state.call = Call.outRequested;
       state.clientCall = u16(body, 0);
-      break;
+      return true;
     case Message.incomingReply:
-      if (state.call !== Call.inRequested && state.call !== Call.inReplied) break;
-      if (u16(body, 2) !== state.serverCall) break;
+      if (state.call !== Call.inRequested && state.call !== Call.inReplied) return false;
+      if (u16(body, 2) !== state.serverCall) return false;
       if (u8(body, 4) === GRANTED) {
         state.call = Call.inReplied;
         state.clientCall = u16(body, 0);
       } else state.call = Call.none;
-      break;
+      return true;
     case Message.clearRequest:
-      if (state.session === Session.confirmed) state.call = Call.clearing;
-      break;
+      if (state.session !== Session.confirmed) return false;
+      state.call = Call.clearing;
+      return true;
+    default:
+      return ALWAYS.includes(type);
   }
 }
 
-/** From server to client: `pptp_inbound_pkt()`. */
+/** From server to client, `pptp_inbound_pkt()`. False: it is out of place. */
 function inbound(
   type: number,
   body: Uint8Array,
   state: PptpState,
   entry: ConnectionEntry,
   host: HelperHost,
-): void {
+): boolean {
   const { session, call } = state;
   switch (type) {
     case Message.startReply:
-      if (session >= Session.requested)
-        state.session = u8(body, 2) === GRANTED ? Session.confirmed : Session.error;
-      break;
+      if (session < Session.requested) return false;
+      state.session = u8(body, 2) === GRANTED ? Session.confirmed : Session.error;
+      return true;
     case Message.stopReply:
-      if (session <= Session.stopping) state.session = u8(body, 0) === GRANTED ? Session.none : Session.error;
-      break;
+      if (session > Session.stopping) return false;
+      state.session = u8(body, 0) === GRANTED ? Session.none : Session.error;
+      return true;
     case Message.outgoingReply:
-      if (session !== Session.confirmed) break;
-      if (call !== Call.outRequested && call !== Call.outConfirmed) break;
-      if (u16(body, 2) !== state.clientCall) break;
+      if (session !== Session.confirmed) return false;
+      if (call !== Call.outRequested && call !== Call.outConfirmed) return false;
+      if (u16(body, 2) !== state.clientCall) return false;
       if (u8(body, 4) === GRANTED) {
         state.call = Call.outConfirmed;
         state.serverCall = u16(body, 0);
         expectCall(entry, state, host);
       } else state.call = Call.none;
-      break;
+      return true;
     case Message.incomingRequest:
-      if (session !== Session.confirmed) break;
+      if (session !== Session.confirmed) return false;
       state.call = Call.inRequested;
       state.serverCall = u16(body, 0);
-      break;
+      return true;
     case Message.incomingConnected:
-      if (session !== Session.confirmed) break;
-      if (call !== Call.inReplied && call !== Call.inConfirmed) break;
-      if (u16(body, 0) !== state.clientCall) break;
+      if (session !== Session.confirmed) return false;
+      if (call !== Call.inReplied && call !== Call.inConfirmed) return false;
+      if (u16(body, 0) !== state.clientCall) return false;
       state.call = Call.inConfirmed;
       expectCall(entry, state, host);
-      break;
+      return true;
     case Message.disconnectNotify:
       state.call = Call.none;
       forgetCall(entry, host);
-      break;
+      return true;
+    default:
+      return ALWAYS.includes(type) || type === Message.wanError;
   }
+}
+
+/**
+ * The client's call id as the server is told it, and the other way: net/ipv4/netfilter/nf_nat_pptp.c. It becomes the port
+ * that the client is seen by.
+ */
+function translate(
+  type: number,
+  { packet, direction }: Passage,
+  entry: ConnectionEntry,
+  state: PptpState,
+  host: HelperHost,
+): void {
+  const byClient = direction === Direction.original;
+  if (byClient && type === Message.outgoingRequest) {
+    state.ownCall = state.clientCall;
+    state.clientCall = entry.tuple(Direction.reply).destinationPort;
+  }
+  const at = (byClient ? OWN_CALL : CLIENT_CALL).get(type);
+  if (at === undefined) return;
+  const from = payloadOffset(packet) + BODY + at;
+  const id = byClient ? state.clientCall : state.ownCall;
+  host.mangle(from, from + 2, String.fromCharCode(id >> 8, id & 255));
 }
 
 /** The tunnel of a call as one of its ends sends it; a packet names the receiver's call id. */
@@ -178,27 +230,35 @@ function tunnel(entry: ConnectionEntry, direction: Direction, { clientCall, serv
   return tuple;
 }
 
-/** Whichever end speaks first: `exp_gre()`. */
+/** Whichever end speaks first: `exp_gre()`, `pptp_exp_gre()`. */
 function expectCall(entry: ConnectionEntry, state: PptpState, host: HelperHost): void {
   const { expectations, greKeys, now } = host;
-  const tunnels = BOTH.map((direction) => tunnel(entry, direction, state));
+  const { ownCall, clientCall } = state;
+  const isTranslated = entry.has(CtStatus.srcNat | CtStatus.dstNat);
+  const sent = tunnel(entry, Direction.original, isTranslated ? { ...state, clientCall: ownCall } : state);
+  const answered = tunnel(entry, Direction.reply, state);
   const forget = (tuple: Tuple): void => {
     const waiting = expectations.find(tuple, entry, now);
     if (waiting) expectations.remove(waiting);
   };
-  const [sent, answered] = tunnels;
-  const isExpected = (tuple: Tuple): boolean => {
-    const answer = new Tuple();
-    invertTuple(answer, tuple);
-    return host.expect({ tuple, from: FROM_PORT, onMet: () => forget(answer) });
+  const follow = {
+    sent: { direction: Direction.original, port: null, sourcePort: clientCall },
+    answered: { direction: Direction.reply, port: ownCall },
   };
-  if (!isExpected(sent)) return;
-  if (!isExpected(answered)) return forget(sent);
+  const isExpected = (tuple: Tuple, which: keyof typeof follow): boolean => {
+    // Where they are translated, the first packet of the client alone forgets the other one (`pptp_nat_expected()`).
+    const other = which === 'sent' ? answered : sent;
+    const onMet = isTranslated && which === 'answered' ? undefined : (): void => forget(other);
+    return host.expect({ tuple, from: FROM_PORT, follow: isTranslated ? follow[which] : null, onMet });
+  };
+  if (!isExpected(sent, 'sent')) return;
+  if (!isExpected(answered, 'answered')) return forget(sent);
   if (greKeys.add(entry, Direction.original, sent)) {
     if (greKeys.add(entry, Direction.reply, answered)) return;
     greKeys.forget(entry);
   }
-  tunnels.forEach(forget);
+  forget(sent);
+  forget(answered);
 }
 
 /** The tunnel ends with its call: `pptp_destroy_siblings()`. */
