@@ -4,6 +4,7 @@ import { packetRow } from '../capture/list.js';
 import { Tap } from '../capture/tap.js';
 import { pcapngWriter } from '../capture/write.js';
 import type { PredictedLine } from '../engine/events.js';
+import { nftTraceWriter } from '../engine/nftTrace.js';
 import type { Passage } from '../engine/passage.js';
 import type { Sight } from '../engine/evidence/sight.js';
 import {
@@ -241,12 +242,15 @@ function fileSinks(
   const pcapng = pcapngWriter('nfreplay', out.stream<Uint8Array>('egress.pcapng'));
   const interfaces = new Map<string, number>();
   const logTable = out.table<LogRow>('logs.csv', logColumns(source.epoch));
+  const traceText = nftTraceWriter();
+  let trace: ((text: string) => void) | null = null;
   return {
     line(line) {
       onLine(line);
       if (isWritten(line)) log(dmesgLine(line));
       logTable(logRow(line));
     },
+    traced: (step) => (trace ??= out.stream<string>('nft-trace.txt'))(traceText(step)),
     created: (entry, now) => events(`${conntrackEvent('NEW', entry, now)}\n`),
     updated: (entry, changes, now) => events(`${conntrackEvent('UPDATE', entry, now, changes)}\n`),
     destroyed: (entry, now) => events(`${conntrackEvent('DESTROY', entry, now)}\n`),

@@ -1,4 +1,6 @@
-import type { Rule } from '../rules/model.js';
+import type { Packet } from '../packet/packet.js';
+import type { Hook } from '../rules/hook.js';
+import type { Chain, Rule } from '../rules/model.js';
 import type { KeptText, Place } from '../source/keptText.js';
 
 /** A LOG (or legacy TRACE) line that the simulated kernel writes. */
@@ -28,4 +30,18 @@ export interface PredictedLine {
    * uncaptured IPv4 packet, the flow label of an IPv6 one. null: every field is known.
    */
   readonly guessed: 'ID' | 'FLOWLBL' | null;
+}
+
+/** A step of a traced packet's way through nft's rules, which the kernel tells over netlink (NFT_MSG_TRACE). */
+export interface TraceStep {
+  /** As it is at this step: it is changed later. */
+  readonly packet: Packet;
+  readonly hook: Hook;
+  readonly chain: Chain;
+  /** null: the policy. */
+  readonly rule: Rule | null;
+  /** `accept`, `continue`, `jump user`… */
+  readonly verdict: string;
+  /** Nothing was told yet of the packet in this base chain: its headers are told along (`packet_dumped`). */
+  readonly isFirst: boolean;
 }

@@ -8,7 +8,7 @@ import type { Hook } from '../rules/hook.js';
 import type { HostClock } from '../rules/jiffies.js';
 import type { Rule, Ruleset } from '../rules/model.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
-import type { PredictedLine } from './events.js';
+import type { PredictedLine, TraceStep } from './events.js';
 import type { Observer } from './observer.js';
 import type { Passage } from './passage.js';
 import type { AskedMessage, Share } from './share/share.js';
@@ -59,6 +59,8 @@ export interface Sinks {
   updated?(entry: ConnectionEntry, events: number, now: number): void;
   destroyed?(entry: ConnectionEntry, now: number): void;
   note?(passage: Passage, rule: Rule, text: string): void;
+  /** What `nft monitor trace` would show. */
+  traced?(step: TraceStep): void;
 }
 
 /** What the capture tells beyond the packets that came in (design decision 7). */

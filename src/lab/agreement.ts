@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openCaptures } from '../capture/open.js';
 import { conntrackEvent, conntrackText, nftText, saveText } from '../engine/state.js';
 import type { PredictedLine } from '../engine/events.js';
+import { nftTraceWriter } from '../engine/nftTrace.js';
 import { parseConntrack, printConntrack } from '../host/conntrackText.js';
 import { loadGiven } from '../given.js';
 import { type ReplayResult, runReplay } from '../run.js';
@@ -17,6 +18,8 @@ export interface Agreement {
   /** New and changed connections as they came; when what is over is thrown out is the kernel's own affair. */
   readonly events: readonly string[];
   readonly egress: readonly string[];
+  /** Where rules of nft trace packets: the steps in order. */
+  readonly traces: readonly string[];
 }
 
 export function agrees(agreement: Agreement): boolean {
@@ -42,9 +45,12 @@ export async function compareRecording(directory: string, knowsNeighbours = fals
   await source.open();
   let sent = 0;
   const events: string[] = [];
+  const traceText = nftTraceWriter();
+  const traces: string[] = [];
   const result = await runReplay(source, given, {
     sinks: {
       sent: () => sent++,
+      traced: (step) => void traces.push(traceText(step)),
       created: (entry, now) => void events.push(conntrackEvent('NEW', entry, now)),
       updated: (entry, changes, now) => void events.push(conntrackEvent('UPDATE', entry, now, changes)),
     },
@@ -52,6 +58,7 @@ export async function compareRecording(directory: string, knowsNeighbours = fals
   return {
     log: [...errors, ...compareLog(read(directory, 'kernel.log'), result.lines)],
     events: difference(eventsOf(read(directory, 'conntrack-events.txt').split('\n')), eventsOf(events)),
+    traces: difference(tracesOf(read(directory, 'nft-trace.txt')), tracesOf(traces.join(''))),
     ...compareState(directory, result, source.epoch, knowsNeighbours ? sent : 0),
   };
 }
@@ -62,7 +69,7 @@ function compareState(
   { replay }: ReplayResult,
   epoch: bigint,
   sent: number,
-): Omit<Agreement, 'log' | 'events'> {
+): Omit<Agreement, 'log' | 'events' | 'traces'> {
   const taken = Number(read(directory, 'after/time.txt')) * 1e9 - Number(epoch);
   const real = listing(read(directory, 'after/conntrack.txt'));
   const simulated = listing(conntrackText(replay.kernel.tracker, taken));
@@ -92,6 +99,11 @@ function eventsOf(lines: readonly string[]): string[] {
     if (!entry || entry.event === undefined || entry.event === 'DESTROY') return [];
     return [printConntrack({ ...entry, timeout: undefined }).trim()];
   });
+}
+
+/** Steps without what the kernel names their packets by: a hash, which may be another one behind a bridge. */
+function tracesOf(text: string): string[] {
+  return text.split('\n').flatMap((line) => /^trace id [0-9a-f]+ (.*?) ?$/.exec(line)?.[1] ?? []);
 }
 
 function some(sign: string, n: number, what: string): string[] {

@@ -12,7 +12,8 @@ import type { LabHost } from './namespaces.js';
 export function linesOf(ruleset: Ruleset, { interfaces }: LabHost): ((line: string) => boolean) | null {
   const steps = ruleset.tables.flatMap(({ chains }) => [...chains.values()].flatMap(stepsOf));
   const prefixes = new Set(steps.flatMap(prefixOf));
-  const traces = steps.some((step) => step.kind === 'target' && step.definition === trace);
+  const traces =
+    steps.some((step) => step.kind === 'target' && step.definition === trace) || hasTracedTables(ruleset);
   if (prefixes.size === 0 && !traces) return null;
   const names = new Set(['', 'lo', ...interfaces.map((i) => i.name)]);
   return (line) => {
@@ -20,6 +21,23 @@ export function linesOf(ruleset: Ruleset, { interfaces }: LabHost): ((line: stri
     if (!record || !names.has(record.in) || !names.has(record.out ?? '')) return false;
     return prefixes.has(record.prefix.trim()) || (traces && record.prefix.startsWith('TRACE: '));
   };
+}
+
+/** What nft marks to be traced, iptables writes lines about (`skb->nf_trace`). */
+function hasTracedTables(ruleset: Ruleset): boolean {
+  return tracesNft(ruleset) && ruleset.tables.some((table) => !table.nft);
+}
+
+/** Whether rules of nft trace packets: `meta nftrace set 1`. */
+export function tracesNft({ tables }: Ruleset): boolean {
+  const steps = tables.flatMap(({ chains }) => [...chains.values()].flatMap(stepsOf));
+  return steps.some(
+    (step) =>
+      step.kind === 'statement' &&
+      step.statement.kind === 'mangle' &&
+      step.statement.target.kind === 'meta' &&
+      step.statement.target.key === 'nftrace',
+  );
 }
 
 function stepsOf({ rules }: { readonly rules: readonly Rule[] }): Step[] {

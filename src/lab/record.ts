@@ -1,4 +1,4 @@
-import { mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,8 @@ export interface LabRun {
   readonly packets: readonly LabPacket[];
   /** Whether a line of the kernel's log is of this run; null: no rule logs, so the kernel's log is left alone. */
   readonly isOurs: ((line: string) => boolean) | null;
+  /** Rules of nft trace packets: `nft-trace.txt` is written, too. */
+  readonly traces?: boolean;
   /** Takes time for timers to fire and listeners to be told, ms. */
   readonly settle?: number;
 }
@@ -66,6 +68,10 @@ export async function record(run: LabRun, out: string, voice: RunVoice = {}): Pr
         const { devices, frames } = framesOf(run);
         const capture = await inside(lab.host, 'tcpdump', '-i', 'any', '-n', '-U', '-Z', 'root', '--immediate-mode', '-B', '32768', '-s', '0', '--time-stamp-precision=nano', '-w', join(out, 'any.pcap'), 'not arp'); // prettier-ignore
         const events = await inside(lab.host, 'sh', '-c', 'exec stdbuf -oL conntrack -E -o timestamp > "$1"', 'sh', join(out, 'conntrack-events.txt')); // prettier-ignore
+        const trace = run.traces
+          ? await inside(lab.host, 'sh', '-c', 'exec stdbuf -oL nft monitor trace > "$1"', 'sh', join(out, 'nft-trace.txt')) // prettier-ignore
+          : null;
+        if (trace) shell(UNTIL_TRACED, lab.host);
         const injector = await inside(lab.peer, process.execPath, injectorPath(), readlinkSync('/proc/self/ns/net'), ...devices); // prettier-ignore
         await Promise.all([
           until(capture.child, capture.child.stderr, 'listening'),
@@ -83,7 +89,9 @@ export async function record(run: LabRun, out: string, voice: RunVoice = {}): Pr
         shell(AFTER, lab.host, join(out, 'after'));
         capture.interrupt();
         events.interrupt();
-        await Promise.all([ended(capture.child), ended(events.child)]);
+        if (trace) await written(join(out, 'nft-trace.txt'));
+        trace?.interrupt();
+        await Promise.all([ended(capture.child), ended(events.child), trace ? ended(trace.child) : null]);
         const ours = messages.filter((m) => run.isOurs?.(m.text));
         writeFileSync(join(out, 'kernel.log'), ours.map(dmesgLine).join(''));
       },
@@ -95,6 +103,22 @@ export async function record(run: LabRun, out: string, voice: RunVoice = {}): Pr
     await lab.close();
   }
 }
+
+/** Waits until a file does not grow any more. */
+async function written(path: string): Promise<void> {
+  for (let size = -1, now = statSync(path).size; size !== now; now = statSync(path).size) {
+    size = now;
+    await delay(100);
+  }
+}
+
+/** Until somebody listens to the kernel's group of traces (NFNLGRP_NFTRACE, 9), which `nft monitor` does not say. */
+const UNTIL_TRACED = `for _ in $(seq 500); do
+  awk '$2 == 12 && substr($4, length($4) - 2, 1) ~ /[13579bdf]/ { found = 1 } END { exit !found }' /proc/net/netlink && exit 0
+  sleep 0.01
+done
+echo 'nobody listens to traces' >&2
+exit 1`;
 
 /** Beside this file once it is built; the tests run from the sources and use the built one. */
 function injectorPath(): string {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadGiven } from '../../src/given.js';
 import { agreementText, compareRecording } from '../../src/lab/agreement.js';
 import { missingForLab } from '../../src/lab/namespaces.js';
-import { linesOf } from '../../src/lab/ourLines.js';
+import { linesOf, tracesNft } from '../../src/lab/ourLines.js';
 import { type LabPacket, record } from '../../src/lab/record.js';
 import { Diagnostics } from '../../src/source/diagnostic.js';
 import { Conversation, type Flow } from './flow.js';
@@ -74,7 +74,12 @@ describe.skipIf(missing !== null)(`rules of whole programs decide as in this ker
         const directory = mkdtempSync(join(tmpdir(), 'nfreplay-firewalls-'));
         try {
           await record(
-            { host, packets: packetsFor(random, rules, family), isOurs: linesOf(ruleset, host) },
+            {
+              host,
+              packets: packetsFor(random, rules, family),
+              isOurs: linesOf(ruleset, host),
+              traces: tracesNft(ruleset),
+            },
             directory,
           );
           const disagreement = agreementText(await compareRecording(directory));

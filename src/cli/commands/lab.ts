@@ -9,7 +9,7 @@ import { LabError, removeWithUs } from '../../lab/children.js';
 import { createFeed, type Feed } from '../../lab/feed.js';
 import { hostOf } from '../../lab/hostOf.js';
 import { missingForLab } from '../../lab/namespaces.js';
-import { linesOf } from '../../lab/ourLines.js';
+import { linesOf, tracesNft } from '../../lab/ourLines.js';
 import { record } from '../../lab/record.js';
 import type { Ruleset } from '../../rules/model.js';
 import { readLogs, runReplay } from '../../run.js';
@@ -45,7 +45,8 @@ export async function lab(
   removeWithUs(directory);
   try {
     const isOurs = linesOf(inputs.given.ruleset, host);
-    await record({ host, packets, isOurs }, directory, {
+    const traces = tracesNft(inputs.given.ruleset);
+    await record({ host, packets, isOurs, traces }, directory, {
       built: (words) => words.forEach((w) => terminal.warn(`not as on the host: ${w}`)),
       waits: (lock) => terminal.note(`waits for another lab, which has ${lock}: they share the kernel's log`),
     });
@@ -114,7 +115,12 @@ async function hold(
   const captures = await readCaptures([join(directory, 'any.pcap')], {}, terminal);
   const about = [`capture: ${paths.join(', ')}`, "the host: this machine's kernel, in a namespace"];
   return compareWith(
-    { inputs: { given, captures }, observed: { log, isEmpty: false }, about, beside: beside(agreement) },
+    {
+      inputs: { given, captures },
+      observed: { log, isEmpty: false },
+      about,
+      beside: beside(agreement, tracesNft(given.ruleset)),
+    },
     { ...options, host },
     terminal,
   );
@@ -126,14 +132,17 @@ const TITLES = {
   timeouts: 'timeouts of connections',
   events: 'events of connections',
   egress: 'packets that left',
+  traces: 'traces of nft',
 } as const;
 /** Differences of one kind that the text shows. */
 const MOST = 12;
 
-function beside(agreement: Agreement): Beside {
+function beside(agreement: Agreement, isTraced: boolean): Beside {
   const kinds = Object.keys(TITLES) as (keyof typeof TITLES)[];
   const differing = kinds.filter((kind) => agreement[kind].length > 0);
-  const alike = kinds.filter((kind) => !differing.includes(kind)).map((kind) => TITLES[kind]);
+  const alike = kinds
+    .filter((kind) => !differing.includes(kind) && (kind !== 'traces' || isTraced))
+    .map((kind) => TITLES[kind]);
   const text = differing.flatMap((kind) => {
     const list = agreement[kind];
     const more = list.length > MOST ? [`  and ${list.length - MOST} more`] : [];

@@ -162,6 +162,12 @@ export class RuleContext implements Context {
     this.traceLine(passage, base, base.chain.name, 'policy', base.chain.rules.length + 1, null);
   }
 
+  /** `__nft_trace_packet()` (net/netfilter/nf_tables_core.c). @param rule null: the policy */
+  traceNft(chain: Chain, rule: Rule | null, verdict: string, isFirst: boolean): void {
+    const { passage, hook } = this;
+    this.kernel.sinks.traced?.({ packet: passage.packet, hook, chain, rule, verdict, isFirst });
+  }
+
   private traceLine(
     passage: Passage,
     base: BaseChainProgram,

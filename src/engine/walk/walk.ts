@@ -47,6 +47,7 @@ export function walk(
   let rules: RuleIndex | null = null;
   // The next rule that the index has for the packet; below `index`: it is to be asked again.
   let keyed = -1;
+  let isTold = false;
   records.forget();
   observer?.enter(base.chain, null, passage);
   paths?.enters(base);
@@ -62,7 +63,7 @@ export function walk(
     } else if (skips) index = records.next(chain, index, packet);
     if (index >= chain.rules.length) {
       const frame = returnFrom(base, chain, passage, context, stack, observer);
-      if (!frame) return policy(base, passage, context, observer, paths);
+      if (!frame) return policy(base, passage, context, observer, paths, isTold);
       ({ chain, index } = frame);
       continue;
     }
@@ -83,6 +84,10 @@ export function walk(
     }
     if (!watched && observer?.tried) observer.tried(rule.rule, outcomeOf(rule, counted, result));
     if (rule.onlyTells && result !== Flow.unknown) passage.doubt = doubt;
+    if (packet.traced && base.chain.table.nft && result !== Flow.break && result !== Flow.unknown) {
+      context.traceNft(chain.chain, rule.rule, verdictText(result), !isTold);
+      isTold = true;
+    }
     if (result === Flow.continue || result === Flow.break) continue;
     if (result === Flow.unknown) {
       passage.doubt ??= `${rule.rule.text}: not known whether it matches`;
@@ -100,9 +105,23 @@ export function walk(
     observer?.verdict(rule.rule, chain.chain, result, passage);
     if (result !== Verdict.return) return { verdict: result, rule: rule.rule };
     const frame: Frame | undefined = stack?.pop();
-    if (!frame) return policy(base, passage, context, observer, paths);
+    if (!frame) return policy(base, passage, context, observer, paths, isTold);
     ({ chain, index } = frame);
   }
+}
+
+const VERDICTS = new Map<number, string>([
+  [Verdict.drop, 'drop'],
+  [Verdict.accept, 'accept'],
+  [Verdict.stolen, 'stolen'],
+  [Verdict.queue, 'queue'],
+  [Verdict.return, 'return'],
+]);
+
+/** As nft names it (`verdict_type_print()`, src/datatype.c of nftables). */
+function verdictText(result: StatementResult): string {
+  if (typeof result !== 'object') return VERDICTS.get(result) ?? 'continue';
+  return `${result.goto ? 'goto' : 'jump'} ${(result.chain as CompiledChain).chain.name}`;
 }
 
 function indexOf(chain: CompiledChain): RuleIndex | null {
@@ -145,11 +164,15 @@ function policy(
   context: RuleContext,
   observer: Observer | null,
   paths: FlowPaths | null,
+  isTold: boolean,
 ): WalkResult {
   paths?.policy(base);
   base.policyPackets++;
   base.policyBytes += passage.packet.length;
-  if (passage.packet.traced && !base.chain.table.nft) context.tracePolicy(passage, base);
+  if (passage.packet.traced) {
+    if (base.chain.table.nft) context.traceNft(base.chain, null, base.base.policy, !isTold);
+    else context.tracePolicy(passage, base);
+  }
   const verdict = base.base.policy === 'drop' ? Verdict.drop : Verdict.accept;
   observer?.verdict(null, base.chain, verdict, passage);
   return { verdict, rule: null };

@@ -2,6 +2,7 @@ import { framesAtHand } from '../../../src/capture/atHand.js';
 import type { Frame, FrameSource } from '../../../src/capture/frame.js';
 import type { PredictedLine } from '../../../src/engine/events.js';
 import type { Observer } from '../../../src/engine/observer.js';
+import { nftTraceWriter } from '../../../src/engine/nftTrace.js';
 import { Replay } from '../../../src/engine/replay.js';
 import { conntrackText, nftText } from '../../../src/engine/state.js';
 import { parseNft } from '../../../src/frontend/nft/read/parse.js';
@@ -45,6 +46,8 @@ export interface Played {
   readonly conntrack: string;
   /** What left the host, `eth1 10.0.0.1 > 10.0.0.2`, by the number of the packet that caused it. */
   readonly sent: readonly string[];
+  /** What `nft monitor trace` would show. */
+  readonly trace: string;
 }
 
 /** Cooked (LINKTYPE_LINUX_SLL): for this host, Ethernet, from 02:00:00:00:09:09, IPv4. */
@@ -100,6 +103,8 @@ export async function play(
   const tables = typeof rules === 'string' ? tablesOf(rules) : [...rules];
   const lines: PredictedLine[] = [];
   const sent: string[] = [];
+  const traceText = nftTraceWriter();
+  let trace = '';
   const given = steps.map((step, i) => (typeof step === 'string' ? { at: i * 0.01, words: step } : step));
   const clock = new HostClock(0n, null);
   const replay = new Replay(
@@ -111,6 +116,7 @@ export async function play(
       observer,
       sinks: {
         line: (line) => lines.push(line),
+        traced: (step) => void (trace += traceText(step)),
         ...(!isUnseen && {
           sent: ({ packet }) =>
             void sent.push(
@@ -134,5 +140,6 @@ export async function play(
     rules: nftText(replay.kernel.program, replay.lastTime),
     conntrack: conntrackText(replay.kernel.tracker, replay.lastTime),
     sent,
+    trace,
   };
 }

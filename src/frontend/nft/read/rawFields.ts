@@ -97,7 +97,8 @@ function constantOf(value: bigint, bits: number, field: Payload): Expression {
   return bits === field.bits ? base : { kind: 'prefix', base, length: bits };
 }
 
-function wholeConstant(value: bigint, { type, bits }: Payload): Prefix['base'] {
+/** The value of a field, as its type is written. */
+export function wholeConstant(value: bigint, { type, bits }: Payload): Prefix['base'] {
   const word = (from: number): number => Number((value >> BigInt(from)) & 0xffffffffn) | 0;
   switch (type) {
     case 'ipv4_addr':

@@ -119,7 +119,7 @@ export function writeMeta({ key }: Meta, packet: Packet, value: Scalar): boolean
         packet.packetType = number as PacketType;
       return true;
     case 'nftrace':
-      // Its traces go to netlink and write no line.
+      packet.traced = (number & 0xff) !== 0;
       return true;
     default:
       return false;
