@@ -20,6 +20,8 @@ import { Icmp, IcmpType, Icmpv6Type, Tcp, TcpFlag } from './transport.js';
 export interface Origin {
   /** Whom the packet is from; by default the one that the answered packet was sent to. */
   readonly source?: IpAddress;
+  /** Whom it goes to; by default the one that the answered packet was from. */
+  readonly destination?: IpAddress;
   /** IPv4 identification: the kernel's counter depends on a secret, so only evidence can tell it. */
   readonly id?: number;
   /** net.ipv4.ip_default_ttl, net.ipv6.conf.*.hop_limit; 64 unless given. */
@@ -103,9 +105,18 @@ function writeAddress(data: Uint8Array, at: number, { version, a, b, c, d }: IpA
   setU32(data, at + 12, d);
 }
 
-/** Gives the answer the source that the host chose, where it is another one; checksums are kept along. */
-function from(packet: Packet, { source }: Origin): Packet {
+/**
+ * Gives the answer the ends that the host chose, where they are others; checksums are kept along. To that of a transport
+ * header the first hop of a source route is nothing: it is made for who gets the packet in the end (RFC 9293 section 3.1).
+ */
+function from(packet: Packet, { source, destination }: Origin): Packet {
   if (source) rewrite(packet, { source });
+  if (destination && packet.version === 4) {
+    const { data } = packet;
+    writeAddress(data, packet.destinationOffset, destination);
+    setU16(data, Ipv4.checksum, 0);
+    setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));
+  }
   return packet;
 }
 

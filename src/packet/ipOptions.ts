@@ -147,25 +147,66 @@ function receiveTimestamp(data: Uint8Array, at: number, recorder: Recorder, foun
   found.timestampNeedsTime = found.isChanged = true;
 }
 
-/** The host that a source route names next; 0: it is at its end. */
-export function nextHopOf({ data }: Packet, { route }: IpOptions): number {
-  const pointer = data[route + POINTER];
-  return pointer + 3 <= data[route + LENGTH] ? u32(data, route + pointer - 1) : 0;
+/**
+ * The hosts that a source route still names, from its pointer on, and the place in the option of each: `ip_options_rcv_srr()`.
+ * @returns null where one does not fit behind the last
+ */
+export function hopsOf({ data }: Packet, { route }: IpOptions): { address: number; at: number }[] | null {
+  const hops = [];
+  const length = data[route + LENGTH];
+  for (let at = data[route + POINTER]; at <= length; at += 4) {
+    if (at + 3 > length) return null;
+    hops.push({ address: u32(data, route + at - 1), at });
+  }
+  return hops;
+}
+
+/** Where the pointer of a packet's source route stands, from the header on. */
+export function routePointerAt({ route }: IpOptions): number {
+  return route + POINTER;
 }
 
 /** What a forwarded packet records of its way out: `ip_forward_options()`. */
 export function forwardOptions(packet: Packet, options: IpOptions, address: () => number): void {
   const data = packet.own();
   const { record, route, nextHop } = options;
+  const hop = nextHop === 0 ? undefined : hopsOf(packet, options)?.find(({ address }) => address === nextHop);
   if (options.recordNeedsAddress) setU32(data, record + data[record + POINTER] - 5, address());
-  if (nextHop !== 0) {
+  if (hop) {
     setU32(data, Ipv4.destination, nextHop);
-    setU32(data, route + data[route + POINTER] - 1, address());
-    data[route + POINTER] += 4;
+    setU32(data, route + hop.at - 1, address());
+    data[route + POINTER] = hop.at + 4;
   }
   if (!options.isChanged && nextHop === 0) return;
   setU16(data, Ipv4.checksum, 0);
   setU16(data, Ipv4.checksum, ipv4HeaderChecksum(data));
+}
+
+/** The way back to who asked, of what was routed by its source. */
+export interface ReturnRoute {
+  /** Where the answer goes first. */
+  readonly firstHop: number;
+  /** The option that it has, at whose end stands who asked. */
+  readonly option: readonly number[];
+}
+
+/** The hosts that a packet came by, the last one first: `__ip_options_echo()`. null: it named none but its sender. */
+export function returnRoute({ data }: Packet, { route }: IpOptions): ReturnRoute | null {
+  if (route === 0) return null;
+  const length = data[route + LENGTH];
+  const source = u32(data, Ipv4.source);
+  let at = Math.min(data[route + POINTER], length + 1) - 4;
+  if (at <= 3) return null;
+  const firstHop = u32(data, route + at - 1);
+  const hops: number[] = [];
+  for (at -= 4; at > 3; at -= 4) hops.push(u32(data, route + at - 1));
+  // What names its own sender first is mended (RFC 1812 section 5.2.4.1): it would be told twice.
+  const isTold = u32(data, route + at + 3) === source;
+  if (isTold && hops.pop() === undefined) return null;
+  const option = new Uint8Array(3 + 4 * (hops.length + 1));
+  option.set([data[route], option.length, 4]);
+  [...hops, source].forEach((hop, i) => setU32(option, 3 + 4 * i, hop));
+  return { firstHop, option: [...option] };
 }
 
 /**
@@ -174,11 +215,12 @@ export function forwardOptions(packet: Packet, options: IpOptions, address: () =
  * @returns null where the kernel does not answer, since an option's pointer does not fit
  */
 export function echoOptions(
-  { data }: Packet,
+  packet: Packet,
   options: IpOptions,
   recorder: Recorder,
   address: number,
 ): Uint8Array | null {
+  const { data } = packet;
   const parts: number[] = [];
   const { record, timestamp } = options;
   if (record !== 0) {
@@ -195,6 +237,7 @@ export function echoOptions(
     if (!echoTimestamp(copy, options, recorder, address)) return null;
     parts.push(...copy);
   }
+  parts.push(...(returnRoute(packet, options)?.option ?? []));
   while (parts.length % 4 !== 0) parts.push(IpOption.end);
   return Uint8Array.from(parts);
 }

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { echoOptions, forwardOptions, receiveOptions, type Recorder } from '../../src/packet/ipOptions.js';
+import {
+  echoOptions,
+  forwardOptions,
+  receiveOptions,
+  type Recorder,
+  returnRoute,
+} from '../../src/packet/ipOptions.js';
 import { decodePacket, type Packet } from '../../src/packet/packet.js';
 
 /** What this host writes: 198.51.100.2 and the time 027775EA; 192.168.1.1 on the way out. Only 198.51.100.2 is its own. */
@@ -93,6 +99,43 @@ describe('IP options as Linux 6.18 fills them in', () => {
     ],
     ['what stands behind the end', '00010203', '00000000', '00000000', ''],
     ['router alert', '94040000', '94040000', '94040000', ''],
+    [
+      'a loose source route that has come to its end',
+      '830B0CC633644DC633645800',
+      '830B0CC633644DC633645800',
+      '830B0CC633644DC633645800',
+      '830B04C633644DCB00714D00',
+    ],
+    [
+      'a strict one, whose pointer is beyond',
+      '890BFFC633644DC633645800',
+      '890BFFC633644DC633645800',
+      '890BFFC633644DC633645800',
+      '890B04C633644DCB00714D00',
+    ],
+    [
+      '… that names its sender first',
+      '830B0CCB00714DC633645800',
+      '830B0CCB00714DC633645800',
+      '830B0CCB00714DC633645800',
+      '830704CB00714D00',
+    ],
+    ['… and nobody else', '830708CB00714D00', '830708CB00714D00', '830708CB00714D00', ''],
+    ['… of nobody', '83030400', '83030400', '83030400', ''],
+    [
+      'a record and a source route',
+      '070B040000000000000000830B0CC633644DC63364580000',
+      '070B08C633640200000000830B0CC633644DC63364580000',
+      '070B08C0A8010100000000830B0CC633644DC63364580000',
+      '070B0CC6336402C6336402830B04C633644DCB00714D0000',
+    ],
+    [
+      'a source route and times',
+      '830B0CC633644DC6336458440C0501000000000000000000',
+      '830B0CC633644DC6336458440C0D01C6336402027775EA00',
+      '830B0CC633644DC6336458440C0D01C6336402027775EA00',
+      '440C0D01C6336402027775EA830B04C633644DCB00714D00',
+    ],
     ['security', '820B01010101010101010100', '820B01010101010101010100', '820B01010101010101010100', ''],
   ])('%s', (_, sent, received, forwarded, echoed) => {
     const packet = withOptions(Buffer.from(sent, 'hex'));
@@ -120,6 +163,23 @@ describe('IP options as Linux 6.18 fills them in', () => {
     forwardOptions(packet, options, () => OUT);
     expect(optionsOf(packet)).toBe('830708C0A8010100');
     expect(hex(packet.data.subarray(16, 20))).toBe('C0A8010B');
+  });
+
+  it('goes past what it is itself on a source route', () => {
+    const packet = withOptions(Buffer.from('830B04C6336403C633645800', 'hex'));
+    const options = receiveOptions(packet, RECORDER);
+    options.nextHop = 0xc6336458;
+    forwardOptions(packet, options, () => HERE);
+    expect(optionsOf(packet)).toBe('830B0CC6336403C633640200');
+  });
+
+  it.each([
+    ['the last one before this host', '830B0CC633644DC633645800', 0xc6336458],
+    ['who asked, where nobody else is named', '830708CB00714D00', null],
+    ['what stands there, where the pointer is between addresses', '830B0AC633644DC633645800', 0x644dc633],
+  ])('answers a source route by way of %s', (_, sent, firstHop) => {
+    const packet = withOptions(Buffer.from(sent, 'hex'));
+    expect(returnRoute(packet, receiveOptions(packet, RECORDER))?.firstHop ?? null).toBe(firstHop);
   });
 
   it('writes within the options, whatever they are', () => {

@@ -222,7 +222,7 @@ export class LocalStack {
     const { packet } = passage;
     // One CPU sends one ICMP message at a time: none about another one on its way (`icmp_xmit_lock()`).
     if (passage.byIcmp || goesToMany(passage)) return;
-    const source = addressOf(packet, 'source');
+    const source = this.records.wayBack(passage);
     const device = linkTo(passage, source);
     const route = this.host.routing.lookup({
       destination: source,
@@ -267,7 +267,7 @@ export class LocalStack {
     const { options } = passage;
     if (!options) return { source };
     const echoed = this.records.echo(passage, options, source);
-    return echoed && { source, options: echoed };
+    return echoed && { source, options: echoed, destination: this.records.wayBack(passage) };
   }
 
   private reply(cause: Passage, packet: Packet | null): void {

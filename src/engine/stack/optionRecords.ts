@@ -6,9 +6,11 @@ import {
   echoOptions,
   forwardOptions,
   type IpOptions,
-  nextHopOf,
+  hopsOf,
   receiveOptions,
   type Recorder,
+  returnRoute,
+  routePointerAt,
 } from '../../packet/ipOptions.js';
 import { Ipv4 } from '../../packet/ipv4.js';
 import { setAddress } from '../../packet/rewrite.js';
@@ -64,16 +66,27 @@ export class OptionRecords {
     const { packet } = passage;
     if (decision.action === 'forward' && options.isStrict)
       return { refusal: 'its strict source route does not name this host', problem: Ipv4.destination };
-    const nextHop = decision.action === 'local' ? nextHopOf(packet, options) : 0;
-    if (nextHop === 0) return decision;
-    const beyond = packet.clone();
-    setAddress(beyond, 'destination', new IpAddress(4, nextHop | 0));
-    const further = this.host.routing.input(beyond);
-    if (further.action !== 'forward')
-      return { refusal: 'its source route leads to no other host', problem: 0 };
-    passage.route = further.route;
-    options.nextHop = nextHop;
-    return further;
+    if (decision.action !== 'local') return decision;
+    const hops = hopsOf(packet, options);
+    let here = decision;
+    for (const { address } of hops ?? []) {
+      const beyond = packet.clone();
+      setAddress(beyond, 'destination', new IpAddress(4, address | 0));
+      const further = this.host.routing.input(beyond);
+      if (further.action !== 'forward' && further.action !== 'local')
+        return { refusal: 'its source route leads to no host', problem: 0 };
+      passage.route = further.route;
+      if (further.action === 'forward') {
+        options.nextHop = address;
+        return further;
+      }
+      // This host again, by another of its addresses.
+      setAddress(packet, 'destination', new IpAddress(4, address | 0));
+      options.isChanged = true;
+      here = further;
+    }
+    if (!hops) return { refusal: 'its source route ends amid an address', problem: routePointerAt(options) };
+    return here;
   }
 
   /** A packet has passed FORWARD: `ip_forward_finish()`, `ip_rt_get_source()`. */
@@ -83,12 +96,17 @@ export class OptionRecords {
   }
 
   /**
-   * Of an answer to a packet. An answer to one that was routed by its source is not simulated.
+   * Of an answer to a packet.
    * @returns null where none is sent
    */
   echo(passage: Passage, options: IpOptions, from: IpAddress): Uint8Array | null {
-    if (options.route !== 0) return null;
     return echoOptions(passage.packet, options, this.recorder(passage), from.a);
+  }
+
+  /** Where an answer to a packet goes: to its sender, or first to the last one that its source route came by. */
+  wayBack({ packet, options }: Passage): IpAddress {
+    const route = options && returnRoute(packet, options);
+    return route ? new IpAddress(4, route.firstHop | 0) : addressOf(packet, 'source');
   }
 
   private recorder(passage: Passage): Recorder {
