@@ -9,7 +9,7 @@ import type { HostClock } from '../rules/jiffies.js';
 import { Arrivals, type Arrival } from './evidence/arrival.js';
 import { BridgeTables } from './evidence/bridgeTables.js';
 import { seedConnections } from './conntrack/snapshot.js';
-import { EgressWindow, takeIdentification } from './evidence/evidence.js';
+import { EgressWindow, isAnswer, takeIdentification } from './evidence/evidence.js';
 import { ExpectedFrames } from './evidence/expected.js';
 import { FlowLabels, setFlowLabel } from './evidence/flowLabels.js';
 import { ForeignFrames } from './share/foreign.js';
@@ -69,6 +69,8 @@ export class Replay {
   private readonly messages = new Messages();
   /** The host's own packet at hand, as it was seen to leave. */
   private leaving: Packet | null = null;
+  /** What the host is being told of a packet that it could not send. */
+  private told: Packet | null = null;
   private readonly labels = new FlowLabels();
   private readonly bridges: BridgeTables;
   private readonly localSockets: LocalSockets;
@@ -413,6 +415,8 @@ export class Replay {
       this.counts.unexplained++;
       return;
     }
+    const refused = device.isLoopback ? this.ownPackets.refusedBy(own) : null;
+    if (refused && this.refuse(refused, packet, device)) return;
     this.counts.sent++;
     const passage = this.ownPackets.start(own, device);
     passage.doubt ??= origin.doubt;
@@ -426,8 +430,25 @@ export class Replay {
     this.expected.account(whole);
   }
 
+  /** Runs a packet that the host could not send. False: the rules do not say why it was told `error`. */
+  private refuse(refused: Packet, error: Packet, loopback: Device): boolean {
+    this.counts.sent++;
+    const passage = this.ownPackets.start(refused, loopback);
+    this.told = error;
+    this.options.prepares?.(passage, this.kernel.tracker);
+    this.kernel.send(passage);
+    this.told = null;
+    if (!this.expected.account(error)) return false;
+    this.counts.accounted++;
+    return true;
+  }
+
   private adopt(passage: Passage): boolean {
     const { packet } = passage;
+    if (this.told && isAnswer(this.kernel.tracker, packet, this.told)) {
+      takeIdentification(packet, this.told);
+      return true;
+    }
     const seen = this.egress.claimAnswer(this.kernel.tracker, packet);
     if (seen) {
       takeIdentification(packet, seen);

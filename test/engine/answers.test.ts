@@ -319,3 +319,40 @@ COMMIT
     expect(logged).toEqual(['invalid', 'untracked']);
   });
 });
+
+describe('what the host could not send, as the error that it got over lo tells', () => {
+  const about = (code: string): Sent => [
+    0,
+    '>lo',
+    `icmp ${HOST} > ${HOST} ${code} about udp ${HOST}:5000 > 203.0.113.5:53 len 8 ipid 9`,
+  ];
+  const LOG = (rules: string): string =>
+    `*filter\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]
+-A INPUT -j LOG --log-prefix "told "
+-A OUTPUT -p icmp -j LOG --log-prefix "tells "
+-A OUTPUT -p udp -j LOG --log-prefix "sends "
+${rules}COMMIT\n`;
+
+  it('was rejected in OUTPUT', async () => {
+    const { logged, lines, doubts, saved } = await play(LOG('-A OUTPUT -p udp -j REJECT\n'), [about('3/3')]);
+    expect(logged).toEqual(['sends tells told']);
+    expect(lines[0]).toBe(
+      `sends IN= OUT=eth0 SRC=${HOST} DST=203.0.113.5 LEN=36 TOS=0x00 PREC=0x00 TTL=64 ID=9 PROTO=UDP SPT=5000 DPT=53 LEN=16`,
+    );
+    expect(doubts).toEqual([null, null, null]);
+    expect(saved).toContain('[1:36] -A OUTPUT -p udp -j REJECT');
+  });
+
+  it('found no neighbour', async () => {
+    const { logged, connections } = await play(LOG(''), [about('3/1')]);
+    expect(logged).toEqual(['sends tells told']);
+    expect(connections).toEqual([]);
+  });
+
+  it('is not run again where it went to the host itself', async () => {
+    const closed = `udp ${HOST}:5000 > ${HOST}:53 len 8 ipid 9`;
+    const error: Sent = [0, '>lo', `icmp ${HOST} > ${HOST} 3/3 about ${closed}`];
+    const { logged } = await play(LOG(''), [[0, '>lo', closed], error]);
+    expect(logged.join()).toBe('sends told tells told,');
+  });
+});

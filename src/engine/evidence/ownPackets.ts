@@ -3,11 +3,12 @@ import { addressOf } from '../../packet/addresses.js';
 import type { Device } from '../../packet/device.js';
 import { PacketType, SocketKind } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
-import { rewrite } from '../../packet/rewrite.js';
+import { isIcmpError, rewrite } from '../../packet/rewrite.js';
 import type { Host } from '../../host/host.js';
 import { type Route, Table } from '../../host/routeModel.js';
 import { Direction } from '../../rules/connection.js';
 import { Hook } from '../../rules/hook.js';
+import { quotedPacket } from '../conntrack/quoted.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
 import type { LocalSockets } from './localSockets.js';
@@ -84,6 +85,21 @@ export class OwnPackets {
     const own = packet.clone();
     undo(own, Object.assign(met.tuple.copy(), { sourcePort: packet.sourcePort }));
     return own;
+  }
+
+  /**
+   * The packet about which the host sends an error to itself: a rule rejected it in OUTPUT, or no neighbour took it
+   * (`arp_error_report()`, net/ipv4/arp.c). It left by no interface, and stands in the error only; null: there is none.
+   */
+  refusedBy(error: Packet): Packet | null {
+    const quoted = isIcmpError(error) ? quotedPacket(error) : null;
+    if (!quoted || !isOwnAddress(this.host, addressOf(quoted, 'source'))) return null;
+    // What goes to the host itself was seen on its own.
+    if (isOwnAddress(this.host, addressOf(quoted, 'destination'))) return null;
+    const refused = quoted.clone();
+    refused.time = error.time;
+    refused.frame = error.frame;
+    return refused;
   }
 
   /** The way of a packet that left by `device`, from the socket that made it. */

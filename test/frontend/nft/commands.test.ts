@@ -170,6 +170,61 @@ table ip t { chain c {
   });
 });
 
+describe('chains at hooks', () => {
+  const IP_HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'];
+  const DEVICE_HOOKS = ['ingress', 'egress'];
+  // Asked of Linux 6.18, one by one.
+  it.each([
+    ['filter', ['ip', 'ip6', 'bridge'], IP_HOOKS],
+    ['filter', ['inet'], [...IP_HOOKS, 'ingress']],
+    ['filter', ['arp'], ['input', 'output']],
+    ['filter', ['netdev'], DEVICE_HOOKS],
+    ['nat', ['ip', 'ip6', 'inet'], ['prerouting', 'input', 'output', 'postrouting']],
+    ['nat', ['arp', 'bridge', 'netdev'], []],
+    ['route', ['ip', 'ip6', 'inet'], ['output']],
+    ['route', ['arp', 'bridge', 'netdev'], []],
+  ])('of type %s in %j are at %j', (type, families, hooks) => {
+    for (const family of families) {
+      const taken = [...IP_HOOKS, ...DEVICE_HOOKS].filter((hook) => {
+        const device = DEVICE_HOOKS.includes(hook) ? 'device "lo" ' : '';
+        const { said } = read(
+          `table ${family} t {\n chain c { type ${type} hook ${hook} ${device}priority 0\n }\n}`,
+        );
+        return said.length === 0;
+      });
+      expect(taken).toEqual(hooks);
+    }
+  });
+
+  it('of devices name one', () => {
+    const { said } = read('table inet t {\n chain c { type filter hook ingress priority 0\n }\n}');
+    expect(said.join()).toContain("Missing `device' in this chain definition");
+  });
+});
+
+it.each([
+  [
+    'two meters of one name',
+    '',
+    'meter m { ip saddr limit rate 1/second } drop\n  meter m { ip saddr limit rate 1/second } drop',
+  ],
+  [
+    'a meter with the name of a set',
+    'set m { type ipv4_addr; }',
+    'meter m { ip saddr limit rate 1/second } drop',
+  ],
+])('%s are refused', (_, set, rules) => {
+  const { said } = read(`table ip t {\n ${set}\n chain c {\n  ${rules}\n }\n}`);
+  expect(said.join()).toContain('there is a set or meter m already');
+});
+
+it('elements are some, unless a variable stands for none', () => {
+  const set = (elements: string): string =>
+    `define none = { }\ntable ip t {\n set s { type mark\n elements = ${elements}\n }\n}`;
+  expect(read(set('$none')).said).toEqual([]);
+  expect(read(set('{ }')).said.join()).toContain('4:15: error: unexpected }, expecting an element');
+});
+
 it('reads line ends of Windows, and says that nft does not', () => {
   const { printed, said } = read('table ip t {\r\n chain c {\r\n  accept\r\n }\r\n}\r\n');
   expect(printed).toBe(CHAIN('accept'));

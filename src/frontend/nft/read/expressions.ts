@@ -291,9 +291,16 @@ function readAnonymous(stream: TokenStream): RawElement[] {
 /** `{ element, … }`. */
 export function readElements(stream: TokenStream): RawElement[] {
   return stream.nested(() => {
+    const open = stream.peek();
     stream.expectSign('{');
     const elements: RawElement[] = [];
     stream.skipLines();
+    // There is nothing in the braces only where a variable stands for them.
+    const close = stream.peek();
+    if (stream.isSign('}') && close.start !== open.start && !stream.listed) {
+      stream.next();
+      stream.fail('an element', close);
+    }
     while (!stream.takeSign('}')) {
       elements.push(readElement(stream));
       stream.skipLines();

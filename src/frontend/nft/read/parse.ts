@@ -1,20 +1,17 @@
 import type { Diagnostics } from '../../../source/diagnostic.js';
 import {
   type KeyField,
-  type NftBaseChain,
   type NftChain,
-  type NftHook,
   type NftRuleset,
   type NftTable,
   objectKey,
   type ObjectType,
 } from '../../../rules/nft/model.js';
-import { Priority } from '../../../rules/hook.js';
-import type { Family } from '../../../rules/model.js';
 import { RuleContext } from '../context.js';
+import { readBase } from './baseChain.js';
 import { readElements } from './expressions.js';
 import { placeOf, positionOf, type Token } from './lexer.js';
-import { readDevices, readFlowtable, readObject, readPriority, takeObjectType } from './objects.js';
+import { readFlowtable, readObject, takeObjectType } from './objects.js';
 import { type Include, preprocess } from './preprocess.js';
 import { checkReferences } from './references.js';
 import { flush, remove } from './removal.js';
@@ -61,15 +58,6 @@ export function parseNft(
 const MADE_BY_IPTABLES =
   /^\tchain (?:PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) \{\n\t\ttype \w+ hook \w+ priority [^;\n]+; policy \w+;\n\t\t[^\n]*\bcounter packets \d+ bytes \d+/m;
 
-const HOOKS: readonly NftHook[] = [
-  'prerouting',
-  'input',
-  'forward',
-  'output',
-  'postrouting',
-  'ingress',
-  'egress',
-];
 const IGNORED: readonly string[] = ['list', 'reset', 'describe', 'monitor', 'export'];
 const COMMANDS: readonly string[] = [
   'add',
@@ -334,7 +322,7 @@ class Reader extends Workspace {
   private readInChain(chain: { -readonly [K in keyof NftChain]: NftChain[K] }, table: NftTable): void {
     const { stream } = this;
     if (stream.isWord('type') && stream.isWord('hook', 2)) {
-      chain.base = this.readBase(table.family, chain.base?.policy ?? 'accept');
+      chain.base = readBase(stream, table.family, chain.base?.policy ?? 'accept');
       return;
     }
     if (stream.isWord('policy')) {
@@ -387,34 +375,6 @@ class Reader extends Workspace {
     this.block(() => chain.rules.push(this.readRuleOf(table)));
     table.chains.set(name, chain);
     return name;
-  }
-
-  /** `type filter hook input [device "x"] priority 0`. */
-  private readBase(family: Family, policy: 'accept' | 'drop'): NftBaseChain {
-    const { stream } = this;
-    const start = stream.peek();
-    stream.expectWord('type');
-    const type = stream.expectWord('filter', 'nat', 'route');
-    stream.expectWord('hook');
-    const hook = stream.expectWord(...HOOKS);
-    let devices: string[] = [];
-    if (stream.takeWord('device')) devices = [stream.expectName('an interface')];
-    else if (stream.takeWord('devices')) {
-      stream.expectSign('=');
-      devices = readDevices(stream);
-    }
-    if (family === 'netdev' && devices.length === 0 && !this.listed)
-      stream.refuse("Missing `device' in this chain definition", start);
-    stream.expectWord('priority');
-    const at = stream.peek();
-    const priority = readPriority(stream, family, hook);
-    // `nft_chain_parse_hook()` (net/netfilter/nf_tables_api.c).
-    if (type === 'nat' && priority <= Priority.conntrack)
-      stream.refuse(
-        `the kernel takes nat chains only behind conntrack: their priority must be above ${Priority.conntrack}`,
-        at,
-      );
-    return { type, hook, priority, devices, policy };
   }
 
   private rule(command: 'add' | 'insert' | 'replace'): void {

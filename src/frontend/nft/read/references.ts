@@ -32,12 +32,30 @@ interface Wrong {
  * what comes after them, so that this is known only when all is read. Of what was listed a part may have been left out.
  */
 export function checkReferences(space: Workspace): void {
-  for (const table of space.ruleset.tables)
+  for (const table of space.ruleset.tables) {
+    const meters = new Set<string>(table.sets.keys());
     for (const chain of table.chains.values())
       for (const rule of chain.rules) {
         const extent = space.extents.get(rule);
-        if (extent) checkRule(space, table, chain, rule, extent);
+        if (!extent) continue;
+        checkRule(space, table, chain, rule, extent);
+        if (!space.listed) checkMeters(space, rule, meters, extent);
       }
+  }
+}
+
+/** A meter is a set of its own: the kernel takes none with the name of another. */
+function checkMeters(space: Workspace, rule: NftRule, names: Set<string>, extent: Extent): void {
+  for (const statement of rule.statements)
+    if (statement.kind === 'setUpdate' && statement.meterSize !== undefined) {
+      const { set } = statement;
+      if (names.has(set))
+        space.diagnostics.error(
+          `there is a set or meter ${set} already`,
+          placeOf(tokenOf(space, set, extent)),
+        );
+      names.add(set);
+    }
 }
 
 function checkRule(space: Workspace, table: NftTable, chain: NftChain, rule: NftRule, extent: Extent): void {
