@@ -11,6 +11,7 @@ import {
   statementText,
   synProxyJsonText,
 } from './jsonText.js';
+import { tellLosses } from './losses.js';
 import { parseNft } from '../read/parse.js';
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -27,6 +28,7 @@ export function parseNftJson(
   listed = false,
 ): NftRuleset {
   const items = readItems(text, file, diagnostics);
+  tellLosses(items, file, diagnostics);
   const collected = new Collected();
   const ruleset = parseNft(rulesetText(items), file, collected, undefined, listed);
   for (const d of collected.list) {
@@ -104,8 +106,9 @@ function itemText(kind: string, o: JsonObject, filled: ReadonlySet<string>): str
   const place = `${family(o)} ${quoted(o.table)} ${quoted(o.name)}`;
   switch (kind) {
     case 'table': {
-      const given = JSON.stringify(o.flags ?? '');
-      const flags = ['dormant', 'owner', 'persist'].filter((flag) => given.includes(flag));
+      const given = Array.isArray(o.flags) ? (o.flags as unknown[]) : [o.flags];
+      // nft 1.0.6 prints the first letter alone.
+      const flags = ['dormant', 'owner', 'persist'].filter((f) => given.includes(f) || given.includes(f[0]));
       const listed = flags.length > 0 ? `flags ${flags.join(',')};` : '';
       const comment = o.comment === undefined ? '' : `comment ${quoted(o.comment)};`;
       return `table ${family(o)} ${quoted(o.name)} {${handle(o)}\n${listed}\n${comment}\n}`;
