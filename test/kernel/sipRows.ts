@@ -185,9 +185,170 @@ const CSEQS: readonly string[] = [
   'X: 1',
 ];
 
+const HOST = '198.51.100.2';
+const TO_HOST = `-o eth0 -j SNAT --to-source ${HOST}`;
+const BEHIND = (rule = TO_HOST): string[] => [...watching(), `iptables-legacy -t nat -A POSTROUTING ${rule}`];
+const SHIFTED = BEHIND(`-o eth0 -p udp --dport 5060 -j SNAT --to-source ${HOST}:7000-7000`);
+const NATED: Ends = { ...SIP, clientSeen: [HOST, 5060] };
+const NATED_TCP: Ends = { ...SIP_TCP, clientSeen: [HOST, 4060] };
+const SERVED: Ends = {
+  client: ['eth0', SERVER, 5060],
+  server: ['eth1', CLIENT, 5060],
+  serverSeen: [HOST, 5060],
+};
+const ports = (...list: readonly number[]): Step[] =>
+  packets(...list.map((port) => ['eth0', `udp ${SERVER}:40000 > ${HOST}:${port} len 20`] as const));
+
+/** A request of a client with all that may be translated. */
+const full = (
+  method: string,
+  headers: readonly string[] = [],
+  body: readonly string[] = [],
+  port = 5060,
+): string =>
+  message(
+    `${method} sip:b@${SERVER}:5060 SIP/2.0`,
+    [
+      `Via: SIP/2.0/UDP ${CLIENT}:${port};branch=z9hG4bK1;rport`,
+      'Via: SIP/2.0/UDP 192.168.1.11:5060;branch=z9hG4bK2',
+      `From: "a" <sip:a@${CLIENT}:${port}>;tag=1`,
+      `To: <sip:b@${SERVER}>`,
+      `CSeq: 1 ${method}`,
+      `Contact: <sip:a@${CLIENT}:${port}>`,
+      ...headers,
+    ],
+    body,
+  );
+const fullAnswer = (
+  code: string,
+  method: string,
+  seen: number,
+  headers: readonly string[] = [],
+  body: readonly string[] = [],
+): string =>
+  message(
+    `SIP/2.0 ${code}`,
+    [
+      `Via: SIP/2.0/UDP ${HOST}:${seen};branch=z9hG4bK1;received=${HOST};rport=${seen}`,
+      `From: "a" <sip:a@${HOST}:${seen}>;tag=1`,
+      `To: <sip:b@${SERVER}>;tag=2`,
+      `CSeq: 1 ${method}`,
+      `Contact: <sip:b@${SERVER}:5060>`,
+      ...headers,
+    ],
+    body,
+  );
+const over = (text: string): string =>
+  text.replaceAll('SIP/2.0/UDP', 'SIP/2.0/TCP').replaceAll(':5060', ':4060');
+
+const NAT_ROWS: readonly HelperRow[] = [
+  row('behind NAT, a call', [
+    datagrams(NATED, [
+      ['>', full('INVITE', [], OFFER)],
+      ['<', fullAnswer('200 OK', 'INVITE', 5060, [], ANSWER)],
+      ['>', full('ACK')],
+    ]),
+    ports(7078, 7079, 7080),
+    mediaOut(9078),
+    packets(['eth0', `udp ${SERVER}:9078 > ${HOST}:7078 len 20`]),
+  ], { setups: BEHIND() }),
+  row('behind NAT, media go out first', [
+    datagrams(NATED, [['>', full('INVITE', [], OFFER)], ['<', fullAnswer('200 OK', 'INVITE', 5060, [], ANSWER)]]),
+    packets(['eth1', `udp ${CLIENT}:7078 > ${SERVER}:9078 len 20`], ['eth1', `udp ${CLIENT}:7079 > ${SERVER}:9079 len 20`]),
+    packets(['eth0', `udp ${SERVER}:9078 > ${HOST}:7078 len 20`]),
+  ], { setups: BEHIND() }),
+  row('behind NAT with another port', [
+    datagrams({ ...SIP, clientSeen: [HOST, 7000] }, [
+      ['>', full('REGISTER', ['Expires: 60'])],
+      ['<', fullAnswer('200 OK', 'REGISTER', 7000, ['Expires: 60'])],
+      ['<', fullAnswer('200 OK', 'REGISTER', 7000, [`m: <sip:a@${HOST}:7000>;expires=60`])],
+      ['>', full('INVITE', [], OFFER)],
+      ['<', fullAnswer('200 OK', 'INVITE', 7000, [], ANSWER)],
+    ]),
+    ports(7078),
+    packets(['eth0', `udp ${SERVER}:5082 > ${HOST}:7000 len 20`], ['eth0', `udp ${SERVER}:5060 > ${HOST}:7000 len 20`]),
+  ], { setups: SHIFTED }),
+  row('behind NAT, a registered client is called', [
+    datagrams(NATED, [
+      ['>', full('REGISTER', ['Expires: 60'])],
+      ['<', fullAnswer('200 OK', 'REGISTER', 5060).replace(`b@${SERVER}:5060`, `a@${HOST}:5060>;expires=60;x=<`)],
+    ]),
+    datagrams({ client: ['eth0', SERVER, 5083], server: ['eth1', CLIENT, 5060], serverSeen: [HOST, 5060] }, [
+      ['>', message(`INVITE sip:a@${HOST}:5060 SIP/2.0`, [`Via: SIP/2.0/UDP ${SERVER}:5083`, 'CSeq: 1 INVITE', `Contact: <sip:${SERVER}:5083>`], session(SERVER, audio(9090)))],
+      ['<', message('SIP/2.0 200 OK', [`Via: SIP/2.0/UDP ${SERVER}:5083`, 'CSeq: 1 INVITE', `Contact: <sip:a@${CLIENT}:5060>`], session(CLIENT, audio(7090)))],
+    ]),
+    ports(7090),
+    packets(['eth1', `udp ${CLIENT}:7090 > ${SERVER}:9090 len 20`]),
+  ], { setups: BEHIND() }),
+  row('behind NAT, two clients listen at the same ports', [
+    datagrams(NATED, [['>', full('INVITE', [], OFFER)], ['<', fullAnswer('200 OK', 'INVITE', 5060, [], ANSWER)]]),
+    datagrams({ client: ['eth1', '192.168.1.11', 5061], server: SIP.server, clientSeen: [HOST, 5061] }, [
+      ['>', full('INVITE', [], OFFER, 5061).replaceAll(CLIENT, '192.168.1.11')],
+    ]),
+    ports(7078, 7080, 7081),
+  ], { setups: BEHIND() }),
+  row('behind NAT, one client by two connections', [
+    datagrams(NATED, [['>', full('INVITE', [], OFFER)]]),
+    datagrams({ client: ['eth1', CLIENT, 5061], server: SIP.server, clientSeen: [HOST, 5061] }, [['>', full('INVITE', [], OFFER, 5061)]]),
+    ports(7078, 7080),
+  ], { setups: BEHIND() }),
+  row('behind NAT, what a session lacks', [
+    datagrams(NATED, [
+      ['>', full('INVITE', [], OFFER.filter((line) => !line.startsWith('o=')))],
+      ['>', full('INVITE', [], OFFER.map((line) => line.replace(/^o=.*/, 'o=- 1 1 IN IP4 a.example.org')))],
+      ['>', full('INVITE', [], ['v=0', `o=- 1 1 IN IP4 ${CLIENT}`, audio(7082), `c=IN IP4 ${CLIENT}`])],
+      ['>', full('INVITE', [], session('10.9.0.5', audio(7084)))],
+      ['>', full('INVITE', [], session(CLIENT, audio(0)))],
+      ['>', full('INVITE', [], ['v=0', `o=- 1 1 IN IP4 ${CLIENT}`, 's=-'])],
+      ['>', full('INVITE', [], OFFER).replace(/Content-Length.*\r\n/, '')],
+    ]),
+    ports(7078, 7082, 7084),
+  ], { setups: BEHIND() }),
+  row('behind NAT, an odd port and addresses of their own', [
+    datagrams(NATED, [
+      ['>', full('INVITE', [], [...session(CLIENT, audio(7079)), `c=IN IP4 ${CLIENT}`, 'm=video 7090 x', `c=IN IP4 ${CLIENT}`])],
+    ]),
+    ports(7078, 7079, 7090),
+  ], { setups: BEHIND() }),
+  row('behind NAT, parameters of Via', [
+    datagrams(NATED, [
+      ['>', full('OPTIONS').replace(';rport', `;maddr=${CLIENT};rport=5060`)],
+      ['<', fullAnswer('200 OK', 'OPTIONS', 5060)],
+      ['<', fullAnswer('200 OK', 'OPTIONS', 5060).replace(`received=${HOST}`, `received=${CLIENT}`)],
+      ['<', fullAnswer('200 OK', 'OPTIONS', 5061)],
+      ['>', full('OPTIONS', [`Contact: <sip:x@${CLIENT}:5060>, <sip:y@${CLIENT}:5061>, <sip:z@${CLIENT}>`])],
+      ['>', full('OPTIONS').replace('OPTIONS sip:b@', 'OPTIONS SIP:')],
+    ]),
+  ], { setups: BEHIND() }),
+  row('behind NAT, a phone that listens elsewhere', [
+    datagrams({ ...SIP, client: ['eth1', CLIENT, 50000], clientSeen: [HOST, 50000] }, [
+      ['>', full('REGISTER', ['Expires: 60'])],
+      ['<', fullAnswer('200 OK', 'REGISTER', 5060, [`Contact: <sip:a@${HOST}:50000>;expires=60`])],
+      ['<', fullAnswer('200 OK', 'REGISTER', 50000)],
+    ]),
+    packets(['eth0', `udp ${SERVER}:5082 > ${HOST}:5060 len 20`], ['eth0', `udp ${SERVER}:5082 > ${HOST}:50000 len 20`]),
+  ], { setups: BEHIND() }),
+  row('to a server behind NAT', [
+    datagrams(SERVED, [
+      ['>', message(`INVITE sip:b@${HOST}:5060 SIP/2.0`, [`Via: SIP/2.0/UDP ${SERVER}:5060`, `To: <sip:b@${HOST}>`, 'CSeq: 1 INVITE', `Contact: <sip:${SERVER}>`], ANSWER)],
+      ['<', message('SIP/2.0 200 OK', [`Via: SIP/2.0/UDP ${SERVER}:5060`, `To: <sip:b@${HOST}>`, 'CSeq: 1 INVITE', `Contact: <sip:b@${CLIENT}:5060>`], OFFER)],
+    ]),
+    ports(7078, 7079),
+    packets(['eth1', `udp ${CLIENT}:7078 > ${SERVER}:9078 len 20`]),
+  ], { setups: [...watching(), `iptables-legacy -t nat -A PREROUTING -i eth0 -p udp --dport 5060 -j DNAT --to-destination ${CLIENT}`] }),
+  row('behind NAT over TCP', [
+    stream(NATED_TCP, [
+      ['>', over(full('INVITE', [], OFFER) + full('ACK', [], []))],
+      ['>', over(full('OPTIONS'))],
+    ]),
+    ports(7078),
+  ], { setups: BEHIND() }),
+]; // prettier-ignore
+
 const MANY = (count: number): string[] => Array.from({ length: count }, (_, i) => audio(7100 + 2 * i));
 
 export const SIP_ROWS: readonly HelperRow[] = [
+  ...NAT_ROWS,
   row('a call', [
     says(
       ['>', invite(OFFER)],

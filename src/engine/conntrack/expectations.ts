@@ -49,6 +49,8 @@ export interface Expectation {
   readonly policy: ExpectPolicy | null;
   /** ns since capture start. */
   expires: number;
+  /** ns since capture start; `add` says it. */
+  madeAt?: number;
   /** It is met again and again: `NF_CT_EXPECT_PERMANENT`. */
   readonly permanent?: boolean;
   /** Not met yet: `NF_CT_EXPECT_INACTIVE`. */
@@ -125,6 +127,7 @@ export class Expectations {
     if (this.count >= MOST) this.sweep(now);
     if (this.count >= MOST) return 'refused';
     this.count++;
+    made.madeAt = now;
     const list = this.byTarget.get(key);
     if (list) list.unshift(made);
     else this.byTarget.set(key, [made]);
@@ -202,9 +205,11 @@ function endsOf(tuple: Tuple): string {
   return [tuple.source.toString(), tuple.destination.toString()].sort().join(' ');
 }
 
-function isAlive({ expires, master }: Expectation, now: number): boolean {
+function isAlive({ expires, master, madeAt }: Expectation, now: number): boolean {
   if (expires <= now || master.dead) return false;
-  return !master.confirmed || master.expires + COLLECTED > now;
+  // The packet that made it got no further, and with it went the connection.
+  if (!master.confirmed) return madeAt === now;
+  return master.expires + COLLECTED > now;
 }
 
 /** `nf_ct_tuple_mask_cmp()`; the destinations are alike. */

@@ -82,7 +82,7 @@ describe('whatever is said to helpers', () => {
             await play(RULES, sent(stream(at(client, server), texts.map((text, i) => [i % 2 ? '<' : '>', text]))));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 

@@ -1,11 +1,13 @@
 import type { IpAddress, IpVersion } from '../../../../address/ip.js';
 import {
+  bareHostAt,
   decimalAt,
   digitsAt,
   hostAt,
   isBlank,
   isBreak,
   isLetter,
+  lettersAt,
   nextLine,
   type SipText,
   type Span,
@@ -149,27 +151,42 @@ function nextValue(sip: SipText, from: number, header: Header, version: IpVersio
   return valueAt(sip, value, header, version) ?? { at: value, length: 0 };
 }
 
-/** The addresses in all headers of a kind: `ct_sip_parse_header_uri()`, `ct_sip_walk_headers()`. */
-export function* urisOf(sip: SipText, header: Header, version: IpVersion): Generator<Uri, void> {
-  let from = 0;
-  let within = false;
+/** How far the headers of a kind have been gone through: where to look on, and whether that is within one of them. */
+export interface Walk {
+  from: number;
+  within: boolean;
+}
+
+/** The next address in headers of a kind, null where there is none: `ct_sip_parse_header_uri()`, `ct_sip_walk_headers()`. */
+export function nextUri(sip: SipText, walk: Walk, header: Header, version: IpVersion): Uri | null {
   for (;;) {
+    const { from, within } = walk;
     const found = within ? nextValue(sip, from, header, version) : findHeader(sip, from, header, version);
     if (found) {
-      from = found.at + found.length;
+      walk.from = found.at + found.length;
       const uri = found.length > 0 ? endAt(sip.text, found.at, version) : null;
       if (!uri) continue;
-      within = true;
-      yield uri;
-    } else if (within) within = false;
-    else return;
+      walk.within = true;
+      return uri;
+    }
+    if (!within) return null;
+    walk.within = false;
   }
 }
 
 /** The first of them; null: there is none. */
 export function firstUri(sip: SipText, header: Header, version: IpVersion): Uri | null {
-  for (const uri of urisOf(sip, header, version)) return uri;
-  return null;
+  return nextUri(sip, { from: 0, within: false }, header, version);
+}
+
+/** Of a request whom it is for, where that is an address: `ct_sip_parse_request()`. */
+export function requestUri(sip: SipText, version: IpVersion): Uri | null {
+  const { text, lower, next } = sip;
+  const from = lettersAt(text, 0) + 1;
+  const at = lower.indexOf('sip:', from);
+  if (from === 1 || at < 0 || at + 4 >= text.length || Math.min(next.cr.from(from), next.lf.from(from)) < at)
+    return null;
+  return endOfUri(sip, at + 4, version);
 }
 
 /** The value of a number in a header; null: there is none. */
@@ -188,4 +205,17 @@ function valueEnd(sip: SipText, from: number): number {
 export function parameterAt(sip: SipText, from: number, name: string): number {
   const at = searchValue(sip, from, valueEnd(sip, from), name);
   return at < 0 ? -1 : at + name.length;
+}
+
+/** An address that is the value of a parameter, `ct_sip_parse_address_param()`. */
+export function addressParameter(
+  sip: SipText,
+  from: number,
+  name: string,
+  version: IpVersion,
+  isBracketed: boolean,
+): (Span & { readonly address: IpAddress }) | null {
+  const at = parameterAt(sip, from, name);
+  const found = at < 0 ? null : (isBracketed ? hostAt : bareHostAt)(sip.text, at, version);
+  return found && { at, length: found.to - at, address: found.address };
 }

@@ -1,11 +1,12 @@
 import type { IpAddress } from '../../../../address/ip.js';
 import { Protocol } from '../../../../packet/numbers.js';
-import { wholePayload } from '../../../../packet/payload.js';
-import { CtState, CtStatus, opposite, Tuple } from '../../../../rules/connection.js';
+import { payloadOffset, replaceText, wholePayload } from '../../../../packet/payload.js';
+import { rewrite } from '../../../../packet/rewrite.js';
+import { CtState, CtStatus, Direction, opposite, Tuple } from '../../../../rules/connection.js';
 import { Verdict } from '../../../../rules/verdict.js';
 import type { Passage } from '../../../passage.js';
 import type { ConnectionEntry } from '../../entry.js';
-import { type ExpectPolicy, FROM_ADDRESS } from '../../expectations.js';
+import type { ExpectPolicy } from '../../expectations.js';
 import { type Helper, type HelperHost, lastFor } from '../helper.js';
 import {
   CONTACT,
@@ -15,41 +16,25 @@ import {
   findHeader,
   firstUri,
   numberOf,
+  nextUri,
   parameterAt,
-  urisOf,
+  type Uri,
+  VIA_UDP,
 } from './headers.js';
-import { connectionAddress, findField } from './sdp.js';
+import { readSession } from './media.js';
+import { type Message, put, type SipState } from './message.js';
 import { decimalAt, isLetter, sipText, type SipText } from './text.js';
+import { endText, translateMessage } from './translate.js';
 
 /** Seconds that a connection lasts behind each message: the module's `sip_timeout`. */
 const TIMEOUT = 3600;
+/** Bytes. */
+const LONGEST_PACKET = 0xffff;
 const SHORTEST = 'SIP/2.0 200'.length;
 const VERSION = 'sip/2.0 ';
 
-/** Classes of connections to come: `sip_exp_policy`. */
+/** The class of calls to come; media have others. */
 const SIGNALLING: ExpectPolicy = { most: 1, seconds: 180 };
-const MEDIA: readonly (readonly [name: string, policy: ExpectPolicy])[] = [
-  ['audio ', { most: 4, seconds: 180 }],
-  ['video ', { most: 4, seconds: 180 }],
-  ['image ', { most: 2, seconds: 180 }],
-];
-const LEAST_PORT = 1024;
-
-export interface SipState {
-  readonly of: 'sip';
-  /** The sequence numbers (CSeq) of the last requests that answers are to be of. */
-  invite: number;
-  register: number;
-}
-
-/** A message with where it was found. */
-interface Message {
-  readonly sip: SipText;
-  readonly passage: Passage;
-  readonly entry: ConnectionEntry;
-  readonly state: SipState;
-  readonly host: HelperHost;
-}
 
 function helper(protocol: number, help: Helper['help']): Helper {
   return { name: 'sip', protocol, most: 1, seconds: 180, help };
@@ -59,7 +44,16 @@ function helper(protocol: number, help: Helper['help']): Helper {
 export const sipUdp = helper(Protocol.udp, (passage, entry, host) => {
   const payload = readable(passage, entry, host);
   if (!payload || payload.length < SHORTEST) return Verdict.accept;
-  return read({ sip: sipText(payload), passage, entry, state: stateOf(entry), host });
+  const message = messageOf(payload, passage, entry, host);
+  const { text } = message.sip;
+  const verdict = read(message);
+  if (verdict !== Verdict.accept) return verdict;
+  const { packet, direction } = passage;
+  if (message.sip.text !== text) host.mangle(payloadOffset(packet), packet.length, message.sip.text);
+  // Phones that send by one port, and listen for answers at another one.
+  if (message.isTranslated && direction === Direction.reply && message.state.answersTo !== 0)
+    rewrite(packet, { destinationPort: message.state.answersTo });
+  return Verdict.accept;
 });
 
 /** Over TCP there may be several messages in a segment, which tell their lengths; what is cut is not read. */
@@ -67,17 +61,41 @@ export const sipTcp = helper(Protocol.tcp, (passage, entry, host) => {
   if (passage.state !== CtState.established) return Verdict.accept;
   const payload = readable(passage, entry, host);
   if (!payload || payload.length < SHORTEST) return Verdict.accept;
+  const { packet } = passage;
   const whole = sipText(payload);
-  const state = stateOf(entry);
-  for (let at = 0; at < payload.length;) {
+  let done = '';
+  let at = 0;
+  let isCut = false;
+  while (at < payload.length) {
     const end = messageEnd(whole, at);
-    if (end < 0 || end > payload.length) return Verdict.accept;
-    const verdict = read({ sip: sipText(payload.subarray(at, end)), passage, entry, state, host });
+    isCut = end > payload.length;
+    if (end < 0 || isCut) break;
+    const message = messageOf(payload.subarray(at, end), passage, entry, host);
+    message.room -= done.length - at;
+    const verdict = read(message);
     if (verdict !== Verdict.accept) return verdict;
+    done += message.sip.text;
     at = end;
   }
+  const text = done + whole.text.slice(at);
+  if (text === whole.text) return Verdict.accept;
+  // A message that is cut has the kernel forget to note by how much those before it have grown.
+  if (isCut) replaceText(packet, payloadOffset(packet), packet.length, text);
+  else host.mangle(payloadOffset(packet), packet.length, text);
   return Verdict.accept;
 });
+
+function messageOf(bytes: Uint8Array, passage: Passage, entry: ConnectionEntry, host: HelperHost): Message {
+  return {
+    sip: sipText(bytes),
+    passage,
+    entry,
+    state: stateOf(entry),
+    host,
+    isTranslated: entry.has(CtStatus.srcNat | CtStatus.dstNat),
+    room: LONGEST_PACKET - passage.packet.length,
+  };
+}
 
 /** The payload, if there is any; the connection lasts longer for it. */
 function readable({ packet }: Passage, entry: ConnectionEntry, host: HelperHost): Uint8Array | null {
@@ -91,7 +109,7 @@ function readable({ packet }: Passage, entry: ConnectionEntry, host: HelperHost)
 function stateOf(entry: ConnectionEntry): SipState {
   const { helperState } = entry;
   if (helperState?.of === 'sip') return helperState;
-  const state: SipState = { of: 'sip', invite: 0, register: 0 };
+  const state: SipState = { of: 'sip', invite: 0, register: 0, answersTo: 0 };
   entry.helperState = state;
   return state;
 }
@@ -109,13 +127,13 @@ function messageEnd(whole: SipText, from: number): number {
 
 /** `process_sip_msg()`. */
 function read(message: Message): Verdict {
-  const { entry, host, sip } = message;
-  const isAnswer = sip.lower.startsWith(VERSION);
-  if (entry.has(CtStatus.srcNat | CtStatus.dstNat)) {
-    host.mayCome('the sip helper translates what it says');
-    message.passage.doubt ??= 'the sip helper translates the addresses in it';
-  }
-  return isAnswer ? readAnswer(message) : readRequest(message);
+  const isAnswer = message.sip.lower.startsWith(VERSION);
+  const verdict = isAnswer ? readAnswer(message) : readRequest(message);
+  if (verdict !== Verdict.accept || !message.isTranslated) return verdict;
+  // `nf_nat_sip()` looks at less of the first line.
+  return translateMessage(message, message.sip.lower.startsWith(VERSION.trimEnd()))
+    ? verdict
+    : message.host.refuse('cannot NAT SIP message');
 }
 
 type Reader = (message: Message, sequence: number, code: number) => Verdict;
@@ -132,8 +150,11 @@ const METHODS: readonly (readonly [method: string, request: Reader | null, answe
 
 /** `process_sip_request()`. */
 function readRequest(message: Message): Verdict {
-  const { sip, host } = message;
+  const { sip, host, passage, entry, state } = message;
   const { text, lower } = sip;
+  const own = entry.tuple(passage.direction);
+  const via = firstUri(sip, VIA_UDP, own.version);
+  if (via && via.port !== own.sourcePort && via.address.equals(own.source)) state.answersTo = via.port;
   for (const [method, request] of METHODS) {
     const { length } = method;
     if (!request || !lower.startsWith(method)) continue;
@@ -184,66 +205,6 @@ function forgetMedia({ entry, host: { expectations, now } }: Message): Verdict {
   return Verdict.accept;
 }
 
-/** Where the sender listens for media, by a session description in the body: `process_sdp()`. */
-function readSession(message: Message): Verdict {
-  const { sip, entry, host } = message;
-  const { version } = entry.original;
-  const begin = findField(sip, 0, 'version', null, version);
-  if (!begin || begin.length === 0) return Verdict.accept;
-  const ofAll = connectionAddress(sip, begin.at, version);
-  let at = begin.at;
-  for (let streams = 0; streams < MEDIA.length;) {
-    const media = findField(sip, at, 'media', null, version);
-    if (!media || media.length === 0) break;
-    const kind = MEDIA.find(([name]) => sip.text.slice(media.at, media.at + media.length).startsWith(name));
-    at = media.at + (kind ? kind[0].length : media.length);
-    if (!kind) continue;
-    const port = decimalAt(sip.text, at).value;
-    // The stream is not used (RFC 3264, section 6).
-    if (port === 0) continue;
-    if (port < LEAST_PORT || port > 0xffff) return host.refuse(`wrong port ${port}`);
-    const connection = connectionAddress(sip, at, version) ?? ofAll;
-    if (!connection) return host.refuse('cannot parse SDP message');
-    if (!expectMedia(message, connection.address, port, kind[1]))
-      return host.refuse('cannot add expectation for voice');
-    streams++;
-  }
-  return Verdict.accept;
-}
-
-/** RTP and RTCP are to come to a pair of ports (RFC 3550, section 11): `set_expected_rtp_rtcp()`. */
-function expectMedia(
-  { passage, entry, host }: Message,
-  address: IpAddress,
-  port: number,
-  policy: ExpectPolicy,
-): boolean {
-  const { direction } = passage;
-  // Between the two that talk here only (the module's `sip_direct_media` is on).
-  if (!address.equals(entry.tuple(direction).source)) return true;
-  const tuple = new Tuple();
-  tuple.version = address.version;
-  tuple.protocol = Protocol.udp;
-  tuple.source = entry.tuple(opposite(direction)).source;
-  tuple.destination = address;
-  tuple.destinationPort = port;
-  // The same call may go by another connection.
-  const there = host.expectations.find(tuple, entry, host.now);
-  if (there && there.master !== entry && there.policy === policy) return true;
-  const expect = (at: number): string => {
-    tuple.destinationPort = at;
-    return host.tryTo({ tuple, policy, shared: true });
-  };
-  const rtp = expect(port & ~1);
-  if (rtp !== 'made' && rtp !== 'already') return false;
-  const rtcp = expect(port | 1);
-  if (rtcp === 'made' || rtcp === 'already') return true;
-  tuple.destinationPort = port & ~1;
-  const first = rtp === 'made' ? host.expectations.find(tuple, entry, host.now) : null;
-  if (first) host.expectations.remove(first);
-  return false;
-}
-
 /** The sender wants to be called; from whom it registers with, once that has agreed: `process_register_request()`. */
 function register(message: Message, sequence: number): Verdict {
   const { sip, passage, entry, state, host } = message;
@@ -257,24 +218,41 @@ function register(message: Message, sequence: number): Verdict {
   const expires = expiresOf(sip, behind, numberOf(sip, EXPIRES) ?? 0);
   if (expires === null) return host.refuse('cannot parse expires');
   if (expires !== 0) {
-    const tuple = new Tuple();
-    tuple.version = version;
-    tuple.protocol = own.protocol;
-    tuple.source = entry.tuple(opposite(passage.direction)).source;
-    tuple.destination = contact.address;
-    tuple.destinationPort = contact.port;
-    const made = host.expect({
-      tuple,
-      from: FROM_ADDRESS,
-      policy: SIGNALLING,
-      permanent: true,
-      inactive: true,
-      helper: entry.helper,
-    });
-    if (!made) return host.refuse('cannot add expectation');
+    const refused = expectCalls(message, contact, own);
+    if (refused !== null) return host.refuse(refused);
   }
   state.register = sequence;
   return Verdict.accept;
+}
+
+/** Calls from whom it registers with. @returns why not; null: they may come */
+function expectCalls(message: Message, contact: Uri, own: Tuple): string | null {
+  const { passage, entry, state, host } = message;
+  const other = entry.tuple(opposite(passage.direction));
+  const tuple = new Tuple();
+  tuple.version = own.version;
+  tuple.protocol = own.protocol;
+  tuple.source = other.source;
+  tuple.destination = contact.address;
+  tuple.destinationPort = contact.port;
+  const wanted = { tuple, policy: SIGNALLING, permanent: true, inactive: true, helper: entry.helper };
+  if (!message.isTranslated) return host.expect(wanted) ? null : 'cannot add expectation';
+  // `nf_nat_sip_expect()`
+  if (!own.source.equals(other.destination)) tuple.destination = other.destination;
+  if (contact.port === (state.answersTo || own.sourcePort)) tuple.destinationPort = other.destinationPort;
+  const follow = {
+    direction: opposite(passage.direction),
+    port: contact.port,
+    call: { address: contact.address, isMedia: false },
+  };
+  const port = host.expectAtFreePort(
+    { ...wanted, follow },
+    (bytes) => firstUri(sipText(bytes), CONTACT, own.version)?.port ?? null,
+  );
+  if (port === 0) return 'all ports in use for SIP';
+  const { destination } = tuple;
+  if (destination.equals(contact.address) && port === contact.port) return null;
+  return put(message, contact, endText(destination, port)) ? null : 'cannot mangle packet';
 }
 
 /** `process_register_response()`. */
@@ -285,7 +263,10 @@ function answerToRegister(message: Message, sequence: number, code: number): Ver
     const expires = numberOf(sip, EXPIRES) ?? 0;
     const client = entry.tuple(passage.direction).destination;
     const { protocol, version } = entry.original;
-    for (const contact of urisOf(sip, CONTACT, version)) {
+    const walk = { from: 0, within: false };
+    for (;;) {
+      const contact = nextUri(sip, walk, CONTACT, version);
+      if (!contact) break;
       const behind = contact.at + contact.length;
       if (!contact.address.equals(client) || !isOwnTransport(sip, behind, protocol)) continue;
       const seconds = expiresOf(sip, behind, expires);

@@ -33,8 +33,21 @@ export class NextOf {
 /** @param bytes from the start line on */
 export function sipText(bytes: Uint8Array): SipText {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return readable(text, text.toLowerCase());
+}
+
+/** The same with other text in the place of some. */
+export function edited({ text, lower }: SipText, { at, length }: Span, put: string): SipText {
+  const to = at + length;
+  return readable(
+    text.slice(0, at) + put + text.slice(to),
+    lower.slice(0, at) + put.toLowerCase() + lower.slice(to),
+  );
+}
+
+function readable(text: string, lower: string): SipText {
   const of = (letter: string): NextOf => new NextOf(text, letter);
-  return { text, lower: text.toLowerCase(), next: { at: of('@'), cr: of('\r'), lf: of('\n') } };
+  return { text, lower, next: { at: of('@'), cr: of('\r'), lf: of('\n') } };
 }
 
 /** Where something stands, and how long it is. */
@@ -146,6 +159,14 @@ function ipv6At(text: string, from: number, limit: number): AddressAt | null {
   while (at < limit && at - from <= LONGEST_IPV6 && /[0-9a-fA-F:.]/.test(text[at])) at++;
   const address = parseAddress(text.slice(from, at));
   return address?.version === 6 ? { address, to: at } : null;
+}
+
+/** The same where the brackets of IPv6 may be missing, which are then not asked for. */
+export function bareHostAt(text: string, at: number, version: IpVersion): AddressAt | null {
+  const isOpen = version === 6 && text[at] === '[';
+  const found = addressAt(text, isOpen ? at + 1 : at, version);
+  if (!found || version === 4 || text[found.to] !== ']') return found;
+  return { address: found.address, to: found.to + 1 };
 }
 
 /** Of RFC 3261 (section 25.1, `host`): an IPv6 address stands in brackets; `sip_parse_addr()` of a header, with `delim`. */
