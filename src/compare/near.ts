@@ -23,7 +23,9 @@ export function differingFields(p: PredictedItem, o: ObservedItem): FieldDiffere
   // What came in has link addresses wherever the capture keeps them: the host's line tells more than the capture did.
   const lacksLink = ours.get('MAC') === '' && ours.get('IN') !== '';
   const isTold = (field: string): boolean =>
-    !(p.line.uncaptured && UNKNOWABLE.has(field)) && !(lacksLink && LINK_FIELDS.has(field));
+    !(p.line.uncaptured && UNKNOWABLE.has(field)) &&
+    !((p.line.guessed === 'SEQ' || p.line.guessed === 'OPT') && NUMBERS[p.line.guessed].has(field)) &&
+    !(lacksLink && LINK_FIELDS.has(field));
   for (const [field, simulated] of ours) {
     const host = theirs.get(field) ?? null;
     if (host !== simulated && isTold(field)) list.push({ field, simulated, host });
@@ -33,6 +35,11 @@ export function differingFields(p: PredictedItem, o: ObservedItem): FieldDiffere
   return list;
 }
 
+/** What TCP numbers as it likes, and shows of its clock. */
+const NUMBERS: Record<'SEQ' | 'OPT', ReadonlySet<string>> = {
+  SEQ: new Set(['SEQ', 'TCP ACK', 'OPT', 'TCP OPT']),
+  OPT: new Set(['OPT', 'TCP OPT']),
+};
 const LINK_FIELDS: ReadonlySet<string> = new Set(['MAC', 'MACSRC', 'MACDST', 'MACPROTO', 'VPROTO', 'VID']);
 
 /** `UDP LEN` becomes `TCP LEN` where only PROTO differs, so that it is still the same field. */

@@ -2,6 +2,7 @@ import type { Packet } from '../packet/packet.js';
 import type { Hook } from '../rules/hook.js';
 import type { Chain, Rule } from '../rules/model.js';
 import type { KeptText, Place } from '../source/keptText.js';
+import type { StandIn } from './passage.js';
 
 /** A LOG (or legacy TRACE) line that the simulated kernel writes. */
 export interface PredictedLine {
@@ -27,9 +28,10 @@ export interface PredictedLine {
   readonly uncaptured: boolean;
   /**
    * The field whose value nothing in the inputs tells, so that the text holds a stand-in: the identification of an
-   * uncaptured IPv4 packet, the flow label of an IPv6 one. null: every field is known.
+   * uncaptured IPv4 packet, the flow label of an IPv6 one, what only the host's TCP can know (sequence number and clock).
+   * null: every field is known.
    */
-  readonly guessed: 'ID' | 'FLOWLBL' | null;
+  readonly guessed: StandIn | null;
 }
 
 /** A step of a traced packet's way through nft's rules, which the kernel tells over netlink (NFT_MSG_TRACE). */

@@ -38,6 +38,7 @@ import { NamedTables } from './walk/shared.js';
 import type { Glimpse } from './steady/glimpse.js';
 import { ShortWays } from './steady/shortWays.js';
 import { priorityOfTos } from './stack/tosPriority.js';
+import { Synproxy } from './synproxy/synproxy.js';
 import type { Evidence, KernelHost, KernelOptions, Sinks } from './world.js';
 
 /** The simulated network stack of one host. `receive` and `send` are a packet's way through it, top to bottom. */
@@ -59,6 +60,10 @@ export class Kernel {
   /** A number in [0, 1) where nothing tells. */
   readonly draw: () => number;
   readonly copies: Copies;
+  readonly synproxy: Synproxy;
+  /** Answers that are on their way, one because of the other; what loops meanwhile waits until they are gone. */
+  private answering = 0;
+  private readonly looping: Passage[] = [];
 
   constructor(options: KernelOptions) {
     const { host, sinks, ruleset } = options;
@@ -97,11 +102,17 @@ export class Kernel {
     this.flowTables = new FlowTables(this.tracker);
     const shared = new NamedTables();
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch, options.clock);
+    this.synproxy = new Synproxy({
+      ...{ host, evidence: this.evidence, tracker: this.tracker },
+      send: (passage, cause) => this.sendBecauseOf(passage, cause),
+      tell: (passage, what) => this.observer?.tells?.(what, passage),
+    });
     this.hooks = new HookRunner(ruleset, {
       context: this.context,
       shared,
       tracker: this.tracker,
       nat: this.nat,
+      synproxy: this.synproxy,
       defragmenter: this.defragmenter,
       observer: this.observer,
       paths: this.shortWays.paths,
@@ -254,7 +265,9 @@ export class Kernel {
     if (!isFour && !this.gather(passage)) return;
     this.observer?.end(passage, { kind: 'delivered' });
     this.host.delivered?.(passage.packet);
-    this.stack.deliver(passage);
+    const answer = this.synproxy.serve(passage);
+    if (answer) this.answer(answer, passage);
+    else this.stack.deliver(passage);
   }
 
   /** False: the packet is a fragment, and waits for the others. */
@@ -424,19 +437,29 @@ export class Kernel {
     packet.packetType = PacketType.host;
     packet.socket = SocketKind.none;
     if (packet.in && !this.ingress(again, packet.in)) return;
-    this.receive(again);
+    // It is taken up where the device's queue is read: `enqueue_to_backlog()` (net/core/dev.c).
+    if (this.answering > 0) this.looping.push(again);
+    else this.receive(again);
   }
 
   /** An answer of the host's own stack, made while `cause` was handled. */
   private answer(passage: Passage, cause: Passage): void {
-    passage.doubt ??= cause.doubt;
-    passage.packet.time = cause.packet.time;
-    passage.packet.frame = cause.packet.frame;
     passage.uncaptured = !this.evidence.adopt(passage);
     // What is a stand-in in a packet is one in what quotes it.
     if (passage.uncaptured && passage.byIcmp) passage.guessed ??= cause.guessed;
+    this.sendBecauseOf(passage, cause);
+  }
+
+  /** A packet of the host's own that was made while `cause` was handled, which goes on behind it. */
+  private sendBecauseOf(passage: Passage, cause: Passage): void {
+    passage.doubt ??= cause.doubt;
+    passage.packet.time = cause.packet.time;
+    passage.packet.frame = cause.packet.frame;
     this.context.aside(() => {
+      this.answering++;
       this.send(passage);
+      if (--this.answering > 0) return;
+      for (let next = this.looping.shift(); next; next = this.looping.shift()) this.receive(next);
     });
   }
 

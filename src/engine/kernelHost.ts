@@ -20,12 +20,15 @@ export function kernelHost(
     loopback: host.routing.world.loopback,
     deviceByName: (name) => host.deviceByName(name),
     sysctl: (name, fallback) => host.sysctlNumber(name, fallback),
+    sysctls: (name, fallback) => {
+      const numbers = (host.sysctl(name) ?? '').split(/\s+/).filter(Boolean).map(Number);
+      return numbers.length >= fallback.length && numbers.every(Number.isSafeInteger) ? numbers : fallback;
+    },
     hopLimit: (version, device) => host.hopLimit(version, device),
     limitsIcmpv6: (type) => host.limitsIcmpv6(type),
     listens: (packet) => sockets.takes(packet),
     linkHeader: (packet, device, nextHop) => neighbourhood.header(packet, device, nextHop),
     delivered: (packet) => sockets.delivered(packet),
-    opens: (packet) => sockets.opens(packet),
     divert: (packet, address, port) => sockets.divert(packet, address, port),
     bridgePort: (bridge, address) => (bridge ? bridges.port(bridge, address) : null),
     socketFor: (packet) => sockets.of(packet),

@@ -3,15 +3,15 @@ import { type Chunk, KeptItem, type Place } from '../source/keptText.js';
 import { numberAt, Tape, TapeReader } from '../source/tape.js';
 import type { PredictedLine } from './events.js';
 
-const FIELDS: readonly PredictedLine['guessed'][] = [null, 'ID', 'FLOWLBL'];
+const FIELDS: readonly PredictedLine['guessed'][] = [null, 'ID', 'FLOWLBL', 'SEQ', 'OPT'];
 
 /** Words of a line before its doubt, if there is one, and its text. */
 const At = { time: 0, frame: 2, rule: 4, prefix: 5, flags: 6, end: 7 } as const;
 
-/** Bits behind the level, which has three. */
+/** Bits behind the level, which has three, as what is guessed has. */
 const GUESSED = 3;
-const UNCAPTURED = 1 << 5;
-const DOUBTFUL = 1 << 6;
+const UNCAPTURED = 1 << 6;
+const DOUBTFUL = 1 << 7;
 
 /** Keeps predicted lines, however many they are. */
 export function createLineTape(): Tape<PredictedLine> {
@@ -89,7 +89,7 @@ class KeptLine extends KeptItem implements PredictedLine {
   }
 
   get guessed(): PredictedLine['guessed'] {
-    return FIELDS[(this.flags >> GUESSED) & 3];
+    return FIELDS[(this.flags >> GUESSED) & 7];
   }
 
   get uncaptured(): boolean {

@@ -33,6 +33,8 @@ export interface Observer {
    * has changed and puts it into words.
    */
   change?(field: Field, from: string, to: string, rule: Rule | null, passage: Passage): void;
+  /** What the kernel does with it beside a verdict, in words. */
+  tells?(what: string, passage: Passage): void;
   /** Where routing sent it, and where its way ended without a rule's doing. */
   route(decision: string, passage: Passage): void;
   end(passage: Passage, how: PacketEnd): void;

@@ -6,6 +6,9 @@ import type { CtTemplate } from '../rules/context.js';
 import type { Route } from '../host/routeModel.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 
+/** A field that is a secret of the host's. OPT: its clock, in the options of a TCP header; SEQ: that, and TCP's own numbers. */
+export type StandIn = 'ID' | 'FLOWLBL' | 'SEQ' | 'OPT';
+
 /** A packet on its way through the hooks, with what the kernel hangs on it: `skb->_nfct`, `skb_dst()`. */
 export class Passage {
   connection: ConnectionEntry | null = null;
@@ -19,7 +22,7 @@ export class Passage {
   /** A packet of the host whose captured copy was not found. */
   uncaptured = false;
   /** Which field of an uncaptured packet is a stand-in. */
-  guessed: 'ID' | 'FLOWLBL' | null = null;
+  guessed: StandIn | null = null;
   /** The port of the same bridge that the frame goes on to, past the routes: br_netfilter brought it here. */
   bridgedTo: Device | null = null;
   /** A rule of the bridge's own does not let it on to that port. */
@@ -32,6 +35,8 @@ export class Passage {
   byIcmp = false;
   /** A reset of REJECT, which has no flow label (`nf_send_reset6()`). */
   byReject = false;
+  /** synproxy opens the connection to a server with it. */
+  bySynproxy = false;
   /** IPv6: whose addresses an error about it is sent from, where that is not what it came in by (`IP6CB(skb)->iif`). */
   errorDevice: Device | null = null;
   /** IPv6: what its header added up to when conntrack summed the packet; -1: it was not summed. */

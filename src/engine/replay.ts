@@ -129,6 +129,8 @@ export class Replay {
       evidence: {
         adopt: (passage) => this.adopt(passage),
         answered: (answer) => this.egress.answerTo(this.kernel.tracker, answer) !== null,
+        segment: (of, way, isSo) => this.egress.segmentOf(of, way, isSo),
+        shows: (device) => this.sight.showsLeaving(device),
         left: (packet) => this.leaving ?? this.egress.copyOf(packet),
         lacks: (hook) => this.sight.lacks(hook, host.links),
         port: (packet, tuple, manip) => this.egress.portOf(packet, tuple, manip),
@@ -301,7 +303,6 @@ export class Replay {
     this.counts.received++;
     passage.doubt ??= doubt;
     this.takeTurn(passage, null);
-    if (this.localSockets.isOpened(packet)) passage.doubt ??= OPENED_BY_SYNPROXY;
     if (onBridge) this.throughPort(passage, device);
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.receive(passage);
@@ -467,5 +468,4 @@ export class Replay {
   }
 }
 
-const OPENED_BY_SYNPROXY = 'synproxy opened its connection, whose numbers it changes on both sides';
 const ANSWER_TO_UNKNOWN = 'it answers a connection that came in by an interface which was not captured';

@@ -22,6 +22,8 @@ export interface KernelHost {
   readonly loopback: Device;
   deviceByName(name: string): Device | undefined;
   sysctl(name: string, fallback: number): number;
+  /** One that is several numbers. */
+  sysctls(name: string, fallback: readonly number[]): readonly number[];
   /** The TTL or hop limit of the host's own packets that leave by a device. */
   hopLimit(version: 4 | 6, device: Device | null): number;
   /** net.ipv6.icmp.ratemask: whether ICMPv6 messages of a type are limited. */
@@ -34,8 +36,6 @@ export interface KernelHost {
   linkHeader?(packet: Packet, device: Device, nextHop: IpAddress | null): Uint8Array;
   /** A packet got through INPUT. */
   delivered?(packet: Packet): void;
-  /** synproxy goes on with the server. */
-  opens?(packet: Packet): void;
   /** tproxy takes the packet for a proxy on this host; false where none listens there. */
   divert?(packet: Packet, address: IpAddress | null, port: number | null): boolean;
   socketFor(packet: Packet): LocalSocket | null | undefined;
@@ -74,6 +74,14 @@ export interface Evidence {
   answered(answer: Packet): boolean;
   /** Whether packets that cross a hook may be missing in the capture. */
   lacks(hook: Hook): boolean;
+  /**
+   * A segment that was seen to leave about now between two ends, of which a translation may have changed the first.
+   * @param of a packet with those ends; @param way as that one, or back
+   * @param isSo which one it is
+   */
+  segment(of: Packet, way: 'on' | 'back', isSo: (seen: Packet, device: Device) => boolean): Packet | null;
+  /** Whether the capture shows what leaves by a device. */
+  shows(device: Device): boolean;
   /** The port, or ICMP id, with which a packet that is being translated to `tuple` was seen to leave. */
   port(packet: Packet, tuple: Tuple, manip: Manip): number | undefined;
   /** The captured copy of a packet as it left, translated or not; null: none was captured. */

@@ -55,6 +55,7 @@ const LAST_ICMP_TYPE = 18;
 const ICMP_NOT_ANSWERED: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12];
 const TIMESTAMP_LENGTH = 20;
 
+/** What the IP header of the host's own says of what is behind it. */
 interface Header {
   readonly protocol: number;
   readonly tos: number;
@@ -259,4 +260,48 @@ function reset(offender: Packet, tos: number, origin: Origin): Packet {
   }
   fillTransportChecksum(packet);
   return from(packet, origin);
+}
+
+/** What a TCP header says, ports and checksum aside. */
+export interface SegmentFields {
+  /** Any 32 bits, as the next one. */
+  readonly sequence: number;
+  readonly acknowledgment: number;
+  /** Bits of TcpFlag. */
+  readonly flags: number;
+  /** As in the header, unscaled. */
+  readonly window: number;
+  /** A multiple of four bytes. */
+  readonly options: Uint8Array;
+}
+
+/**
+ * A segment of the host's own without data, between the ends of another one; it must not be fragmented.
+ * @param way back to who sent that one, or on to whom it was sent
+ */
+export function tcpSegment(
+  other: Packet,
+  way: 'back' | 'on',
+  fields: SegmentFields,
+  origin: Omit<Origin, 'source'> = {},
+): Packet {
+  const length = Tcp.minimumLength + fields.options.length;
+  const header = { protocol: Protocol.tcp, tos: 0, dontFragment: true, captured: length, wire: length };
+  const packet = answer(other, header, { ...origin, id: 0 });
+  const { data, transport } = packet;
+  const ports = [Tcp.sourcePort, Tcp.destinationPort];
+  if (way === 'on') {
+    writeAddress(data, packet.sourceOffset, addressOf(other, 'source'));
+    writeAddress(data, packet.destinationOffset, addressOf(other, 'destination'));
+  } else ports.reverse();
+  setU16(data, transport + Tcp.sourcePort, u16(other.data, other.transport + ports[0]));
+  setU16(data, transport + Tcp.destinationPort, u16(other.data, other.transport + ports[1]));
+  setU32(data, transport + Tcp.sequence, fields.sequence);
+  setU32(data, transport + Tcp.acknowledgment, fields.acknowledgment);
+  data[transport + Tcp.dataOffset] = (length / 4) << 4;
+  data[transport + Tcp.flags] = fields.flags;
+  setU16(data, transport + Tcp.window, fields.window);
+  data.set(fields.options, transport + Tcp.minimumLength);
+  fillTransportChecksum(packet);
+  return packet;
 }

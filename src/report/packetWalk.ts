@@ -47,6 +47,8 @@ function eventText(event: WalkEvent): string {
       return `  ${event.field}: ${event.from} -> ${event.to}${event.rule ? ` by ${event.rule.address}` : ''}`;
     case 'route':
       return `routing: ${event.decision}`;
+    case 'done':
+      return `  ${event.what}`;
     case 'end':
       return `${event.end}${event.reason ? ` (${event.reason})` : ''}  ${event.packet}`;
   }

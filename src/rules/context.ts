@@ -225,8 +225,13 @@ export interface Context {
   copyThrough?(device: string, neighbour: IpAddress | null): void;
   /** nft's flow add: the connection's packets go past the hooks from now on. False: it is not one for that. */
   offload?(table: FlowTable): boolean;
-  /** synproxy opens the connection to the server in the client's name. */
-  opens?(packet: Packet): void;
+  /** synproxy answers a SYN in the name of its server. */
+  answerSyn?(packet: Packet, offer: SynproxyOffer): void;
+  /**
+   * synproxy opens the connection to the server in the client's name; false: the packet does not bring back what a SYN was
+   * answered with.
+   */
+  openToServer?(packet: Packet): boolean;
   /**
    * tproxy gives the packet, and what belongs to it from now on, to a proxy on this host; false where none listens there.
    * @param address null or no address at all: that of the device; @param port null or 0: the packet's own
@@ -234,6 +239,15 @@ export interface Context {
   divert?(packet: Packet, address: IpAddress | null, port: number | null): boolean;
   /** The socket on this host that the packet belongs to, for -m socket and -m owner; null: none; undefined: not known. */
   socket(packet: Packet): LocalSocket | null | undefined;
+}
+
+/** What synproxy offers to clients of what servers can do: `struct nf_synproxy_info`. */
+export interface SynproxyOffer {
+  readonly mss: number | null;
+  readonly windowScale: number | null;
+  readonly sackPermitted: boolean;
+  readonly timestamps: boolean;
+  readonly ecn: boolean;
 }
 
 /** The timeouts of nft's `ct timeout`, for connections of one protocol. */

@@ -1,5 +1,6 @@
 import { type Connection, CtStatus, Direction, Tuple } from '../../rules/connection.js';
 import type { Rule } from '../../rules/model.js';
+import type { StandIn } from '../passage.js';
 import type { FlowPath } from '../steady/flowPath.js';
 import type { FtpLines } from './helpers/ftp.js';
 import type { HelperState } from './helpers/state.js';
@@ -24,6 +25,20 @@ class Words {
   ) {}
 }
 
+/** Of a connection that synproxy opened to its server: `struct nf_conn_synproxy`. */
+export interface Proxied {
+  /** The sequence number that the client was answered with: its cookie. */
+  isn: number;
+  /** The clock that the client was shown. */
+  clock: number;
+  /** How far the server's clock is ahead of that. */
+  clockOffset: number;
+  /** Why it may never have been opened; null: it was. */
+  readonly doubt: string | null;
+  /** What of the server's numbers, where this host is the server, nothing tells. */
+  guessed: StandIn | null;
+}
+
 /** What few connections have. */
 class Rarities {
   labels: [number, number, number, number] | null = null;
@@ -35,6 +50,7 @@ class Rarities {
   ftpLines: FtpLines | null = null;
   sequenceOffsets: SequenceOffsets | null = null;
   helperState: HelperState | null = null;
+  proxied: Proxied | null = null;
 }
 
 const NONE: Readonly<Rarities> = new Rarities();
@@ -312,6 +328,15 @@ export class ConnectionEntry implements Connection {
     if (state || this.rare) this.rarities.helperState = state;
   }
 
+  /** null: it was not opened by synproxy. */
+  get proxied(): Proxied | null {
+    return (this.rare ?? NONE).proxied;
+  }
+
+  set proxied(proxied: Proxied | null) {
+    if (proxied || this.rare) this.rarities.proxied = proxied;
+  }
+
   private get rarities(): Rarities {
     return (this.rare ??= new Rarities());
   }
@@ -355,5 +380,7 @@ export const CtEvent = {
   protoinfo: 1 << 5,
   helper: 1 << 6,
   mark: 1 << 7,
+  seqAdjust: 1 << 8,
   label: 1 << 10,
+  synproxy: 1 << 11,
 } as const;

@@ -1,7 +1,7 @@
 import { i32, setU16, setU32, u16, u8 } from '../../packet/bytes.js';
 import { isOffloaded, replaceLong } from '../../packet/checksum.js';
 import type { Packet } from '../../packet/packet.js';
-import { Tcp, TcpOption } from '../../packet/transport.js';
+import { Tcp, TcpFlag, TcpOption } from '../../packet/transport.js';
 import { CtStatus, type Direction, opposite } from '../../rules/connection.js';
 import type { ConnectionEntry } from './entry.js';
 
@@ -115,6 +115,7 @@ function renumber(
     setU32(data, at, value);
   };
   set(transport + Tcp.sequence, own(i32(data, transport + Tcp.sequence)));
+  if (!(u8(data, transport + Tcp.flags) & TcpFlag.ack)) return true;
   const acknowledgment = transport + Tcp.acknowledgment;
   set(acknowledgment, far(i32(data, acknowledgment)));
   if (packet.length < end) return false;

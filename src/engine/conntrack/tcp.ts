@@ -221,7 +221,9 @@ function judge(
       return ProtocolVerdict.accept;
     }
     case IV:
-      return ProtocolVerdict.invalid;
+      return isKeptAlive(entry, tcp, packet, direction, segment)
+        ? ProtocolVerdict.accept
+        : ProtocolVerdict.invalid;
     case TcpConnState.timeWait:
       if (
         old === TcpConnState.lastAck &&
@@ -290,6 +292,22 @@ function judge(
   }
   refresh(entry, packet, direction, timeout);
   return ProtocolVerdict.accept;
+}
+
+/**
+ * The client of a synproxy is established, and asks whether its server is there, which has not answered yet: the number before
+ * the one that it is to go on with.
+ */
+function isKeptAlive(
+  entry: ConnectionEntry,
+  tcp: TcpState,
+  packet: TrackedPacket,
+  direction: Direction,
+  segment: Segment,
+): boolean {
+  if (!entry.proxied || tcp.state !== TcpConnState.synSent || segment !== Segment.ack) return false;
+  if (direction !== Direction.original || tcp.lastDirection !== Direction.original) return false;
+  return ((tcp.original.end - 1) | 0) === i32(packet.data, packet.transport + Tcp.sequence);
 }
 
 /** ns that a connection is kept after a segment that was accepted. */

@@ -1,4 +1,5 @@
 import { i32, u16, u8 } from '../../packet/bytes.js';
+import { forEachTcpOption, MAX_SCALE } from '../../packet/tcpOptions.js';
 import { Tcp, TcpFlag, TcpOption } from '../../packet/transport.js';
 import { Direction } from '../../rules/connection.js';
 import { Segment, TcpConnState, TcpFlagBit, type TcpSide, type TcpState } from './tcpState.js';
@@ -36,15 +37,12 @@ export function segmentEnd(packet: SegmentBytes): number {
   );
 }
 
-/** A scale above 14 is taken as 14 (RFC 7323 section 2.3). */
-const MAX_SCALE = 14;
-
 /** Notes the options of a SYN: window scale and SACK permitted (`tcp_options()`). */
 export function readSynOptions(packet: SegmentBytes, side: TcpSide): void {
   const { data, transport } = packet;
   side.scale = 0;
   side.flags &= TcpFlagBit.beLiberal;
-  forEachOption(packet, (kind, length, at) => {
+  forEachTcpOption(packet, (kind, length, at) => {
     if (kind === TcpOption.sackPermitted && length === 2) side.flags |= TcpFlagBit.sackPermitted;
     else if (kind === TcpOption.windowScale && length === 3) {
       side.scale = Math.min(u8(data, transport + at + 2), MAX_SCALE);
@@ -58,7 +56,7 @@ function highestSack(packet: SegmentBytes, ack: number): number {
   const { data, transport } = packet;
   if (!mayHaveSack(packet)) return ack;
   let highest = ack;
-  forEachOption(packet, (kind, length, at) => {
+  forEachTcpOption(packet, (kind, length, at) => {
     if (kind !== TcpOption.sack || length < 10 || (length - 2) % 8 !== 0) return;
     for (let block = at + 2; block < at + length; block += 8) {
       const edge = i32(data, transport + block + 4);
@@ -77,27 +75,6 @@ function mayHaveSack({ data, transport }: SegmentBytes): boolean {
 
 /** NOP, NOP, timestamps, their length of 10. */
 const ALIGNED_TIMESTAMP = 0x0101080a;
-
-function forEachOption(
-  packet: SegmentBytes,
-  visit: (kind: number, length: number, offsetInHeader: number) => void,
-): void {
-  const { data, transport } = packet;
-  const end = (u8(data, transport + Tcp.dataOffset) >> 4) * 4;
-  for (let at: number = Tcp.minimumLength; at < end;) {
-    const kind = u8(data, transport + at);
-    if (kind === TcpOption.end) return;
-    if (kind === TcpOption.nop) {
-      at++;
-      continue;
-    }
-    if (end - at < 2) return;
-    const length = u8(data, transport + at + 1);
-    if (length < 2 || length > end - at) return;
-    visit(kind, length, at);
-    at += length;
-  }
-}
 
 /** Below this a window is taken to be this large when ACKs from the past are judged (MAXACKWINCONST). */
 const ACK_WINDOW = 66_000;

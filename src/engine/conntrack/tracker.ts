@@ -141,6 +141,7 @@ export class Tracker {
       passage.connection = entry;
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
+      if (entry.proxied) passage.doubt ??= entry.proxied.doubt;
       if (!found && this.met?.follow) this.events.expected(passage, this.met.master, this.met.follow);
       if (verdict === ProtocolVerdict.kill) this.table.destroy(entry);
       if (direction === Direction.reply) noteReply(entry, packet.frame);
@@ -192,7 +193,9 @@ export class Tracker {
     if (!invertTuple(this.inverse, tuple)) return null;
     const entry = new ConnectionEntry(this.newId(), tuple.copy(), this.inverse.copy());
     ({ zone: entry.zone, zoneDirections: entry.zoneDirections } = this.zoneOf(passage));
-    entry.fromHost = hook === Hook.output;
+    entry.fromHost = hook === Hook.output && !passage.bySynproxy;
+    if (passage.bySynproxy)
+      entry.proxied = { isn: 0, clock: 0, clockOffset: 0, doubt: passage.doubt, guessed: null };
     entry.firstFrame = passage.packet.frame;
     if (this.settings.accounting) entry.count();
     const now = passage.packet.time;

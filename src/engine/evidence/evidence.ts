@@ -1,5 +1,7 @@
+import { addressOf } from '../../packet/addresses.js';
 import { i32, setU16, setU32, u16, u32, u8 } from '../../packet/bytes.js';
 import { fillTransportChecksum, ipv4HeaderChecksum } from '../../packet/checksum.js';
+import type { Device } from '../../packet/device.js';
 import { Ipv4, Ipv4Fragment } from '../../packet/ipv4.js';
 import { Ipv6 } from '../../packet/ipv6.js';
 import { Protocol } from '../../packet/numbers.js';
@@ -293,6 +295,28 @@ export class EgressWindow {
       if (seen.fragmentOffset !== 0 || !sameAddresses(packet, seen)) continue;
       if (i32(seen.data, seen.transport) !== i32(packet.data, packet.transport)) continue;
       if (seen.version === 6 || u16(seen.data, Ipv4.id) === u16(packet.data, Ipv4.id)) return seen;
+    }
+    return null;
+  }
+
+  /**
+   * An unclaimed segment between the ends of a packet, the same way or back; one of them may have been translated.
+   * @param isSo which one it is
+   */
+  segmentOf(of: Packet, way: 'on' | 'back', isSo: (seen: Packet, device: Device) => boolean): Packet | null {
+    const { ahead } = this;
+    const source = addressOf(of, way === 'on' ? 'source' : 'destination');
+    const destination = addressOf(of, way === 'on' ? 'destination' : 'source');
+    for (let i = 0; i < ahead.length; i++) {
+      const glimpse = ahead.at(i);
+      if (glimpse.arrival === null && (of.version !== 4 || glimpse.protocol !== Protocol.tcp)) continue;
+      const arrival = glimpse.arrival ?? this.arrivalOf(glimpse);
+      if (arrival === null || arrival.claimed) continue;
+      const { packet: seen, device } = arrival;
+      if (seen.version !== of.version || seen.protocol !== Protocol.tcp || !seen.hasTransport) continue;
+      const isBetween =
+        addressOf(seen, 'destination').equals(destination) || addressOf(seen, 'source').equals(source);
+      if (isBetween && isSo(seen, device)) return seen;
     }
     return null;
   }

@@ -23,8 +23,6 @@ export class LocalSockets {
   private readonly requests = new Set<string>();
   /** Connections that tproxy gave to a proxy; it answers for addresses that are not the host's. */
   private readonly diverted = new Set<string>();
-  /** Connections that synproxy opened to the server in the client's name. */
-  private readonly opened = new Set<string>();
 
   /** @param isTaken whether the capture shows a socket to take what came in */
   constructor(
@@ -71,22 +69,6 @@ export class LocalSockets {
   /** Whether a packet that leaves is what a proxy answers, to which tproxy gave the connection. */
   isFromProxy(packet: Packet): boolean {
     return this.diverted.size > 0 && this.diverted.has(answeredText(packet));
-  }
-
-  /** synproxy has the client's cookie back, and goes on with the server. */
-  opens(packet: Packet): void {
-    remember(this.opened, tupleText(packet));
-    this.host.assumptions.record(
-      'synproxy',
-      'synproxy opened connections to servers in the names of their clients; what comes of their packets behind the first hooks is in doubt.',
-      true,
-    );
-  }
-
-  /** Whether the packet is of such a connection, in either direction. */
-  isOpened(packet: Packet): boolean {
-    if (this.opened.size === 0 || packet.protocol !== Protocol.tcp) return false;
-    return this.opened.has(tupleText(packet)) || this.opened.has(answeredText(packet));
   }
 
   private proxy(packet: Packet, address: IpAddress | null, port: number | null): boolean {

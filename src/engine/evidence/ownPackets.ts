@@ -12,7 +12,7 @@ import { quotedPacket } from '../conntrack/quoted.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
 import type { LocalSockets } from './localSockets.js';
-import { Passage } from '../passage.js';
+import { Passage, type StandIn } from '../passage.js';
 import { reservedTailroom } from '../stack/reservedTailroom.js';
 import { isMembershipReport, isNeighbourMessage, socketOf } from '../stack/senders.js';
 import { type Program, StepKind } from '../walk/program.js';
@@ -26,12 +26,17 @@ export class OwnPackets {
     private readonly sockets: LocalSockets,
   ) {}
 
+  /** What of the last packet that was given its own numbers back nothing tells. */
+  private guessed: StandIn | null = null;
+
   /** The packet as it was before OUTPUT and POSTROUTING translated it; null: it is not this host's. */
   beforeTranslation(packet: Packet): Packet | null {
     const own = packet.clone();
+    this.guessed = null;
     const found = connectionOfSent(this.kernel.tracker, packet);
     if (found) {
       undoAll(own, found);
+      this.guessed = found.entry.proxied?.guessed ?? null;
       if (found.direction === Direction.original && !found.entry.fromHost) return null;
     }
     const { host } = this;
@@ -105,6 +110,7 @@ export class OwnPackets {
   /** The way of a packet that left by `device`, from the socket that made it. */
   start(own: Packet, device: Device): Passage {
     const passage = new Passage(own);
+    passage.guessed = this.guessed;
     own.in = null;
     own.out = null;
     own.link = NO_LINK;

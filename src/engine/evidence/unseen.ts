@@ -13,6 +13,7 @@ import type { Route } from '../../host/routeModel.js';
 import { undoHelp } from '../conntrack/helpers/asMade.js';
 import { DEFAULT_ZONE, type Found } from '../conntrack/table.js';
 import { invertTuple, readTuple } from '../conntrack/tuple.js';
+import { adjustClock } from '../synproxy/clocks.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
 import { type Program, StepKind } from '../walk/program.js';
@@ -247,6 +248,7 @@ export function undo(packet: Packet, tuple: Tuple): void {
 export function undoAll(packet: Packet, { entry, direction }: Found): void {
   undo(packet, entry.tuple(direction));
   if (entry.helper !== null || entry.has(CtStatus.seqAdjust)) undoHelp(packet, entry, direction);
+  if (entry.proxied) adjustClock(packet, direction, -entry.proxied.clockOffset);
 }
 
 /** Whether any rule gives packets another address, at this end of theirs or, without it, at any. */

@@ -11,7 +11,7 @@ import type { Device } from '../../packet/device.js';
 import type { Packet } from '../../packet/packet.js';
 import { setTtl, ttlOf } from '../../packet/rewrite.js';
 import { IcmpType, Icmpv6Type } from '../../packet/transport.js';
-import { CtState, Direction } from '../../rules/connection.js';
+import { CtState, CtStatus, Direction } from '../../rules/connection.js';
 import type { RejectKind } from '../../rules/context.js';
 import { Hook } from '../../rules/hook.js';
 import { HZ } from '../../rules/jiffies.js';
@@ -145,6 +145,8 @@ export class LocalStack {
   private someoneListens(passage: Passage): boolean {
     const { connection, direction, packet } = passage;
     if (connection?.fromHost && direction === Direction.reply) return true;
+    // synproxy has had its answer, which the server's ACK goes to.
+    if (connection?.proxied && connection.has(CtStatus.seenReply)) return true;
     return this.host.listens(packet) === true;
   }
 

@@ -339,8 +339,8 @@ function isPlain({ packet, doubt }: Passage): boolean {
 
 function isKept(connection: ConnectionEntry): boolean {
   if (!connection.confirmed || connection.dead || connection.has(CtStatus.seqAdjust)) return false;
-  // A helper reads every packet.
-  return connection.helper === null;
+  // A helper reads every packet, and synproxy may change each.
+  return connection.helper === null && connection.proxied === null;
 }
 
 /** What rules read of ports and flags is there, in the packet and in the capture. */

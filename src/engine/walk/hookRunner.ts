@@ -8,7 +8,15 @@ import { Verdict } from '../../rules/verdict.js';
 import type { ConnectionEntry } from '../conntrack/entry.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import type { Defragmenter } from '../stack/defrag.js';
-import { REFUSED_BY_HELPER, TAKEN, tellHeld, tellLost, WAITS_FOR_FRAGMENTS } from '../endings.js';
+import {
+  REFUSED_BY_HELPER,
+  REFUSED_BY_SYNPROXY,
+  TAKEN,
+  TAKEN_BY_SYNPROXY,
+  tellHeld,
+  tellLost,
+  WAITS_FOR_FRAGMENTS,
+} from '../endings.js';
 import type { FlowPath, FlowPaths } from '../steady/flowPath.js';
 import { buildHooks, type HookEntry, StageKind } from './hooks.js';
 import { LinkHooks } from '../link/linkHooks.js';
@@ -16,6 +24,7 @@ import type { Nat } from '../nat/nat.js';
 import { NatStage } from '../nat/natStage.js';
 import type { Observer } from '../observer.js';
 import type { Passage } from '../passage.js';
+import type { Synproxy } from '../synproxy/synproxy.js';
 import { type BaseChainProgram, compile, type Program } from './program.js';
 import type { RuleContext } from './ruleContext.js';
 import { RuleRecords } from './ruleRecords.js';
@@ -28,6 +37,7 @@ interface HookParts {
   readonly shared: NamedTables;
   readonly tracker: Tracker;
   readonly nat: Nat;
+  readonly synproxy: Synproxy;
   readonly defragmenter: Defragmenter;
   readonly observer: Observer | null;
   readonly paths: FlowPaths | null;
@@ -135,7 +145,14 @@ export class HookRunner {
         return Verdict.stolen;
       }
       case StageKind.confirm: {
-        if (isHelped(passage.connection) && this.parts.tracker.help(passage) !== Verdict.accept) {
+        const { connection } = passage;
+        if (connection?.proxied) {
+          const verdict = this.parts.synproxy.meet(passage, connection, connection.proxied);
+          if (verdict === Verdict.drop) tellLost(this.observer, passage, REFUSED_BY_SYNPROXY);
+          else if (verdict === Verdict.stolen) tellHeld(this.observer, passage, null, TAKEN_BY_SYNPROXY);
+          if (verdict !== Verdict.accept) return verdict;
+        }
+        if (isHelped(connection) && this.parts.tracker.help(passage) !== Verdict.accept) {
           tellLost(this.observer, passage, REFUSED_BY_HELPER);
           return Verdict.drop;
         }

@@ -17,6 +17,7 @@ import type {
   RouteView,
   SetView,
   SharedTables,
+  SynproxyOffer,
   TimeoutPolicy,
 } from '../../rules/context.js';
 import { Hook, HOOK_NAMES } from '../../rules/hook.js';
@@ -226,8 +227,12 @@ export class RuleContext implements Context {
     return this.kernel.offload(this.passage, table);
   }
 
-  opens(packet: Packet): void {
-    this.kernel.host.opens?.(packet);
+  answerSyn(_packet: Packet, offer: SynproxyOffer): void {
+    this.kernel.synproxy.answerSyn(this.passage, offer);
+  }
+
+  openToServer(): boolean {
+    return this.kernel.synproxy.openToServer(this.passage);
   }
 
   divert(packet: Packet, address: IpAddress | null, port: number | null): boolean {

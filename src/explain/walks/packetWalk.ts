@@ -45,6 +45,8 @@ export type WalkEvent =
       readonly rule: RuleReference | null;
     }
   | { readonly kind: 'route'; readonly decision: string }
+  /** What the kernel did with it beside that, in words. */
+  | { readonly kind: 'done'; readonly what: string }
   | {
       readonly kind: 'end';
       readonly end: PacketEnd['kind'];
@@ -148,6 +150,7 @@ export function recordWalk(frame: number): WalkRecorder {
       }),
     change: (field, from, to, rule, passage) =>
       add(passage, () => ({ kind: 'change', field, from, to, rule: rule && referenceTo(rule) })),
+    tells: (what, passage) => add(passage, () => ({ kind: 'done', what })),
     route: (decision, passage) => add(passage, () => ({ kind: 'route', decision })),
     end(passage, how) {
       add(passage, () => ({

@@ -22,6 +22,7 @@ export function recordWalks(frames: Iterable<number>): WalksRecorder {
     verdict: (rule, chain, verdict, passage) => of(passage)?.verdict(rule, chain, verdict, passage),
     change: (field, from, to, rule, passage) => of(passage)?.change?.(field, from, to, rule, passage),
     route: (decision, passage) => of(passage)?.route(decision, passage),
+    tells: (what, passage) => of(passage)?.tells?.(what, passage),
     end: (passage, how) => of(passage)?.end(passage, how),
     *walks() {
       for (const recorder of recorders.values()) yield recorder.walk();

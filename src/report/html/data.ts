@@ -94,4 +94,5 @@ export type PageEvent =
       readonly rule: string | null;
     }
   | { readonly kind: 'route'; readonly decision: string }
+  | { readonly kind: 'done'; readonly what: string }
   | { readonly kind: 'end'; readonly end: string; readonly reason: string; readonly packet: string };

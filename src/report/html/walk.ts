@@ -73,6 +73,8 @@ function pageEvent(event: WalkEvent): PageEvent {
       };
     case 'route':
       return { kind: 'route', decision: escapeControls(event.decision) };
+    case 'done':
+      return { kind: 'done', what: escapeControls(event.what) };
     case 'end':
       return { ...event, reason: escapeControls(event.reason), packet: escapeControls(event.packet) };
   }

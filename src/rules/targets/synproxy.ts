@@ -4,7 +4,7 @@ import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
 import { tcpHeaderLength } from '../../packet/rewriteTcp.js';
 import { Tcp, TcpFlag } from '../../packet/transport.js';
-import type { Context } from '../context.js';
+import type { Context, SynproxyOffer } from '../context.js';
 import type { TargetDefinition } from '../definition.js';
 import { Hook } from '../hook.js';
 import type { OptionList } from '../options.js';
@@ -12,16 +12,7 @@ import { KERNEL_REFUSES } from '../refusal.js';
 import { Verdict } from '../verdict.js';
 import { ALL_BITS, uintOption, words } from './reading.js';
 
-/** `struct xt_synproxy_info` (linux/netfilter/xt_SYNPROXY.h). */
-export interface SynproxyTarget {
-  readonly sackPermitted: boolean;
-  readonly timestamps: boolean;
-  readonly windowScale: number | null;
-  readonly mss: number | null;
-  readonly ecn: boolean;
-}
-
-function parse(options: OptionList): SynproxyTarget {
+function parse(options: OptionList): SynproxyOffer {
   if (options.protocol !== Protocol.tcp) options.error(KERNEL_REFUSES);
   const number = (name: string, bits: number): number | null => {
     const value = uintOption(options, 'SYNPROXY', name, [0, ALL_BITS], null);
@@ -37,7 +28,7 @@ function parse(options: OptionList): SynproxyTarget {
   };
 }
 
-function show(data: SynproxyTarget, dashes: '--' | ''): string {
+function show(data: SynproxyOffer, dashes: '--' | ''): string {
   return words(
     data.sackPermitted && `${dashes}sack-perm`,
     data.timestamps && `${dashes}timestamp`,
@@ -47,21 +38,31 @@ function show(data: SynproxyTarget, dashes: '--' | ''): string {
   );
 }
 
-/**
- * `synproxy_tg4()` (net/ipv4/netfilter/ipt_SYNPROXY.c). The cookies depend on a secret of the host, so an
- * ACK is taken for the answer to one; the handshake that the host then makes is in the capture.
- */
-function run(_: SynproxyTarget, packet: Packet, context: Context): Verdict {
-  if (verifyTransport(packet) === 'bad' || tcpHeaderLength(packet) === 0) return Verdict.drop;
+/** `synproxy_tg4()` (net/ipv4/netfilter/ipt_SYNPROXY.c). */
+function run(offer: SynproxyOffer, packet: Packet, context: Context): Verdict {
   const { syn, ack, fin, rst } = TcpFlag;
   const flags = u8(packet.data, packet.transport + Tcp.flags) & (syn | ack | fin | rst);
-  if (flags !== syn && flags !== ack) return Verdict.continue;
-  if (flags === ack) context.opens?.(packet);
-  context.note(flags === syn ? 'SYNPROXY answers the SYN' : 'SYNPROXY opens the connection to the server');
-  return Verdict.stolen;
+  const kind = flags === syn ? 'syn' : flags === ack ? 'ack' : null;
+  return proxy(offer, packet, kind, context);
 }
 
-export const synproxy: TargetDefinition<SynproxyTarget, undefined> = {
+/**
+ * What both back ends do with a segment of a client.
+ * @param kind null: it is left alone
+ */
+export function proxy(
+  offer: SynproxyOffer,
+  packet: Packet,
+  kind: 'syn' | 'ack' | null,
+  context: Context,
+): Verdict {
+  if (verifyTransport(packet) === 'bad' || tcpHeaderLength(packet) === 0) return Verdict.drop;
+  if (kind === 'syn') context.answerSyn?.(packet, offer);
+  else if (kind === 'ack') return context.openToServer?.(packet) === false ? Verdict.drop : Verdict.stolen;
+  return kind === null ? Verdict.continue : Verdict.stolen;
+}
+
+export const synproxy: TargetDefinition<SynproxyOffer, undefined> = {
   name: 'SYNPROXY',
   versions: [4, 6],
   hooks: [Hook.input, Hook.forward],

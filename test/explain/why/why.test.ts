@@ -333,6 +333,8 @@ describe('the walk of one packet', () => {
           return `skip ${e.chain}`;
         case 'route':
           return e.decision;
+        case 'done':
+          return e.what;
         case 'end':
           return e.end;
       }

@@ -86,6 +86,9 @@ function mapTrip({ title, events }: PageTrip): TripMap {
           `${event.field}: ${event.from} → ${event.to}${event.rule === null ? '' : ` by ${event.rule}`}`,
         );
         break;
+      case 'done':
+        station.changes.push(event.what);
+        break;
       case 'route':
         routes.push(event.decision);
         if (stops.at(-1) === 'PREROUTING') arriveAt('route');

@@ -59,6 +59,8 @@ function eventParts(event: PageEvent): Child[] {
       ];
     case 'route':
       return [`routing: ${event.decision}`];
+    case 'done':
+      return [event.what];
     case 'end':
       return [
         el('strong', {}, event.end),

@@ -1,7 +1,9 @@
+import { u8 } from '../../../packet/bytes.js';
 import { Protocol } from '../../../packet/numbers.js';
 import type { Packet } from '../../../packet/packet.js';
+import { Tcp, TcpFlag } from '../../../packet/transport.js';
 import type { Context } from '../../context.js';
-import { synproxy as target } from '../../targets/synproxy.js';
+import { proxy } from '../../targets/synproxy.js';
 import { Verdict } from '../../verdict.js';
 import type { Socket, SynProxyValues, TransparentProxy } from '../model.js';
 import { type Lookup, reader } from './expression.js';
@@ -51,12 +53,14 @@ export function transparentProxy(statement: TransparentProxy, lookup: Lookup): R
   };
 }
 
-/** `nft_synproxy_do_eval()` (net/netfilter/nft_synproxy.c): the same as the target of iptables, for TCP only. */
+/** `nft_synproxy_do_eval()` (net/netfilter/nft_synproxy.c): beside SYN and ACK it looks at no flags. */
 export function synproxy({ sackPerm, timestamp, wscale, mss }: SynProxyValues): RunningStatement['run'] {
-  const options = { sackPermitted: sackPerm, timestamps: timestamp, windowScale: wscale, mss, ecn: false };
+  const offer = { sackPermitted: sackPerm, timestamps: timestamp, windowScale: wscale, mss, ecn: false };
   return (packet, context) => {
     if (packet.protocol !== Protocol.tcp) return Flow.break;
-    const verdict = target.run(options, packet, context, undefined);
+    const flags = u8(packet.data, packet.transport + Tcp.flags);
+    const kind = flags & TcpFlag.syn ? 'syn' : flags & TcpFlag.ack ? 'ack' : null;
+    const verdict = proxy(offer, packet, kind, context);
     return verdict === Verdict.continue ? Flow.continue : verdict;
   };
 }
