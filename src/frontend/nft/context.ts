@@ -124,6 +124,14 @@ export class RuleContext {
     this.network = family === 'ip' || family === 'ip6' || family === 'arp' ? family : null;
   }
 
+  /** For the same rule, of which nothing is known yet. */
+  anew(): RuleContext {
+    const context = new RuleContext(this.family, this.mapData, this.listed);
+    context.setKey = this.setKey;
+    context.bindChain = this.bindChain;
+    return context;
+  }
+
   inTunnel(): RuleContext {
     return (this.carried ??= new RuleContext('netdev', this.mapData, this.listed));
   }

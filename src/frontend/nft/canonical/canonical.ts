@@ -57,12 +57,7 @@ function withDependencies(statements: readonly Statement[], family: Family): rea
       const field = innerPayload(left);
       if ((field?.protocol === 'icmp' || field?.protocol === 'icmpv6') && field.field === 'type')
         hasType = true;
-      if (
-        protocolOf(statement)?.layer === 'transport' ||
-        (left.kind === 'ct' && left.key === 'protocol' && statement.operator === '==') ||
-        headersIn(left).some((h) => headerProtocol(h) !== null)
-      )
-        hasTransport = true;
+      hasTransport ||= isOfTransport(statement);
       hasNetwork ||= saysNetwork(statement);
     }
     if (statement.kind === 'reject') {
@@ -78,6 +73,20 @@ function withDependencies(statements: readonly Statement[], family: Family): rea
     result.push(statement);
   }
   return result;
+}
+
+/** Whether nft knows of the statements which transport protocol the packets have. */
+export function asksForTransport(statements: readonly Statement[]): boolean {
+  return statements.some((statement) => statement.kind === 'match' && isOfTransport(statement));
+}
+
+function isOfTransport(match: Match): boolean {
+  const { left } = match;
+  return (
+    protocolOf(match)?.layer === 'transport' ||
+    (left.kind === 'ct' && left.key === 'protocol' && match.operator === '==') ||
+    headersIn(left).some((h) => headerProtocol(h) !== null)
+  );
 }
 
 /** A match after which nft knows which version of IP the packets are of; not so `meta protocol`. */

@@ -1,6 +1,9 @@
 import type { Diagnostics } from '../../../source/diagnostic.js';
-import type { NftRule, Statement } from '../../../rules/nft/model.js';
-import { canonical } from '../canonical/canonical.js';
+import { Protocol } from '../../../packet/numbers.js';
+import type { NftRule, Payload, Statement } from '../../../rules/nft/model.js';
+import { type Part, partsOf } from '../../../rules/nft/parts.js';
+import { isProtocol } from '../canonical/adjacent.js';
+import { asksForTransport, canonical } from '../canonical/canonical.js';
 import type { RuleContext } from '../context.js';
 import { placeOf, positionOf, type Token } from './lexer.js';
 import { withLostProtocols } from './lost.js';
@@ -18,25 +21,7 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
   const place = stream.place;
   const position = positionOf(start);
   try {
-    const statements: Statement[] = [];
-    let comment: string | null = null;
-    let ended: Token | null = null;
-    while (!stream.atStop()) {
-      if (comment !== null) stream.fail('newline or semicolon');
-      if (stream.isWord('comment') && isComment(stream) && statements.length > 0) {
-        stream.next();
-        comment = readComment(stream);
-        continue;
-      }
-      const at = stream.peek();
-      const raw = context.listed ? undefined : readRawComparison(stream, context);
-      const statement = raw ?? readStatement(stream, context);
-      if (ended) throw new Refusal('Statement after terminal statement has no effect', at);
-      if (isTerminal(statement)) ended = at;
-      context.learn(statement);
-      statements.push(statement);
-    }
-    if (statements.length === 0) stream.fail('a statement', start);
+    const { statements, comment } = readWhole(stream, context);
     if (hidesExtension(stream, place)) throw new Refusal(EXTENSION, stream.at(stream.place - 1));
     if (statements.some((s) => s.kind === 'match' && s.lost === 'comparison'))
       diagnostics.warning('nft lists two comparisons as this one, and not of which field the other is', {
@@ -72,6 +57,64 @@ export function readRule(stream: TokenStream, context: RuleContext, diagnostics:
       position,
     };
   }
+}
+
+interface Whole {
+  readonly statements: readonly Statement[];
+  readonly comment: string | null;
+}
+
+/** A rule's statements; where nft puts `meta l4proto tcp` before all of them, as they read behind that. */
+function readWhole(stream: TokenStream, context: RuleContext): Whole {
+  const { place } = stream;
+  const whole = readStatements(stream, context);
+  if (context.listed || !isTcpByReset(whole.statements)) return whole;
+  stream.returnTo(place);
+  const known = context.anew();
+  const isTcp = isProtocol(Protocol.tcp);
+  known.learn(isTcp);
+  const { statements, comment } = readStatements(stream, known);
+  return { statements: [isTcp, ...statements], comment };
+}
+
+function readStatements(stream: TokenStream, context: RuleContext): Whole {
+  const start = stream.peek();
+  const statements: Statement[] = [];
+  let comment: string | null = null;
+  let ended: Token | null = null;
+  while (!stream.atStop()) {
+    if (comment !== null) stream.fail('newline or semicolon');
+    if (stream.isWord('comment') && isComment(stream) && statements.length > 0) {
+      stream.next();
+      comment = readComment(stream);
+      continue;
+    }
+    const at = stream.peek();
+    const raw = context.listed ? undefined : readRawComparison(stream, context);
+    const statement = raw ?? readStatement(stream, context);
+    if (ended) throw new Refusal('Statement after terminal statement has no effect', at);
+    if (isTerminal(statement)) ended = at;
+    context.learn(statement);
+    statements.push(statement);
+  }
+  if (statements.length === 0) stream.fail('a statement', start);
+  return { statements, comment };
+}
+
+/**
+ * Whether that packets are of TCP is said by `reject with tcp reset` alone (`stmt_evaluate_reset()`, src/evaluate.c), and
+ * fields of a transport header are read that have a name in TCP's.
+ */
+function isTcpByReset(statements: readonly Statement[]): boolean {
+  const last = statements.at(-1);
+  if (last?.kind !== 'reject' || last.with !== 'tcp reset' || asksForTransport(statements)) return false;
+  return statements.some((statement) => [...partsOf(statement)].some(isAnyTransport));
+}
+
+function isAnyTransport(part: Part): boolean {
+  if (part.kind !== 'payload') return false;
+  const { base, protocol } = part as Payload;
+  return base === 'transport' && (protocol === 'th' || protocol === null);
 }
 
 /**
