@@ -186,6 +186,10 @@ describe('what nft 1.0.6 refuses by its words', () => {
   it.each([
     ['table inet t {\nchain policy {\n}\n}\n', 2],
     ['table inet t {\nchain c {\njump fwd\n}\n}\n', 3],
+    ['define tcp = 5\n', 1],
+    ['table inet t {\nchain c {\nlog prefix accept\n}\n}\n', 3],
+    ['table inet t {\nchain c {\naccept comment drop\n}\n}\n', 3],
+    ['table inet export {\n}\n', 1],
     ['table inet t {\nset ip { type ipv4_addr; }\n}\n', 2],
     ['table netdev t {\nchain c {\ntype filter hook ingress priority 0;\n}\n}\n', 3],
   ])('%j', (text, line) => {

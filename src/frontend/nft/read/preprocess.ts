@@ -1,5 +1,6 @@
 import type { Diagnostics } from '../../../source/diagnostic.js';
 import { makeSource, placeOf, type Source, tokenize, type Token } from './lexer.js';
+import { isReserved } from './stream.js';
 
 /** What `include` gives: the files that a pattern stands for; undefined where they cannot be read. */
 export type Include = (
@@ -124,7 +125,7 @@ function directive(tokens: readonly Token[], i: number, state: State, depth: num
   switch (word.text) {
     case 'define':
     case 'redefine': {
-      if (name.kind !== 'word' || tokens[i + 2]?.text !== '=') {
+      if (name.kind !== 'word' || isReserved(name.text) || tokens[i + 2]?.text !== '=') {
         state.diagnostics.error('expecting a name and "=" after define', placeOf(name));
         return endOfValue(tokens, i + 1);
       }

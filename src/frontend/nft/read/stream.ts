@@ -18,7 +18,7 @@ export const DEEPEST = 64;
 const RESERVED: ReadonlySet<string> = new Set(
   `accept add ah all and arp auto-merge bridge cgroup chain comment comp constant continue counter cpu create ct day
   dccp define delete describe device devices dnat drop dst dup dynamic ecn element elements eq esp ether exists expires
-  exthdr fib flags flow flowtable flush frag fwd gc-interval ge get goto gt handle hbh hook hour ibrname icmp icmpv6 igmp
+  export exthdr fib flags flow flowtable flush frag fwd gc-interval ge get goto gt handle hbh hook hour ibrname icmp icmpv6 igmp
   iif iifgroup iifname iiftype include index inet insert interval ip ip6 ipsec jhash jump le limit list log lt map mark
   masquerade meta meter mh missing monitor ne netdev nftrace not notrack numgen obrname offload oif oifgroup oifname
   oiftype or osf pkttype policy position priority queue quota random redefine redirect reject rename replace reset return
@@ -28,6 +28,11 @@ const RESERVED: ReadonlySet<string> = new Set(
 
 /** Those of them that may be a value nevertheless (`keyword_expr`, src/parser_bison.y of nftables). */
 const VALUES: ReadonlySet<string> = new Set('arp dnat ecn ether ip ip6 reset snat vlan'.split(' '));
+
+/** Whether nft takes the word for no name. */
+export function isReserved(word: string): boolean {
+  return RESERVED.has(word);
+}
 
 /** Whether nft takes the word for no value, where any word could be one. */
 export function isNoValue(word: string): boolean {
@@ -158,7 +163,7 @@ export class TokenStream {
 
   /** A name that is given to something, or by which it is called. */
   expectIdentifier(what: string): string {
-    if (!this.listed && this.peek().kind === 'word' && RESERVED.has(this.peek().text)) this.fail(what);
+    if (!this.listed && this.peek().kind === 'word' && isReserved(this.peek().text)) this.fail(what);
     return this.expectName(what);
   }
 
@@ -185,7 +190,8 @@ export class TokenStream {
 
   expectString(what = 'a quoted string'): string {
     const token = this.peek();
-    if (token.kind !== 'string' && token.kind !== 'word') this.fail(what);
+    const isWord = token.kind === 'word' && (this.listed || !isReserved(token.text));
+    if (token.kind !== 'string' && !isWord) this.fail(what);
     return this.next().text;
   }
 
