@@ -1,8 +1,9 @@
+import { i32, u8 } from '../../packet/bytes.js';
 import { Protocol } from '../../packet/numbers.js';
 import { headerSum, verifyTransport } from '../../packet/checksum.js';
 import type { Device } from '../../packet/device.js';
 import type { Packet } from '../../packet/packet.js';
-import { Icmp } from '../../packet/transport.js';
+import { Icmp, Tcp, TcpFlag } from '../../packet/transport.js';
 import { CtState, CtStatus, Direction, opposite, Tuple } from '../../rules/connection.js';
 import type { ExpectedPort, TimeoutPolicy } from '../../rules/context.js';
 import { Hook } from '../../rules/hook.js';
@@ -15,7 +16,7 @@ import { GreKeys } from './greKeys.js';
 import type { EntryHost, Helper } from './helpers/helper.js';
 import { helperFor } from './helpers/index.js';
 import { PacketHelperHost } from './helpers/packetHost.js';
-import { adjustSequences } from './sequenceOffsets.js';
+import { adjustSequences, shiftSequences } from './sequenceOffsets.js';
 import { type ConntrackSettings, withPolicy } from './settings.js';
 import { quotedPacket } from './quoted.js';
 import { ConnectionTable, DEFAULT_ZONE, type Found, type Zone, zoneIn } from './table.js';
@@ -234,8 +235,9 @@ export class Tracker {
     if (!entry || state === CtState.untracked) return Verdict.accept;
     // Helpers do not expect errors, of which those about what came back are kept from them.
     if (state === CtState.related && direction === Direction.reply) return Verdict.accept;
-    const isAdjusted = entry.has(CtStatus.seqAdjust) && packet.in?.isLoopback !== true;
     const { helper: name } = entry;
+    if (entry.fromSnapshot && name !== null) this.learnOffsets(passage, entry);
+    const isAdjusted = entry.has(CtStatus.seqAdjust) && packet.in?.isLoopback !== true;
     if (name !== null && packet.protocol === entry.lookAt(direction, this.scratch).protocol) {
       const helper = helperFor(name, packet.protocol);
       if (!helper) {
@@ -247,6 +249,19 @@ export class Tracker {
     const { sequenceOffsets } = entry;
     if (!isAdjusted || !sequenceOffsets) return Verdict.accept;
     return adjustSequences(packet, sequenceOffsets, direction) ? Verdict.accept : Verdict.drop;
+  }
+
+  /** What a helper did before the capture began shows where a packet leaves with other numbers than it came with. */
+  private learnOffsets({ packet, direction }: Passage, entry: ConnectionEntry): void {
+    if (entry.has(CtStatus.seqAdjust) || !entry.has(CtStatus.srcNat | CtStatus.dstNat)) return;
+    if (packet.protocol !== Protocol.tcp || !packet.hasTransport) return;
+    const seen = this.events.mangled(packet);
+    if (!seen) return;
+    const more = (field: number): number =>
+      (i32(seen.data, seen.transport + field) - i32(packet.data, packet.transport + field)) | 0;
+    shiftSequences(entry, direction, more(Tcp.sequence));
+    if (u8(packet.data, packet.transport + Tcp.flags) & TcpFlag.ack)
+      shiftSequences(entry, opposite(direction), -more(Tcp.acknowledgment));
   }
 
   private helps(helper: Helper, passage: Passage, entry: ConnectionEntry): Verdict {

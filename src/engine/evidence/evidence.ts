@@ -68,6 +68,11 @@ export const CHECKSUM_AT: ReadonlyMap<number, number> = new Map([
   [Protocol.sctp, 8],
 ]);
 
+/** The same length of a TCP header, flags and window: what a helper leaves alone. */
+function hasHeadOf(a: Packet, b: Packet): boolean {
+  return i32(a.data, a.transport + Tcp.dataOffset) === i32(b.data, b.transport + Tcp.dataOffset);
+}
+
 function sameAddresses(a: Packet, b: Packet): boolean {
   return sameAddress(a, b, a.sourceOffset) && sameAddress(a, b, a.destinationOffset);
 }
@@ -294,6 +299,8 @@ export class EgressWindow {
       if (seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
       if (seen.fragmentOffset !== 0 || !sameAddresses(packet, seen)) continue;
       if (i32(seen.data, seen.transport) !== i32(packet.data, packet.transport)) continue;
+      const isTcp = seen.protocol === Protocol.tcp;
+      if (isTcp && !hasHeadOf(packet, seen)) continue;
       if (seen.version === 6 || u16(seen.data, Ipv4.id) === u16(packet.data, Ipv4.id)) return seen;
     }
     return null;

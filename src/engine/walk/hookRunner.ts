@@ -152,10 +152,7 @@ export class HookRunner {
           else if (verdict === Verdict.stolen) tellHeld(this.observer, passage, null, TAKEN_BY_SYNPROXY);
           if (verdict !== Verdict.accept) return verdict;
         }
-        if (isHelped(connection) && this.parts.tracker.help(passage) !== Verdict.accept) {
-          tellLost(this.observer, passage, REFUSED_BY_HELPER);
-          return Verdict.drop;
-        }
+        if (isHelped(connection) && !this.help(passage)) return Verdict.drop;
         const verdict = this.parts.tracker.confirm(passage);
         if (verdict === Verdict.drop) tellLost(this.observer, passage, TAKEN);
         return verdict;
@@ -165,6 +162,18 @@ export class HookRunner {
       case StageKind.chain:
         return this.runChain(entry.chain, hook, passage);
     }
+  }
+
+  /** False: the packet is gone. */
+  private help(passage: Passage): boolean {
+    const { length } = passage.packet;
+    if (this.parts.tracker.help(passage) !== Verdict.accept) {
+      tellLost(this.observer, passage, REFUSED_BY_HELPER);
+      return false;
+    }
+    const now = passage.packet.length;
+    if (now !== length) this.observer?.change?.('ip.length', String(length), String(now), null, passage);
+    return true;
   }
 
   private runChain(chain: BaseChainProgram, hook: Hook, passage: Passage): Verdict {
