@@ -61,6 +61,7 @@ export class Replay {
   private readonly egress = new EgressWindow(
     (glimpse) => this.arrivalOf(glimpse),
     () => this.kernel.hooks.program.setsTtl,
+    ({ version }, device) => this.options.host.hopLimit(version, device),
   );
   private readonly expected = new ExpectedFrames();
   private readonly arrivals: Arrivals;

@@ -1,10 +1,10 @@
 import { addressOf } from '../../packet/addresses.js';
 import { i32, setU16, setU32, u16, u32, u8 } from '../../packet/bytes.js';
 import { fillTransportChecksum, ipv4HeaderChecksum } from '../../packet/checksum.js';
-import type { Device } from '../../packet/device.js';
 import { Ipv4, Ipv4Fragment } from '../../packet/ipv4.js';
 import { Ipv6 } from '../../packet/ipv6.js';
 import { Protocol } from '../../packet/numbers.js';
+import type { Device } from '../../packet/device.js';
 import type { Packet } from '../../packet/packet.js';
 import { hasPorts, innerSite, isIcmpError, ttlOf } from '../../packet/rewrite.js';
 import { Icmp, IcmpType, Tcp, TcpFlag } from '../../packet/transport.js';
@@ -205,10 +205,12 @@ export class EgressWindow {
   /**
    * @param arrivalOf reads a frame of which there is only a glimpse
    * @param setsTtl whether some rule may change what the host has given a packet for a TTL
+   * @param hopLimit the TTL that the host gives what leaves by a device
    */
   constructor(
     private readonly arrivalOf: (glimpse: Glimpse) => Arrival | null,
     private readonly setsTtl: () => boolean,
+    private readonly hopLimit: (packet: Packet, device: Device) => number,
   ) {}
 
   push(glimpse: Glimpse): void {
@@ -241,7 +243,9 @@ export class EgressWindow {
       if (seen.protocol !== packet.protocol || seen.version !== packet.version) continue;
       if (packet.protocol === Protocol.tcp && !accepts(packet, seen)) continue;
       if (readInto(scratch, seen) && scratch.equals(answer)) return true;
-      const found = connectionOfSent(tracker, seen);
+      // Another TTL than the host's is that of a packet that is passed on past the translation.
+      const isOwn = ttlOf(seen) === this.hopLimit(seen, arrival.device) || this.setsTtl();
+      const found = isOwn ? connectionOfSent(tracker, seen) : null;
       if (found?.entry.tuple(found.direction).equals(answer)) return true;
     }
     return false;

@@ -60,6 +60,23 @@ describe('a socket that nobody listed', () => {
   });
 });
 
+const SERVER = '192.168.1.11';
+const REDIRECTED_TO_HOST = `*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -i eth0 -p tcp -j REDIRECT
+COMMIT
+${COUNTED}`;
+
+it('is not there because of what the server sends that a SYN was meant for before it was redirected', async () => {
+  const answer = (ttl: number): string => `tcp ${SERVER}:8080 > ${PEER}:4000 SA seq 70 ack 1000 ttl ${ttl}`;
+  const { saved } = await play(REDIRECTED_TO_HOST, [
+    [0, 'eth0', `tcp ${PEER}:4000 > ${SERVER}:8080 S seq 999`],
+    [1e-4, 'eth1', answer(64)],
+    [1.1e-4, '>eth0', answer(63)],
+  ]);
+  expect(saved).toContain(ONE_RESET);
+});
+
 describe('what the host sends by itself', () => {
   it('is another packet each time, however alike: resets of a listener are of one number', async () => {
     const reset: Sent = [2e-3, '>eth0', `tcp ${HOST}:8080 > ${PEER}:4000 R seq 7 df ipid 0`];
