@@ -257,7 +257,10 @@ function putKey(settings: HashlimitMatch, packet: Packet): Outcome {
   if (settings.sourceIp) putAddress(packet, packet.sourceOffset, words, 0, settings.sourceMask);
   if (settings.destinationIp)
     putAddress(packet, packet.destinationOffset, words, 4, settings.destinationMask);
-  const offset = settings.sourcePort || settings.destinationPort ? portsOffset(packet.protocol) : -1;
+  if (!settings.sourcePort && !settings.destinationPort) return Outcome.hit;
+  // `ipv6_skip_exthdr()` (net/ipv6/exthdrs_core.c) finds nothing where no header follows.
+  if (packet.version === 6 && packet.protocol === Protocol.none) return Outcome.hotdrop;
+  const offset = portsOffset(packet.protocol);
   if (offset < 0) return Outcome.hit;
   const at = packet.transport + offset;
   const there = reach(packet, at + 4);

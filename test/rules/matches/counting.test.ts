@@ -117,6 +117,14 @@ describe('rates, as Linux 6.18 with HZ=250 counted packets of 128 bytes', () => 
     expect(run(udpPacket(1, 2, { snaplen: 21 }))).toEqual([Outcome.unknown]);
     expect(run(packet(17, [1]))).toEqual([Outcome.hotdrop]);
   });
+
+  it('drops what says that no header follows, where ports are asked for (IPv6 only)', () => {
+    const by = (mode: string): string =>
+      `-m hashlimit --hashlimit-upto 1/hour --hashlimit-mode ${mode} --hashlimit-name ${mode}`;
+    const run = load(by('dstport'), by('srcip'));
+    expect(run(packet(59, [], { source: 'fe80::1' }))).toEqual([Outcome.hotdrop, Outcome.hit]);
+    expect(run(packet(59, [], { source: '10.0.0.1' }))).toEqual([Outcome.hit, Outcome.hit]);
+  });
 });
 
 describe('recent, as Linux 6.18 answered', () => {
