@@ -9,7 +9,7 @@ import type { HostClock } from '../rules/jiffies.js';
 import { Arrivals, type Arrival } from './evidence/arrival.js';
 import { BridgeTables } from './evidence/bridgeTables.js';
 import { seedConnections } from './conntrack/snapshot.js';
-import { EgressWindow, isAnswer, takeIdentification } from './evidence/evidence.js';
+import { EgressWindow, isAnswer, portAsSeen, takeIdentification } from './evidence/evidence.js';
 import { ExpectedFrames } from './evidence/expected.js';
 import { FlowLabels, setFlowLabel } from './evidence/flowLabels.js';
 import { ForeignFrames } from './share/foreign.js';
@@ -134,7 +134,9 @@ export class Replay {
         shows: (device) => this.sight.showsLeaving(device),
         left: (packet) => this.leaving ?? this.egress.copyOf(packet),
         lacks: (hook) => this.sight.lacks(hook, host.links),
-        port: (packet, tuple, manip) => this.egress.portOf(packet, tuple, manip),
+        port: (packet, tuple, manip) =>
+          (this.leaving && portAsSeen(this.leaving, packet, tuple, manip)) ??
+          this.egress.portOf(packet, tuple, manip),
         mangled: (packet) => this.egress.mangledCopyOf(packet),
       },
     });

@@ -198,6 +198,18 @@ function takeQuotedLabel(packet: Packet, seen: Packet): void {
   fillTransportChecksum(packet);
 }
 
+/** The port or ICMP id of an egress frame, if it is `packet` with the addresses of `tuple`. */
+export function portAsSeen(seen: Packet, packet: Packet, tuple: Tuple, manip: Manip): number | undefined {
+  if (seen.version !== packet.version || seen.protocol !== packet.protocol) return undefined;
+  if (seen.length !== packet.length || !readInto(scratch, seen)) return undefined;
+  const icmp = seen.protocol === Protocol.icmp || seen.protocol === Protocol.icmpv6;
+  const port = icmp || manip === Manip.source ? scratch.sourcePort : scratch.destinationPort;
+  const wanted = tuple.copy();
+  if (icmp || manip === Manip.source) wanted.sourcePort = port;
+  else wanted.destinationPort = port;
+  return wanted.equals(scratch) && samePayload(packet, seen, icmp ? 6 : 4) ? port : undefined;
+}
+
 /** The egress frames ahead of the packet at hand. */
 export class EgressWindow {
   private readonly ahead = new Queue<Glimpse>();
@@ -280,15 +292,8 @@ export class EgressWindow {
     for (let i = 0; i < this.ahead.length; i++) {
       const arrival = this.at(i, packet);
       if (arrival === null || arrival.claimed) continue;
-      const { packet: seen } = arrival;
-      if (seen.version !== packet.version || seen.protocol !== packet.protocol) continue;
-      if (seen.length !== packet.length || !readInto(scratch, seen)) continue;
-      const icmp = seen.protocol === Protocol.icmp || seen.protocol === Protocol.icmpv6;
-      const port = icmp || manip === Manip.source ? scratch.sourcePort : scratch.destinationPort;
-      const wanted = tuple.copy();
-      if (icmp || manip === Manip.source) wanted.sourcePort = port;
-      else wanted.destinationPort = port;
-      if (wanted.equals(scratch) && samePayload(packet, seen, icmp ? 6 : 4)) return port;
+      const port = portAsSeen(arrival.packet, packet, tuple, manip);
+      if (port !== undefined) return port;
     }
     return undefined;
   }

@@ -58,3 +58,19 @@ describe('the first packet of a connection of the host', () => {
     );
   });
 });
+
+describe('a connection of the host with a random port', () => {
+  it('is answered at the port that it left from', async () => {
+    const rules = '-A POSTROUTING -o eth0 -j MASQUERADE --random-fully';
+    const { connections } = await play(
+      table(rules),
+      [
+        [0, '>eth0', 'udp 198.51.100.2:40123 > 203.0.113.5:53 len 8'],
+        [1e-3, 'eth0', 'udp 203.0.113.5:53 > 198.51.100.2:40123 len 20'],
+      ],
+      { addresses: TWO },
+    );
+    expect(connections).toHaveLength(1);
+    expect(connections[0]).toMatch(/dport=53 src=203\.0\.113\.5 dst=198\.51\.100\.2 sport=53 dport=40123/);
+  });
+});
