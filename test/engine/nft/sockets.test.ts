@@ -63,3 +63,24 @@ describe('what the host has none of', () => {
     expect((await play(table, [tcp(80, 'PA len 1')])).logged).toEqual([logged]);
   });
 });
+
+describe('a fingerprint', () => {
+  // Asked of Linux 6.18, with fingerprints and without: those in doubt were "Linux" or "unknown", the others neither.
+  it.each([
+    ['tcp 198.51.100.9:5 > 198.51.100.2:80 S mss 1460 sackok wscale 7', true],
+    ['tcp 198.51.100.9:5 > 198.51.100.2:80 SA', true],
+    [
+      'hex 4500003c000100054006147bcb007105c6336402000500500000000000000000a00216d0ca9e0000020405b40402080a000000010000000001030307',
+      true,
+    ],
+    ['tcp 198.51.100.9:5 > 198.51.100.2:80 A', false],
+    ['udp 198.51.100.9:5 > 198.51.100.2:80 len 8', false],
+    ['tcp [2001:db8:1::9]:5 > [2001:db8:1::1]:80 S', false],
+    ['hex 450000230001000040061499cb007105c6336402000500500000000000000000a00216', false],
+  ])('%s', async (words, isInDoubt) => {
+    const hook = 'type filter hook prerouting priority -500; policy accept;';
+    const table = `table inet t {\n\tchain i {\n\t\t${hook}\n\t\tosf name "Linux" drop\n\t\t${log('A')}\n\t}\n}\n`;
+    const { lines } = await play(table, [`eth0: ${words}`]);
+    expect(lines.map(({ doubt }) => doubt !== null)).toEqual([isInDoubt]);
+  });
+});
