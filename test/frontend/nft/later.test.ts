@@ -115,6 +115,19 @@ describe('a header inside a tunnel', () => {
   });
 });
 
+it('leaves out tunnels of nft 1.1.4 and later, and says so; rules that ask for them stay as they are', () => {
+  const rule = 'tunnel name "vxlan-t" counter packets 0 bytes 0';
+  const tunnel =
+    '\ttunnel vxlan-t {\n\t\tid 20\n\t\tip saddr 192.0.2.1\n\t\tvxlan {\n\t\t\tgbp 200\n\t\t}\n\t}\n\n';
+  const diagnostics = new Diagnostics();
+  const ruleset = parseNft(inChain(rule, tunnel), 'listed', diagnostics, undefined, true);
+  expect(diagnostics.list.map((d) => `${d.severity}: ${d.message}`)).toEqual([
+    'warning: tunnel vxlan-t is left out',
+    'error: tunnel: what a device of tunnels knows of a packet is in no capture',
+  ]);
+  expect(printNft(ruleset)).toBe(inChain(rule));
+});
+
 describe('a chain without a name', () => {
   const rule = `tcp dport 22 jump {
 \t\t\tip saddr 1.1.1.1 accept

@@ -240,6 +240,18 @@ class Reader extends Workspace {
     }
   }
 
+  /** An object of nft 1.1.4 and later, which gives packets to a device of tunnels: what comes of that no capture tells. */
+  private passTunnel(start: Token): void {
+    const { stream } = this;
+    const name = stream.expectIdentifier('a name');
+    if (!stream.isSign('{')) stream.fail('{');
+    stream.skipStatement();
+    this.diagnostics.warning(`tunnel ${name} is left out`, {
+      ...placeOf(start),
+      advice: 'Rules that name it are unknown, and it is not listed again.',
+    });
+  }
+
   private readInTable(table: NftTable): void {
     const { stream } = this;
     const word = stream.peek();
@@ -263,6 +275,9 @@ class Reader extends Workspace {
       case 'flowtable':
         stream.expectIdentifier('a name');
         table.flowtables.set(name.text, readFlowtable(stream, name.text, table.family));
+        return;
+      case 'tunnel':
+        this.passTunnel(word);
         return;
       case 'flags':
         this.readTableFlags(table);

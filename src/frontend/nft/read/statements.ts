@@ -165,6 +165,8 @@ function readNamed(stream: TokenStream, start: Token, context: RuleContext): Sta
       return readMeter(stream, context);
     case 'xt':
       return stream.refuse(EXTENSION, start);
+    case 'tunnel':
+      return stream.refuse('tunnel: what a device of tunnels knows of a packet is in no capture', start);
     default:
       return undefined;
   }
