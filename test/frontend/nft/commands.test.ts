@@ -218,6 +218,15 @@ it.each([
   expect(said.join()).toContain('there is a set or meter m already');
 });
 
+it.each([
+  ['set s { }', 'set definition does not specify key'],
+  ['set s { type mark; }\n set s { elements = { 1 }\n }', 'set definition does not specify key'],
+  ['chain c {\n tcp dport 5 dnat to [$a]:53\n }', 'unexpected ['],
+  ['chain c {\n tcp dport 5 dnat to [ fe80::1 ]:53\n }', 'unexpected ['],
+])('%j is refused', (block, why) => {
+  expect(read(`define a = fe80::1\ntable ip6 t {\n ${block}\n}\n`).said.join()).toContain(why);
+});
+
 it('elements are some, unless a variable stands for none', () => {
   const set = (elements: string): string =>
     `define none = { }\ntable ip t {\n set s { type mark\n elements = ${elements}\n }\n}`;

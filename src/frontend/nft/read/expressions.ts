@@ -241,6 +241,11 @@ function readRawPrimary(stream: TokenStream, context: RuleContext | null): Raw {
       return { node: 'wildcard', at };
     case '[': {
       stream.next();
+      // For nft the brackets are part of the address (`ip6addr_rfc2732`, src/scanner.l): nothing but itself stands in them.
+      const { kind, start, source } = stream.peek();
+      const isWritten =
+        start === at.end && (kind === 'address' || kind === 'string') && source.text[start] !== '$';
+      if (!isWritten && !stream.listed) stream.fail(undefined, at);
       const inner = readRawPrimary(stream, null);
       stream.expectSign(']');
       return inner;

@@ -12,7 +12,7 @@ import { DATA_TYPES, type DataType } from '../../../rules/nft/types.js';
 import { RuleContext } from '../context.js';
 import { readElementStatements } from './elementStatements.js';
 import { readElements, readExpression, readTime } from './expressions.js';
-import { positionOf, type Token } from './lexer.js';
+import { placeOf, positionOf, type Token } from './lexer.js';
 import type { RawElement } from './raw.js';
 import { fieldsOf, resolveElement } from './resolve.js';
 import { normalised } from './setOrder.js';
@@ -105,6 +105,7 @@ export function readSet(
   const flags = new Set<string>();
   const statements: Statement[] = [];
   const raw: RawElement[] = [];
+  let isWhole = true;
   stream.expectSign('{');
   for (stream.skipSeparators(); !stream.takeSign('}'); stream.skipSeparators()) {
     if (stream.atEnd()) stream.fail('"}"');
@@ -114,8 +115,11 @@ export function readSet(
       if (!(refusal instanceof Refusal)) throw refusal;
       reportRefusal(refusal, diagnostics);
       stream.skipStatement();
+      isWhole = false;
     }
   }
+  if (set.key.length === 0 && isWhole)
+    diagnostics.error(`${map ? 'map' : 'set'} definition does not specify key`, placeOf(name));
   if (set.timeout !== null) flags.add('timeout');
   set.flags = orderedFlags(flags);
   set.statements = statements;
