@@ -84,3 +84,30 @@ describe('a fingerprint', () => {
     expect(lines.map(({ doubt }) => doubt !== null)).toEqual([isInDoubt]);
   });
 });
+
+// As Linux 6.18 counted them, one packet at a time.
+describe('synproxy', () => {
+  const proxy = `table inet t {
+  chain c { type filter hook input priority 0
+    log prefix "came: "
+    synproxy mss 1460 wscale 7
+    log prefix "passed: "
+  }
+}`;
+
+  it.each([
+    ['S', 'came'],
+    ['SA', 'came'],
+    ['SF', 'came'],
+    ['SR', 'came'],
+    ['A', 'came'],
+    ['FA', 'came'],
+    ['RA', 'came'],
+    ['F', 'came passed'],
+    ['R', 'came passed'],
+    ['P', 'came passed'],
+  ])('takes a packet with %s or lets it pass: %s', async (flags, said) => {
+    const { logged } = await play(proxy, [tcp(80, flags)]);
+    expect(logged).toEqual([said]);
+  });
+});
