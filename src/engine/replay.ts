@@ -2,6 +2,7 @@ import { addressOf } from '../packet/addresses.js';
 import { u8 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
 import { Ipv4 } from '../packet/ipv4.js';
+import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import type { Frame, FrameSource } from '../capture/frame.js';
 import { Hook } from '../rules/hook.js';
@@ -70,6 +71,8 @@ export class Replay {
   private readonly messages = new Messages();
   /** The host's own packet at hand, as it was seen to leave. */
   private leaving: Packet | null = null;
+  /** The segment at hand was caused by one that nobody has seen, and left by this device. */
+  private caused: { readonly packet: Packet; readonly device: Device } | null = null;
   /** What the host is being told of a packet that it could not send. */
   private told: Packet | null = null;
   private readonly labels = new FlowLabels();
@@ -130,7 +133,10 @@ export class Replay {
       evidence: {
         adopt: (passage) => this.adopt(passage),
         answered: (answer) => this.egress.answerTo(this.kernel.tracker, answer) !== null,
-        segment: (of, way, isSo) => this.egress.segmentOf(of, way, isSo),
+        segment: (of, way, isSo) =>
+          this.caused && isSo(this.caused.packet, this.caused.device)
+            ? this.caused.packet
+            : this.egress.segmentOf(of, way, isSo),
         shows: (device) => this.sight.showsLeaving(device),
         left: (packet) => this.leaving ?? this.egress.copyOf(packet),
         lacks: (hook) => this.sight.lacks(hook, host.links),
@@ -344,7 +350,7 @@ export class Replay {
   }
 
   /** Runs a packet that was seen only as it left, as it must have come in. */
-  private assume(cause: Packet, seen: Packet): void {
+  private assume(cause: Packet, seen: Packet, device: Device): void {
     const { in: from } = cause;
     if (!from || this.options.admits?.(cause, 'received') === false) return;
     this.counts.assumed++;
@@ -364,9 +370,9 @@ export class Replay {
     const filtersBridge = cause.version === 4 ? this.callIptables : this.callIp6tables;
     if (filtersBridge && from.isBridge) this.throughPort(passage, from);
     this.leaving = seen;
-    if (!this.kernel.ingress(passage, from)) return;
-    this.kernel.receive(passage);
-    this.leaving = null;
+    this.caused = seen.protocol === Protocol.tcp ? { packet: seen, device } : null;
+    if (this.kernel.ingress(passage, from)) this.kernel.receive(passage);
+    this.leaving = this.caused = null;
     if (this.expected.account(seen)) this.counts.accounted++;
     else this.counts.unexplained++;
   }
@@ -403,7 +409,7 @@ export class Replay {
       return;
     }
     const origin = this.unseen.originOf(packet, device);
-    if (origin.kind === 'forwarded') return this.assume(origin.packet, packet);
+    if (origin.kind === 'forwarded') return this.assume(origin.packet, packet, device);
     if (origin.kind === 'unknown') return this.undecided(packet, origin.reason);
     // OUTPUT and POSTROUTING had the whole datagram: it was cut up behind them (`ip_finish_output()`).
     const whole = packet.data.length < packet.length ? packet : this.ownFragments.add(packet);

@@ -35,7 +35,7 @@ export interface Proxied {
   clockOffset: number;
   /** Why it may never have been opened; null: it was. */
   readonly doubt: string | null;
-  /** What of the server's numbers, where this host is the server, nothing tells. */
+  /** What of the server's numbers nothing tells; null: nothing, or it was captured. */
   guessed: StandIn | null;
 }
 

@@ -14,6 +14,7 @@ import { undoHelp } from '../conntrack/helpers/asMade.js';
 import { DEFAULT_ZONE, type Found } from '../conntrack/table.js';
 import { invertTuple, readTuple } from '../conntrack/tuple.js';
 import { adjustClock } from '../synproxy/clocks.js';
+import { causeOfSynproxy } from './behindSynproxy.js';
 import { connectionOfSent } from './evidence.js';
 import type { Kernel } from '../kernel.js';
 import { type Program, StepKind } from '../walk/program.js';
@@ -94,14 +95,15 @@ export class UnseenArrivals {
     if (!from || from === device || from.isLoopback || this.sight.showsArriving(from)) return HOST;
     if (ttlOf(packet) === 255 || packet.fragmentOffset !== 0 || packet.moreFragments)
       return { kind: 'unknown', reason: 'nothing tells how it came in' };
-    const before = packet.clone();
+    const cause = causeOfSynproxy(packet, found);
+    const before = cause ?? packet.clone();
     before.in = from;
     before.packetType = PacketType.host;
     if (found) undoAll(before, found);
     const arrived = found
       ? before
       : (this.kernel.aimOf(before, Hook.prerouting, this.addressesOf(from)) ?? before);
-    setTtl(arrived, ttlOf(packet) + 1);
+    if (!cause) setTtl(arrived, ttlOf(packet) + 1);
     arrived.link = this.linkHeader(from, source, route, arrived);
     return { kind: 'forwarded', packet: arrived };
   }

@@ -15,7 +15,7 @@ import { Protocol } from '../../packet/numbers.js';
 import { Verdict } from '../../rules/verdict.js';
 import { CtEvent, type ConnectionEntry, type Proxied } from '../conntrack/entry.js';
 import { shiftSequences } from '../conntrack/sequenceOffsets.js';
-import { TcpConnState } from '../conntrack/tcpState.js';
+import { TcpConnState, TcpFlagBit } from '../conntrack/tcpState.js';
 import type { Tracker } from '../conntrack/tracker.js';
 import { connectionOfSent } from '../evidence/evidence.js';
 import { Passage } from '../passage.js';
@@ -78,12 +78,13 @@ export class Synproxy {
       options,
     });
     const { packet } = answer;
-    const seen = this.around.evidence.segment(syn, 'back', (other) => {
+    const left = this.around.evidence.segment(syn, 'back', (other) => {
       const { data, transport } = other;
       if (u16(data, transport + Tcp.window) !== 0) return false;
       return sameFlags(packet, other) && i32(data, transport + Tcp.acknowledgment) === ((isn + 1) | 0);
     });
-    if (seen) takeNumbers(packet, this.beforeAdjustment(seen));
+    const seen = left && this.beforeAdjustment(left);
+    if (seen) takeNumbers(packet, seen);
     else {
       answer.uncaptured = true;
       answer.guessed = 'SEQ';
@@ -262,6 +263,7 @@ export class Synproxy {
     });
     toClient.guessed = proxied.guessed;
     attach(toClient, entry);
+    if (proxied.guessed !== null && !this.showsWayOf(toClient.packet)) beLiberal(entry);
     this.around.send(toClient, passage);
     this.around.tell(
       passage,
@@ -276,9 +278,10 @@ export class Synproxy {
     return proxied ? synAckOfServer(this.around, passage, proxied) : null;
   }
 
-  /** What has left as it was before its connection gave it other numbers. */
-  private beforeAdjustment(seen: Packet): Packet {
+  /** What has left as it was before the connection that it was taken for gave it other numbers; null: nothing tells which. */
+  private beforeAdjustment(seen: Packet): Packet | null {
     const found = connectionOfSent(this.around.tracker, seen);
+    if (found?.entry.proxied?.guessed === 'SEQ') return null;
     const before = seen.clone();
     if (found) restoreNumbers(before, found.entry, found.direction);
     return before;
@@ -322,6 +325,14 @@ const COOKIE_UNKNOWN = 'the cookie that synproxy sent the client was not capture
 function signed(difference: number): string {
   const by = difference | 0;
   return by < 0 ? `less by ${-by}` : `greater by ${by}`;
+}
+
+/** Nobody sees how much the server, which is this host, sends: no window is held against what is acknowledged of it. */
+function beLiberal(entry: ConnectionEntry): void {
+  const tcp = entry.tcpState();
+  if (!tcp) return;
+  for (const side of [tcp.original, tcp.reply]) side.flags |= TcpFlagBit.beLiberal;
+  entry.keepTcp(tcp);
 }
 
 /** It is the server's answer in a connection: `nf_ct_set(IP_CT_ESTABLISHED_REPLY)`. */
