@@ -132,6 +132,8 @@ export class Tracker {
       if (found) this.table.rows.forgetSteady(found.entry.row);
       const entry = found?.entry ?? this.make(passage, scratch, hook);
       if (!entry) return Verdict.accept;
+      // Whether it is there at all hangs on a cookie.
+      if (entry.proxied) passage.doubt ??= entry.proxied.doubt;
       const direction = found?.direction ?? Direction.original;
       const verdict = trackProtocol(entry, packet, direction, entry.timeouts ?? this.settings);
       if (verdict === ProtocolVerdict.repeat) {
@@ -142,7 +144,6 @@ export class Tracker {
       passage.connection = entry;
       passage.direction = direction;
       passage.state = stateOf(entry, direction);
-      if (entry.proxied) passage.doubt ??= entry.proxied.doubt;
       if (!found && this.met?.follow) this.events.expected(passage, this.met.master, this.met.follow);
       if (verdict === ProtocolVerdict.kill) this.table.destroy(entry);
       if (direction === Direction.reply) noteReply(entry, packet.frame);
