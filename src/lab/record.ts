@@ -6,7 +6,7 @@ import { type MacAddress, parseMac } from '../address/mac.js';
 import { type Child, ended, LabError, shell, startInside, until } from './children.js';
 import { ethernetFrame } from './craft.js';
 import { withKernelLog, type KernelMessage } from './kernelLog.js';
-import { buildLab, type LabHost, peerEnd, wiredTo } from './namespaces.js';
+import { buildLab, type Lab, type LabHost, peerEnd, wiredTo } from './namespaces.js';
 
 /** A packet that a peer sends to the host under test. */
 export interface LabPacket {
@@ -45,46 +45,60 @@ export interface RunVoice {
   waits?(lock: string): void;
 }
 
+/** Starts a program in a namespace; it is ended with the run at the latest. */
+type Inside = typeof startInside;
+
 /**
  * Gives a run to this machine's own kernel and writes what it did to `out`: `host/`, `any.pcap`, `kernel.log`,
  * `conntrack-events.txt`, `clock.json`, `after/`. @throws LabError where the lab itself fails
  */
 export async function record(run: LabRun, out: string, voice: RunVoice = {}): Promise<void> {
+  const lab = await buildLab(run.host);
+  try {
+    voice.built?.(lab.refused);
+    await observe(lab, run, out, (inside) => inject(lab, run, inside), voice);
+  } finally {
+    await lab.close();
+  }
+}
+
+/** The same of a host that is built, and of whatever is done to it. */
+export async function observe(
+  lab: Lab,
+  { isOurs, settle, traces }: Pick<LabRun, 'isOurs' | 'settle' | 'traces'>,
+  out: string,
+  act: (inside: Inside) => Promise<void>,
+  voice: RunVoice = {},
+): Promise<void> {
   mkdirSync(join(out, 'host'), { recursive: true });
   mkdirSync(join(out, 'after'), { recursive: true });
-  const lab = await buildLab(run.host);
   const children: Child[] = [];
-  const inside = async (...args: Parameters<typeof startInside>) => {
+  const inside: Inside = async (...args) => {
     const inmate = await startInside(...args);
     children.push(inmate.child);
     return inmate;
   };
   try {
-    voice.built?.(lab.refused);
     shell(SNAPSHOT, lab.host, join(out, 'host'));
     await withKernelLog(
-      run.isOurs !== null,
+      isOurs !== null,
       async (log) => {
-        const { devices, frames } = framesOf(run);
         const capture = await inside(lab.host, 'tcpdump', '-i', 'any', '-n', '-U', '-Z', 'root', '--immediate-mode', '-B', '32768', '-s', '0', '--time-stamp-precision=nano', '-w', join(out, 'any.pcap'), 'not arp'); // prettier-ignore
         const events = await inside(lab.host, 'sh', '-c', 'exec stdbuf -oL conntrack -E -o timestamp > "$1"', 'sh', join(out, 'conntrack-events.txt')); // prettier-ignore
-        const trace = run.traces
+        const trace = traces
           ? await inside(lab.host, 'sh', '-c', 'exec stdbuf -oL nft monitor trace > "$1"', 'sh', join(out, 'nft-trace.txt')) // prettier-ignore
           : null;
         if (trace) shell(UNTIL_TRACED, lab.host);
-        const injector = await inside(lab.peer, process.execPath, injectorPath(), readlinkSync('/proc/self/ns/net'), ...devices); // prettier-ignore
-        await Promise.all([
-          until(capture.child, capture.child.stderr, 'listening'),
-          until(injector.child, injector.child.stderr, 'ready'),
-        ]);
+        await until(capture.child, capture.child.stderr, 'listening');
         const messages: KernelMessage[] = [];
         const read = (): void => void messages.push(...(log?.read() ?? []));
         const reading = setInterval(read, 20);
-        injector.child.stdin.end(frames);
-        const status = await ended(injector.child);
-        await delay(run.settle ?? 100);
-        clearInterval(reading);
-        if (status !== 0) throw new LabError(`the frames were not sent: status ${status}`);
+        try {
+          await act(inside);
+          await delay(settle ?? 100);
+        } finally {
+          clearInterval(reading);
+        }
         read();
         shell(AFTER, lab.host, join(out, 'after'));
         capture.interrupt();
@@ -92,7 +106,7 @@ export async function record(run: LabRun, out: string, voice: RunVoice = {}): Pr
         if (trace) await written(join(out, 'nft-trace.txt'));
         trace?.interrupt();
         await Promise.all([ended(capture.child), ended(events.child), trace ? ended(trace.child) : null]);
-        const ours = messages.filter((m) => run.isOurs?.(m.text));
+        const ours = messages.filter((m) => isOurs?.(m.text));
         writeFileSync(join(out, 'kernel.log'), ours.map(dmesgLine).join(''));
       },
       (lock) => voice.waits?.(lock),
@@ -100,25 +114,18 @@ export async function record(run: LabRun, out: string, voice: RunVoice = {}): Pr
     writeFileSync(join(out, 'clock.json'), JSON.stringify({ boot_epoch_s: bootTime() }));
   } finally {
     for (const child of children) child.kill('SIGKILL');
-    await lab.close();
   }
 }
 
-/** Waits until a file does not grow any more. */
-async function written(path: string): Promise<void> {
-  for (let size = -1, now = statSync(path).size; size !== now; now = statSync(path).size) {
-    size = now;
-    await delay(100);
-  }
+/** Sends the packets of a run, each in its time. */
+async function inject(lab: Lab, run: LabRun, inside: Inside): Promise<void> {
+  const { devices, frames } = framesOf(run);
+  const { child } = await inside(lab.peer, process.execPath, injectorPath(), readlinkSync('/proc/self/ns/net'), ...devices); // prettier-ignore
+  await until(child, child.stderr, 'ready');
+  child.stdin.end(frames);
+  const status = await ended(child);
+  if (status !== 0) throw new LabError(`the frames were not sent: status ${status}`);
 }
-
-/** Until somebody listens to the kernel's group of traces (NFNLGRP_NFTRACE, 9), which `nft monitor` does not say. */
-const UNTIL_TRACED = `for _ in $(seq 500); do
-  awk '$2 == 12 && substr($4, length($4) - 2, 1) ~ /[13579bdf]/ { found = 1 } END { exit !found }' /proc/net/netlink && exit 0
-  sleep 0.01
-done
-echo 'nobody listens to traces' >&2
-exit 1`;
 
 /** Beside this file once it is built; the tests run from the sources and use the built one. */
 function injectorPath(): string {
@@ -178,3 +185,19 @@ const AFTER = `cd "$(cat)"
 conntrack -L -o extended > conntrack.txt 2>/dev/null
 date +%s.%N > time.txt
 ${SAVES.replace(/^conntrack.*$/m, '')}true`;
+
+/** Waits until a file does not grow any more. */
+async function written(path: string): Promise<void> {
+  for (let size = -1, now = statSync(path).size; size !== now; now = statSync(path).size) {
+    size = now;
+    await delay(100);
+  }
+}
+
+/** Until somebody listens to the kernel's group of traces (NFNLGRP_NFTRACE, 9), which `nft monitor` does not say. */
+const UNTIL_TRACED = `for _ in $(seq 500); do
+  awk '$2 == 12 && substr($4, length($4) - 2, 1) ~ /[13579bdf]/ { found = 1 } END { exit !found }' /proc/net/netlink && exit 0
+  sleep 0.01
+done
+echo 'nobody listens to traces' >&2
+exit 1`;
