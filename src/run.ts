@@ -26,6 +26,7 @@ import { readNflog } from './observed/nflog.js';
 import { readLogBatches, type LogSource } from './observed/readLog.js';
 import { CtState } from './rules/connection.js';
 import { countingIn } from './rules/counting.js';
+import { asksOwner, OWNER_ASSUMED } from './rules/owners.js';
 import { HostClock } from './rules/jiffies.js';
 import { groupMessages, logPrefixes } from './rules/logPrefix.js';
 import { isIcmpError } from './packet/rewrite.js';
@@ -165,7 +166,7 @@ export function sidesOf(given: Given, log: HeldLog): Sides {
 
 /** Holds a replay against the host's log. */
 export function compareWithLog(result: ReplayResult, log: Comparable, source: FrameSource): Comparison {
-  const rulesOf = rulesByPrefix(result.replay.kernel.program.ruleset, result.replay.lacksPackets);
+  const rulesOf = rulesByPrefix(result.replay.kernel.program.ruleset, result.replay.gaps);
   const { files, losses } = fromEntries(log, source.epoch);
   const comparison = compareLines({
     predicted: result.lines,
@@ -302,7 +303,7 @@ export async function causes({
       frames: count,
       rulesOf: rulesByPrefix(
         { tables: [...rest.ruleset.tables, ...(later?.ruleset.tables ?? [])] },
-        done.lacksPackets,
+        done.gaps,
       ),
       unseen: ({ text }) => done.sight.whyUnseen(parse(text)),
     };
@@ -322,11 +323,14 @@ export async function causes({
 }
 
 /**
- * The rules that write a prefix; a test that is not modelled leaves it open when they do, and so does one that counts
- * packets.
- * @param lacks the capture does not have all of those
+ * The rules that write a prefix; a test that is not modelled leaves it open when they do, and so does one that asks for
+ * what the capture does not tell.
+ * @param gaps it does not have all packets, to be counted; it does not tell whose some are
  */
-export function rulesByPrefix(ruleset: Ruleset, lacks = false): (prefix: string) => readonly WritingRule[] {
+export function rulesByPrefix(
+  ruleset: Ruleset,
+  gaps: Replay['gaps'] = { packets: false, owners: false },
+): (prefix: string) => readonly WritingRule[] {
   const byPrefix = new Map<string, Rule[]>();
   for (const { chains } of ruleset.tables)
     for (const { rules } of chains.values())
@@ -343,9 +347,10 @@ export function rulesByPrefix(ruleset: Ruleset, lacks = false): (prefix: string)
         : step.kind === 'statement' && step.statement.kind === 'unknown',
     );
   const counts = ({ steps, chain }: Rule): boolean =>
-    lacks && steps.some((step) => countingIn(step, chain.table.nft) !== null);
+    gaps.packets && steps.some((step) => countingIn(step, chain.table.nft) !== null);
   const doubtOf = (rule: Rule): string | null => {
     if (isOpen(rule)) return `${rule.text}: not known whether it matches`;
+    if (gaps.owners && rule.steps.some(asksOwner)) return `${rule.text}: ${OWNER_ASSUMED}`;
     return counts(rule) ? `${rule.text}: it counts packets, and the capture does not have all of them` : null;
   };
   return (prefix) =>

@@ -12,7 +12,7 @@ export interface FieldDifference {
 }
 
 /**
- * By named field, in the predicted line's order; what cannot be known of an uncaptured packet is left out. A line that was
+ * By named field, in the predicted line's order; what cannot be known of an uncaptured packet is left out, and so is an owner that nothing tells. A line that was
  * cut agrees as far as it goes.
  */
 export function differingFields(p: PredictedItem, o: ObservedItem): FieldDifference[] {
@@ -25,6 +25,7 @@ export function differingFields(p: PredictedItem, o: ObservedItem): FieldDiffere
   const isTold = (field: string): boolean =>
     !(p.line.uncaptured && UNKNOWABLE.has(field)) &&
     !((p.line.guessed === 'SEQ' || p.line.guessed === 'OPT') && NUMBERS[p.line.guessed].has(field)) &&
+    !(p.line.guessed === 'UID' && OWNER_FIELDS.has(field)) &&
     !(lacksLink && LINK_FIELDS.has(field));
   for (const [field, simulated] of ours) {
     const host = theirs.get(field) ?? null;
@@ -40,6 +41,7 @@ const NUMBERS: Record<'SEQ' | 'OPT', ReadonlySet<string>> = {
   SEQ: new Set(['SEQ', 'TCP ACK', 'OPT', 'TCP OPT']),
   OPT: new Set(['OPT', 'TCP OPT']),
 };
+const OWNER_FIELDS: ReadonlySet<string> = new Set(['UID', 'GID']);
 const LINK_FIELDS: ReadonlySet<string> = new Set(['MAC', 'MACSRC', 'MACDST', 'MACPROTO', 'VPROTO', 'VID']);
 
 /** `UDP LEN` becomes `TCP LEN` where only PROTO differs, so that it is still the same field. */

@@ -28,7 +28,8 @@ export interface PredictedLine {
   readonly uncaptured: boolean;
   /**
    * The field whose value nothing in the inputs tells, so that the text holds a stand-in: the identification of an
-   * uncaptured IPv4 packet, the flow label of an IPv6 one, what only the host's TCP can know (sequence number and clock).
+   * uncaptured IPv4 packet, the flow label of an IPv6 one, what only the host's TCP can know (sequence number and clock),
+   * or the owner (UID and GID).
    * null: every field is known.
    */
   readonly guessed: StandIn | null;

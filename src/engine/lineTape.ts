@@ -3,7 +3,7 @@ import { type Chunk, KeptItem, type Place } from '../source/keptText.js';
 import { numberAt, Tape, TapeReader } from '../source/tape.js';
 import type { PredictedLine } from './events.js';
 
-const FIELDS: readonly PredictedLine['guessed'][] = [null, 'ID', 'FLOWLBL', 'SEQ', 'OPT'];
+const FIELDS: readonly PredictedLine['guessed'][] = [null, 'ID', 'FLOWLBL', 'SEQ', 'OPT', 'UID'];
 
 /** Words of a line before its doubt, if there is one, and its text. */
 const At = { time: 0, frame: 2, rule: 4, prefix: 5, flags: 6, end: 7 } as const;

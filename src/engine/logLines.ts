@@ -56,7 +56,10 @@ export class LogLines {
     if (size !== null && size < data.length) packet.data = data.subarray(0, size);
     const kept = keepLine(packet, { prefix }, hook, false);
     packet.data = data;
-    this.sinks.grouped(new LoggedLine(passage, packet, rule, { level: GROUP_LEVEL, prefix }, kept), group);
+    this.sinks.grouped(
+      new LoggedLine(passage, packet, rule, { level: GROUP_LEVEL, prefix, uid: false }, kept),
+      group,
+    );
   }
 }
 
@@ -81,14 +84,14 @@ class LoggedLine implements PredictedLine {
     passage: Passage,
     packet: Packet,
     readonly rule: Rule | null,
-    { level, prefix }: Pick<LogOptions, 'level' | 'prefix'>,
+    { level, prefix, uid }: Pick<LogOptions, 'level' | 'prefix' | 'uid'>,
     readonly kept: KeptText,
   ) {
     this.time = packet.time;
     this.frame = packet.frame;
     this.doubt = passage.doubt;
     this.uncaptured = passage.uncaptured;
-    this.guessed = passage.guessed;
+    this.guessed = passage.guessed ?? (packet.ownerAssumed && uid === true ? 'UID' : null);
     this.level = level;
     this.prefix = prefix;
   }

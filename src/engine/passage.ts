@@ -6,8 +6,8 @@ import type { CtTemplate } from '../rules/context.js';
 import type { Route } from '../host/routeModel.js';
 import type { ConnectionEntry } from './conntrack/entry.js';
 
-/** A field that is a secret of the host's. OPT: its clock, in the options of a TCP header; SEQ: that, and TCP's own numbers. */
-export type StandIn = 'ID' | 'FLOWLBL' | 'SEQ' | 'OPT';
+/** A field that is a secret of the host's. OPT: its clock, in the options of a TCP header; SEQ: that, and TCP's own numbers; UID: whose process it was, with the GID. */
+export type StandIn = 'ID' | 'FLOWLBL' | 'SEQ' | 'OPT' | 'UID';
 
 /** A packet on its way through the hooks, with what the kernel hangs on it: `skb->_nfct`, `skb_dst()`. */
 export class Passage {

@@ -198,8 +198,13 @@ export class Replay {
   }
 
   /** Packets that crossed some hook may be missing in the capture. */
-  get lacksPackets(): boolean {
+  private get lacksPackets(): boolean {
     return this.sight.lacks(Hook.postrouting, this.options.host.links);
+  }
+
+  /** What hangs on more than the capture tells: for rules to be in doubt that ask for it. */
+  get gaps(): { readonly packets: boolean; readonly owners: boolean } {
+    return { packets: this.lacksPackets, owners: this.ownPackets.assumesOwners };
   }
 
   /** Nobody wants to see each packet, or has a say in it. */
@@ -327,7 +332,7 @@ export class Replay {
 
   /** Nothing can be said of the host's lines about a packet that may have gone another way, as little as of its own. */
   private noteDoubt({ packet, doubt, connection }: Passage): void {
-    if (doubt === null || this.sight.isComplete) return;
+    if (doubt === null) return;
     this.sight.leaveOut(packet, doubt);
     if (connection?.firstFrame === packet.frame) this.turns.doubt(connection, doubt);
   }

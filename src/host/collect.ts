@@ -10,7 +10,7 @@ const COMMANDS: readonly (readonly [file: string, command: string])[] = [
   ['ip-6-rule.json', 'ip -6 -j rule'],
   ['ip-neigh.json', 'ip -j neigh'],
   ['ip-maddr.json', 'ip -j maddr'],
-  ['ss-listen.txt', 'ss -Hlntup'],
+  ['ss-listen.txt', 'ss -Hlntupe'],
   ['nft-ruleset.nft', 'nft list ruleset'],
   ['nft-ruleset.json', 'nft -j list ruleset'],
   ['ipset-save.txt', 'ipset save'],

@@ -44,6 +44,8 @@ export class Packet {
   /** The socket owner where evidence shows it; undefined: not known. */
   uid: number | undefined;
   gid: number | undefined;
+  /** Nothing tells the owner: it is taken for the likely one. */
+  ownerAssumed = false;
   socket: SocketKind = SocketKind.none;
   /** What the frame holds where that is no IP packet (ARP…): `version` then says nothing; 0 for IP. */
   etherType = 0;

@@ -13,7 +13,7 @@ import type { Share } from '../share/share.js';
 /** Tuples remembered at most, of each kind. */
 const MOST = 65_536;
 
-const { syn: SYN, ack: ACK, rst: RST } = TcpFlag;
+const { fin: FIN, syn: SYN, ack: ACK, rst: RST } = TcpFlag;
 
 /** The sockets of the host: those that `ss` listed, and those that packets tell of. */
 export class LocalSockets {
@@ -23,6 +23,8 @@ export class LocalSockets {
   private readonly requests = new Set<string>();
   /** Connections that tproxy gave to a proxy; it answers for addresses that are not the host's. */
   private readonly diverted = new Set<string>();
+  /** TCP connections in which the host has sent its FIN, as it sends. */
+  private readonly closed = new Set<string>();
 
   /** @param isTaken whether the capture shows a socket to take what came in */
   constructor(
@@ -35,11 +37,35 @@ export class LocalSockets {
   sent(packet: Packet): void {
     if (!packet.hasTransport || !hasPorts(packet.protocol)) return;
     this.noteOpen((packet.protocol << 16) | packet.sourcePort, packet.frame);
+    if (packet.protocol !== Protocol.tcp) return;
+    const flags = u8(packet.data, packet.transport + Tcp.flags);
+    if (this.closed.size > 0 && flags & SYN) this.closed.delete(tupleText(packet));
+    else if (flags & FIN) remember(this.closed, tupleText(packet));
   }
 
   private noteOpen(socket: number, frame: number): void {
     if (this.share && !this.sendsFrom.has(socket)) this.share.noted.sentFrom.set(socket, frame);
     this.sendsFrom.add(socket);
+  }
+
+  /** Whether the host has sent a FIN before this packet of its. */
+  isClosed(packet: Packet): boolean {
+    if (packet.protocol !== Protocol.tcp || this.closed.size === 0) return false;
+    if (u8(packet.data, packet.transport + Tcp.flags) & (SYN | FIN)) return false;
+    return this.closed.has(tupleText(packet));
+  }
+
+  /** The user of the socket that is bound to the port which the host sends from, where `ss -e` listed it; undefined: not known. */
+  ownerOf(packet: Packet): number | undefined {
+    if (!packet.hasTransport || !hasPorts(packet.protocol)) return undefined;
+    const source = addressOf(packet, 'source');
+    return this.host.sockets.find(
+      ({ protocol, port, versions, address }) =>
+        protocol === packet.protocol &&
+        port === packet.sourcePort &&
+        versions.includes(packet.version) &&
+        (address === null || address.equals(source)),
+    )?.uid;
   }
 
   /** A packet got through INPUT. */

@@ -20,6 +20,9 @@ import { isOwnAddress, tupleOf, undo, undoAll } from './unseen.js';
 
 /** What the host itself sent: seen as it left, run from OUTPUT on as it was made. */
 export class OwnPackets {
+  /** Of some nothing told the owner. */
+  assumesOwners = false;
+
   constructor(
     private readonly host: Host,
     private readonly kernel: Kernel,
@@ -107,6 +110,20 @@ export class OwnPackets {
     return refused;
   }
 
+  /** The capture does not tell whose a packet is: the listing of sockets may, and most of what a firewall host sends is root's. */
+  private findOwner(own: Packet): void {
+    if (own.socket !== SocketKind.request && own.socket !== SocketKind.process) return;
+    const uid = this.sockets.ownerOf(own);
+    own.ownerAssumed = uid === undefined || uid !== 0;
+    own.uid = own.gid = uid ?? 0;
+    if (this.sockets.isClosed(own)) {
+      // What acknowledges behind the FIN has no process any more, if that has closed its socket (`sock_orphan()`).
+      own.ownerAssumed = true;
+      own.socket = SocketKind.none;
+    }
+    this.assumesOwners ||= own.ownerAssumed;
+  }
+
   /** The way of a packet that left by `device`, from the socket that made it. */
   start(own: Packet, device: Device): Passage {
     const passage = new Passage(own);
@@ -116,11 +133,7 @@ export class OwnPackets {
     own.link = NO_LINK;
     own.packetType = PacketType.host;
     own.socket = socketOf(own);
-    if (own.socket === SocketKind.request || own.socket === SocketKind.process) {
-      // The capture does not tell who; most of what a firewall host sends is root's.
-      own.uid = 0;
-      own.gid = 0;
-    }
+    this.findOwner(own);
     this.sockets.sent(own);
     if (isOfLink(own) && !device.isLoopback)
       passage.route =

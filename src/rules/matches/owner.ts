@@ -8,6 +8,7 @@ import { bang, type Negatable } from '../negatable.js';
 import type { OptionList, OptionSpec } from '../options.js';
 import { KERNEL_REFUSES, refusal } from '../refusal.js';
 import { outcomeOf } from '../outcomes.js';
+import { OWNER_ASSUMED } from '../owners.js';
 import { Outcome } from '../verdict.js';
 
 interface IdRange {
@@ -121,6 +122,8 @@ function hasOwner({ socket }: Packet): boolean {
 function test(data: OwnerMatch, packet: Packet, context: Context): Outcome {
   const { socketExists, uid, gid } = data;
   const exists = packet.socket !== SocketKind.none;
+  // Whether it still has a socket is as little known as whose that is.
+  if (packet.ownerAssumed && (uid ?? gid ?? (exists ? null : socketExists))) context.doubt?.(OWNER_ASSUMED);
   if (socketExists && socketExists.negated === exists) return Outcome.miss;
   if (!hasOwner(packet)) return outcomeOf([uid, gid].every((option) => option === null || option.negated));
   const byUid = uid ? judge(uid, uidOf(packet, context)) : Outcome.hit;

@@ -3,6 +3,7 @@ export interface Part {
   readonly kind: string;
   readonly name?: unknown;
   readonly mode?: unknown;
+  readonly key?: unknown;
 }
 
 /** The statement and all that it is made of. */

@@ -2,6 +2,7 @@ import { EtherType, PacketType, SocketKind } from '../../../packet/numbers.js';
 import type { Device } from '../../../packet/device.js';
 import type { Packet } from '../../../packet/packet.js';
 import type { Context } from '../../context.js';
+import { OWNER_ASSUMED } from '../../owners.js';
 import type { Family } from '../../model.js';
 import type { Meta } from '../model.js';
 import type { Read, Scalar } from './value.js';
@@ -82,8 +83,10 @@ export function readMeta({ key }: Meta, packet: Packet, context: Context): Read 
     case 'pkttype':
       return packet.packetType === PacketType.outgoing ? PacketType.host : packet.packetType;
     case 'skuid':
+      if (packet.ownerAssumed) context.doubt?.(OWNER_ASSUMED);
       return hasOwner(packet) ? (packet.uid ?? context.socket(packet)?.uid ?? null) : undefined;
     case 'skgid':
+      if (packet.ownerAssumed) context.doubt?.(OWNER_ASSUMED);
       return hasOwner(packet) ? (packet.gid ?? null) : undefined;
     case 'time':
       return wallClock(context);
