@@ -339,6 +339,17 @@ export class Kernel {
   private leave(passage: Passage): void {
     const { packet } = passage;
     packet.out = passage.route?.device ?? packet.out;
+    const toAll = passage.isOwn && passage.route?.type === 'broadcast' && packet.out?.isLoopback === false;
+    if (!toAll) return this.leaveOnce(passage);
+    // The host hears what it broadcasts, once it is sent: `ip_mc_output()`, `dev_loopback_xmit()`.
+    const own = again(passage);
+    const isHeard = this.hooks.run(Hook.postrouting, own);
+    this.leaveOnce(passage);
+    if (isHeard) this.hear(own);
+  }
+
+  private leaveOnce(passage: Passage): void {
+    const { packet } = passage;
     if (!this.hooks.run(Hook.postrouting, passage)) return;
     if (packet.out && !packet.physOut && !this.egress(passage, packet.out)) return;
     const path = this.hooks.links.isEmpty
@@ -423,23 +434,29 @@ export class Kernel {
 
   /** What leaves through lo comes back in, with the connection it has: `loopback_xmit()`. */
   private loop(passage: Passage): void {
-    const again = new Passage(passage.packet.clone());
-    again.connection = passage.connection;
-    again.state = passage.state;
-    again.direction = passage.direction;
-    again.doubt = passage.doubt;
-    again.uncaptured = passage.uncaptured;
-    again.guessed = passage.guessed;
-    const { packet } = again;
+    const back = again(passage);
+    const { packet } = back;
     packet.in = packet.out;
     packet.out = null;
     packet.link = packet.version === 4 ? LOOPBACK_LINK_4 : LOOPBACK_LINK_6;
     packet.packetType = PacketType.host;
-    packet.socket = SocketKind.none;
-    if (packet.in && !this.ingress(again, packet.in)) return;
+    if (packet.in && !this.ingress(back, packet.in)) return;
     // It is taken up where the device's queue is read: `enqueue_to_backlog()` (net/core/dev.c).
-    if (this.answering > 0) this.looping.push(again);
-    else this.receive(again);
+    if (this.answering > 0) this.looping.push(back);
+    else this.receive(back);
+  }
+
+  /** A copy of what the host broadcast, by the device that it left by; it has its route already. */
+  private hear(passage: Passage): void {
+    const { packet } = passage;
+    const device = packet.out;
+    packet.in = device;
+    packet.out = null;
+    packet.link = NO_LINK;
+    packet.packetType = PacketType.loopback;
+    this.observer?.packet(passage, 'received');
+    if (device && !this.ingress(passage, device)) return;
+    if (this.hooks.run(Hook.prerouting, passage)) this.deliver(passage);
   }
 
   /** An answer of the host's own stack, made while `cause` was handled. */
@@ -487,3 +504,19 @@ const REFUSED = 'IPv6 takes no packet with such addresses from outside';
 
 const LOOPBACK_LINK_4 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00]);
 const LOOPBACK_LINK_6 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x86, 0xdd]);
+
+/** A copy of a packet with the connection that it has, which is no socket's any more. */
+function again(passage: Passage): Passage {
+  const copy = new Passage(passage.packet.clone());
+  copy.connection = passage.connection;
+  copy.state = passage.state;
+  copy.direction = passage.direction;
+  copy.route = passage.route;
+  copy.doubt = passage.doubt;
+  copy.uncaptured = passage.uncaptured;
+  copy.guessed = passage.guessed;
+  copy.packet.socket = SocketKind.none;
+  return copy;
+}
+
+const NO_LINK = new Uint8Array(0);

@@ -1,6 +1,6 @@
 import type { LabSetup } from '../../src/lab/namespaces.js';
 import { type Ends, packets, type Said, type Step, stream } from './helperTalks.js';
-import { SIP_ROWS } from './sipRows.js';
+import { CALL, CALL_OVER_TCP, SIP_ROWS } from './sipRows.js';
 
 /** A host's rules and what comes in. */
 export interface HelperRow {
@@ -335,10 +335,9 @@ const BROADCAST_ROWS: readonly HelperRow[] = [
     steps: packets(
       answer(SERVER, undefined, ASKED),
       answer('198.51.100.10'),
-      answer('198.51.100.11', ':138 > 198.51.100.2:137'),
-      answer('198.51.100.11', ':137 > 198.51.100.2:138'),
+      answer('198.51.100.1', ':138 > 198.51.100.2:137'),
+      answer('198.51.100.1', ':137 > 198.51.100.2:138'),
       answer('203.0.113.5'),
-      answer('198.51.100.12'),
       answer(SERVER),
     ),
   },
@@ -379,6 +378,51 @@ const BROADCAST_ROWS: readonly HelperRow[] = [
   },
 ];
 
-void BROADCAST_ROWS;
+/** Objects of nft that assign helpers, and rules that tell by them. */
+const NFT = `table inet t {
+  ct helper call { type "sip" protocol udp; l3proto ip; }
+  ct helper stream { type "sip" protocol tcp; l3proto inet; }
+  ct helper tunnel { type "pptp" protocol tcp; l3proto ip; }
+  ct helper scan { type "sane" protocol tcp; l3proto inet; }
+  chain assign { type filter hook prerouting priority -150;
+    udp dport 5060 ct helper set "call"
+    tcp dport 5060 ct helper set "stream"
+    tcp dport 1723 ct helper set "tunnel"
+    tcp dport 6566 ct helper set "scan"
+  }
+  chain forward { type filter hook forward priority 0;
+    ct helper "sip" counter
+    ct helper "pptp" counter
+    ct helper "sane" counter
+    ct state related counter
+    ct status expected counter
+    ct status assured counter
+  }
+}
+`;
+const byNft = (name: string, steps: readonly Step[]): HelperRow => ({
+  name: `nft, ${name}`,
+  setups: [{ command: 'nft -f -', input: NFT }],
+  steps,
+});
+const NFT_ROWS: readonly HelperRow[] = [
+  byNft('sip', CALL),
+  byNft('sip over TCP', CALL_OVER_TCP),
+  byNft('pptp', [...stream(PPTP, called), ...packets(toServer(99), toClient(77), toServer(99))]),
+  byNft('sane', [
+    ...stream(SANE, [
+      ['>', u32(7, 0)],
+      ['<', u32(0, 5555, 0)],
+    ]),
+    ...packets(['eth1', scan(5555)]),
+  ]),
+];
 
-export const HELPER_ROWS: readonly HelperRow[] = [...SANE_ROWS, ...PPTP_ROWS, ...PPTP_NAT_ROWS, ...SIP_ROWS];
+export const HELPER_ROWS: readonly HelperRow[] = [
+  ...SANE_ROWS,
+  ...PPTP_ROWS,
+  ...PPTP_NAT_ROWS,
+  ...BROADCAST_ROWS,
+  ...NFT_ROWS,
+  ...SIP_ROWS,
+];

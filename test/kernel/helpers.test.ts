@@ -22,7 +22,7 @@ const why = missing ? ` (${missing})` : '';
 const keep = process.env.KERNEL_RECORD ?? '';
 
 describe.skipIf(missing !== null)(`this kernel agrees about what helpers read${why}`, () => {
-  it.each(HELPER_ROWS)('$name', { timeout: 60_000 }, async (row) => {
+  it.each(HELPER_ROWS)('$name', { timeout: 180_000 }, async (row) => {
     const { name, family = 4, setups, sysctls, steps, isAboutLog = false } = row;
     // The kernel's log is everybody's, and waited for.
     const logs = isAboutLog;

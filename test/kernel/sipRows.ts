@@ -347,6 +347,20 @@ const NAT_ROWS: readonly HelperRow[] = [
 
 const MANY = (count: number): string[] => Array.from({ length: count }, (_, i) => audio(7100 + 2 * i));
 
+/** A call and its media. */
+export const CALL: readonly Step[] = [
+  ...says(['>', invite(OFFER)], ['<', answer('200 OK', 'INVITE', ANSWER)]),
+  ...media(7078, 7079),
+  ...mediaOut(9078),
+];
+export const CALL_OVER_TCP: readonly Step[] = [
+  ...stream(SIP_TCP, [
+    ['>', invite(OFFER)],
+    ['<', answer('200 OK', 'INVITE', ANSWER)],
+  ]),
+  ...media(7078, 7079),
+];
+
 export const SIP_ROWS: readonly HelperRow[] = [
   ...NAT_ROWS,
   row('a call', [
