@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,6 +100,11 @@ async function gather(
   return { feed, isCut: captures.tell() };
 }
 
+/** Where the lab's log can be read when the lab is gone, or what to call it where it is kept nowhere. */
+function nameOfLog(out: string | undefined): string {
+  return out === undefined ? "the lab's kernel log" : join(out, 'lab', 'kernel.log');
+}
+
 /** Replays what the lab recorded, on the lab's own host, and compares. */
 async function hold(
   directory: string,
@@ -111,7 +116,8 @@ async function hold(
   const agreement = await compareRecording(directory, true);
   const diagnostics = new Diagnostics();
   const given = loadGiven({ hostDir: host }, diagnostics);
-  const log = await readLogs([{ file: join(directory, 'kernel.log') }], diagnostics);
+  const text = createReadStream(join(directory, 'kernel.log'));
+  const log = await readLogs([{ file: nameOfLog(options.out), text }], diagnostics);
   const captures = await readCaptures([join(directory, 'any.pcap')], {}, terminal);
   const about = [`capture: ${paths.join(', ')}`, "the host: this machine's kernel, in a namespace"];
   return compareWith(
