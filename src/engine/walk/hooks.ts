@@ -33,9 +33,9 @@ export function buildHooks(program: Program, version: 4 | 6): readonly (readonly
   const registered = chains.filter((c) => !c.chain.table.nft?.dormant);
   const natInUse = registered.some((c) => c.chain.base?.type === 'nat');
   const tracking =
-    chains.some(needsTracking) ||
+    chains.some((chain) => needsTracking(chain, family)) ||
     program.ruleset.tables.some(
-      ({ nft }) => nft && ['inet', family].includes(nft.family) && tableNeedsTracking(nft),
+      ({ nft }) => nft && ['inet', family].includes(nft.family) && tableNeedsTracking(nft, family),
     );
   const gathering = tracking || chains.some((chain) => gathersFragments(chain, family));
   return HOOKS.map((hook) => {
@@ -72,10 +72,10 @@ function gathersFragments(chain: CompiledChain, family: 'ip' | 'ip6'): boolean {
   );
 }
 
-function needsTracking(chain: CompiledChain): boolean {
+function needsTracking(chain: CompiledChain, family: 'ip' | 'ip6'): boolean {
   return chain.rules.some((rule) =>
     rule.steps.some((step) => {
-      if (step.kind === StepKind.statement) return statementNeedsTracking(step.statement.statement);
+      if (step.kind === StepKind.statement) return statementNeedsTracking(step.statement.statement, family);
       if (step.kind === StepKind.match) return step.definition.tracks === true;
       if (step.kind !== StepKind.target) return false;
       return step.definition.translates !== undefined || step.definition.tracks?.(step.data) === true;

@@ -162,11 +162,16 @@ describe('translation', () => {
     ],
     // Linux 6.18: the first port of a range that is free.
     ['tcp dport 80 redirect to :5000-5003', '80 S', 'N', 'src=198.51.100.2 dst=198.51.100.9 sport=5000'],
-    ['dnat ip6 to 2001:db8:2::5', '80 S', 'N M', 'src=198.51.100.2'],
+    ['tcp dport 81 dnat ip to 192.168.1.10; dnat ip6 to 2001:db8:2::5', '80 S', 'N M', 'src=198.51.100.2'],
   ])('%s', async (rule, words, logged, reply) => {
     const played = await play(nat('prerouting', 'dstnat', rule), [dport(words)]);
     expect(played.logged).toEqual([logged]);
     expect(played.conntrack).toContain(`[UNREPLIED] src=${reply.slice(4)}`);
+  });
+
+  it('of IPv6 alone tracks no connection of IPv4: Linux 6.18 counted no packet', async () => {
+    const played = await play(nat('prerouting', 'dstnat', 'dnat ip6 to 2001:db8:2::5'), [dport('80 S')]);
+    expect([played.logged, played.conntrack]).toEqual([[''], '']);
   });
 
   it('asks the rules once a connection, and masquerades', async () => {

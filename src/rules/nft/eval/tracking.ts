@@ -1,7 +1,7 @@
 import type { Expression, NftTable, Statement } from '../model.js';
 
 /** Statements that switch connection tracking on for their family when a rule uses them (`nf_ct_netns_get()`). */
-const TRACKING = new Set<Statement['kind']>(['nat', 'connlimit', 'synproxy', 'flowAdd']);
+const TRACKING = new Set<Statement['kind']>(['connlimit', 'synproxy', 'flowAdd']);
 
 function readsConnection(expression: Expression | null): boolean {
   if (!expression) return false;
@@ -25,15 +25,19 @@ function readsConnection(expression: Expression | null): boolean {
 const TRACKING_OBJECTS = new Set(['ct helper', 'ct timeout', 'ct expectation', 'synproxy']);
 
 /** Whether a table needs connection tracking by its objects and sets; of its rules each statement tells. */
-export function tableNeedsTracking({ objects, sets }: NftTable): boolean {
+export function tableNeedsTracking({ objects, sets }: NftTable, family: 'ip' | 'ip6'): boolean {
   return (
     [...objects.values()].some(({ kind }) => TRACKING_OBJECTS.has(kind)) ||
-    [...sets.values()].some(({ statements }) => statements.some(needsTracking))
+    [...sets.values()].some(({ statements }) => statements.some((s) => needsTracking(s, family)))
   );
 }
 
-/** Whether loading the statement switches connection tracking on; `notrack` alone does not. */
-export function needsTracking(statement: Statement): boolean {
+/**
+ * Whether loading the statement switches connection tracking on for a version of IP; `notrack` alone does not, and
+ * `dnat ip to` does it for IPv4 only (`nft_nat_init()`, net/netfilter/nft_nat.c).
+ */
+export function needsTracking(statement: Statement, family: 'ip' | 'ip6'): boolean {
+  if (statement.kind === 'nat') return (statement.family ?? family) === family;
   if (TRACKING.has(statement.kind)) return true;
   switch (statement.kind) {
     case 'match':
@@ -52,7 +56,7 @@ export function needsTracking(statement: Statement): boolean {
       return (
         readsConnection(statement.key) ||
         readsConnection(statement.data) ||
-        statement.statements.some(needsTracking)
+        statement.statements.some((s) => needsTracking(s, family))
       );
     case 'queue':
       return readsConnection(statement.to);
