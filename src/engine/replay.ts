@@ -165,6 +165,7 @@ export class Replay {
       this.kernel.tracker,
       (glimpse) => this.lookAt(glimpse),
       (glimpse) => this.stepGlimpse(glimpse),
+      () => this.sight.isOneSided,
     );
     if (this.hasShortWay) this.plain = new PlainFrames(this.options.host.isNumbered, this.isTracked);
     const { plain } = this;

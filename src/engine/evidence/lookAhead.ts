@@ -11,6 +11,8 @@ export const AHEAD = { frames: 64, time: 50e6 } as const;
 const MANY = 8192;
 /** ns within which packets are looked up together. */
 const BURST = 1e6;
+/** Frames at the start of a capture that wait for one of the other direction, at most. */
+const HELD = 4096;
 /** Glimpses to begin with, a power of two: as many as are ahead, and as are looked up together. */
 const GLIMPSES = 128;
 
@@ -21,17 +23,21 @@ export class LookAhead {
   private first = 0;
   private unseen = 0;
   private end = 0;
+  /** None was looked at yet: what comes may tell how to take the first. */
+  private isHeld = true;
   private readonly prefetch: Prefetch;
   private readonly tuple = new Tuple();
 
   /**
    * @param seen is told of each frame that can be looked at
    * @param step is given each in its turn, good until it returns
+   * @param waits whether frames that come may tell how to take those that have come, from the first on
    */
   constructor(
     private readonly tracker: Tracker,
     private readonly seen: (glimpse: Glimpse) => void,
     private readonly step: (glimpse: Glimpse) => void,
+    private readonly waits: () => boolean = () => false,
   ) {
     this.prefetch = new Prefetch(tracker.table);
   }
@@ -45,6 +51,11 @@ export class LookAhead {
   /** `next` has been filled with what may be a steady flow's. */
   push(): void {
     this.end++;
+    if (this.isHeld) {
+      if (this.end < HELD && this.waits()) return;
+      this.isHeld = false;
+      return this.passAll();
+    }
     const { unseen, end } = this;
     const last = this.at(end - 1);
     if (end - unseen === 1 && this.tracker.table.size < MANY) return this.passAll();
@@ -62,6 +73,11 @@ export class LookAhead {
 
   /** Until a time, ns, no more frames come. */
   reach(time: number): void {
+    if (this.isHeld) {
+      if (time === -Infinity) return;
+      this.isHeld = false;
+      this.passAll();
+    }
     this.passBurst();
     while (this.first < this.unseen && this.at(this.first).time + AHEAD.time < time) this.stepFirst();
   }

@@ -59,6 +59,15 @@ export class Sight {
     return this.everything && !this.isTold && this.came.size > 0 && this.left.size > 0;
   }
 
+  /** Of some interface one direction was seen so far, or none: that the capture has but one is not told by that yet. */
+  get isOneSided(): boolean {
+    const { came, left } = this;
+    if (this.everything) return came.size === 0 || left.size === 0;
+    for (const { name, isLoopback } of this.seen.values())
+      if (!isLoopback && !(came.has(name) && left.has(name))) return true;
+    return false;
+  }
+
   /** An interface that was captured, whether packets crossed it or not. */
   add(device: Device): void {
     this.seen.set(device.name, device);
