@@ -6,7 +6,7 @@ import type { Packet } from '../packet/packet.js';
 import { hasIpOptions } from '../packet/ipOptions.js';
 import { setTtl, tosOf, ttlOf } from '../packet/rewrite.js';
 import { addressOf } from '../packet/addresses.js';
-import { PacketType, SocketKind } from '../packet/numbers.js';
+import { PacketType } from '../packet/numbers.js';
 import { CtState } from '../rules/connection.js';
 import type { CtTemplate, FlowTable, Manip, NatRange, RejectKind } from '../rules/context.js';
 import { Hook } from '../rules/hook.js';
@@ -26,9 +26,10 @@ import { HookRunner } from './walk/hookRunner.js';
 import { LocalStack } from './stack/localStack.js';
 import { LogLines } from './logLines.js';
 import { Nat } from './nat/nat.js';
+import { Loopback } from './loopback.js';
 import type { Observer } from './observer.js';
 import { OptionRecords } from './stack/optionRecords.js';
-import { Passage } from './passage.js';
+import { again, type Passage } from './passage.js';
 import type { Program } from './walk/program.js';
 import { isRefusedOnReceipt } from './stack/receipt6.js';
 import { isOfLinkItself } from './stack/senders.js';
@@ -61,9 +62,7 @@ export class Kernel {
   readonly draw: () => number;
   readonly copies: Copies;
   readonly synproxy: Synproxy;
-  /** Answers that are on their way, one because of the other; what loops meanwhile waits until they are gone. */
-  private answering = 0;
-  private readonly looping: Passage[] = [];
+  private readonly loopback: Loopback;
 
   constructor(options: KernelOptions) {
     const { host, sinks, ruleset } = options;
@@ -102,9 +101,10 @@ export class Kernel {
     this.flowTables = new FlowTables(this.tracker);
     const shared = new NamedTables();
     this.context = new RuleContext(this, host.routes, options.sets, shared, options.epoch, options.clock);
+    this.loopback = new Loopback(this, (run) => this.context.aside(run));
     this.synproxy = new Synproxy({
       ...{ host, evidence: this.evidence, tracker: this.tracker },
-      send: (passage, cause) => this.sendBecauseOf(passage, cause),
+      send: (passage, cause) => this.loopback.send(passage, cause),
       tell: (passage, what) => this.observer?.tells?.(what, passage),
     });
     this.hooks = new HookRunner(ruleset, {
@@ -358,7 +358,7 @@ export class Kernel {
     if (path) this.shortWays.went(passage, path);
     this.sinks.sent?.(passage);
     this.observer?.end(passage, { kind: 'sent', packet });
-    if (packet.out?.isLoopback) this.loop(passage);
+    if (packet.out?.isLoopback) this.loopback.loop(passage);
   }
 
   /**
@@ -432,20 +432,6 @@ export class Kernel {
     return this.host.linkHeader?.(packet, device, route?.gateway ?? null) ?? packet.link;
   }
 
-  /** What leaves through lo comes back in, with the connection it has: `loopback_xmit()`. */
-  private loop(passage: Passage): void {
-    const back = again(passage);
-    const { packet } = back;
-    packet.in = packet.out;
-    packet.out = null;
-    packet.link = packet.version === 4 ? LOOPBACK_LINK_4 : LOOPBACK_LINK_6;
-    packet.packetType = PacketType.host;
-    if (packet.in && !this.ingress(back, packet.in)) return;
-    // It is taken up where the device's queue is read: `enqueue_to_backlog()` (net/core/dev.c).
-    if (this.answering > 0) this.looping.push(back);
-    else this.receive(back);
-  }
-
   /** A copy of what the host broadcast, by the device that it left by; it has its route already. */
   private hear(passage: Passage): void {
     const { packet } = passage;
@@ -464,20 +450,7 @@ export class Kernel {
     passage.uncaptured = !this.evidence.adopt(passage);
     // What is a stand-in in a packet is one in what quotes it.
     if (passage.uncaptured && passage.byIcmp) passage.guessed ??= cause.guessed;
-    this.sendBecauseOf(passage, cause);
-  }
-
-  /** A packet of the host's own that was made while `cause` was handled, which goes on behind it. */
-  private sendBecauseOf(passage: Passage, cause: Passage): void {
-    passage.doubt ??= cause.doubt;
-    passage.packet.time = cause.packet.time;
-    passage.packet.frame = cause.packet.frame;
-    this.context.aside(() => {
-      this.answering++;
-      this.send(passage);
-      if (--this.answering > 0) return;
-      for (let next = this.looping.shift(); next; next = this.looping.shift()) this.receive(next);
-    });
+    this.loopback.send(passage, cause);
   }
 
   reject(passage: Passage, packet: Packet, kind: RejectKind, hook: Hook): void {
@@ -501,22 +474,5 @@ export class Kernel {
 }
 
 const REFUSED = 'IPv6 takes no packet with such addresses from outside';
-
-const LOOPBACK_LINK_4 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00]);
-const LOOPBACK_LINK_6 = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x86, 0xdd]);
-
-/** A copy of a packet with the connection that it has, which is no socket's any more. */
-function again(passage: Passage): Passage {
-  const copy = new Passage(passage.packet.clone());
-  copy.connection = passage.connection;
-  copy.state = passage.state;
-  copy.direction = passage.direction;
-  copy.route = passage.route;
-  copy.doubt = passage.doubt;
-  copy.uncaptured = passage.uncaptured;
-  copy.guessed = passage.guessed;
-  copy.packet.socket = SocketKind.none;
-  return copy;
-}
 
 const NO_LINK = new Uint8Array(0);

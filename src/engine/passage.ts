@@ -1,5 +1,6 @@
 import type { Device } from '../packet/device.js';
 import type { IpOptions } from '../packet/ipOptions.js';
+import { SocketKind } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import { CtState, Direction } from '../rules/connection.js';
 import type { CtTemplate } from '../rules/context.js';
@@ -47,4 +48,18 @@ export class Passage {
   watched: object | null = null;
 
   constructor(public packet: Packet) {}
+}
+
+/** A copy of a packet with the connection that it has, which is no socket's any more. */
+export function again(passage: Passage): Passage {
+  const copy = new Passage(passage.packet.clone());
+  copy.connection = passage.connection;
+  copy.state = passage.state;
+  copy.direction = passage.direction;
+  copy.route = passage.route;
+  copy.doubt = passage.doubt;
+  copy.uncaptured = passage.uncaptured;
+  copy.guessed = passage.guessed;
+  copy.packet.socket = SocketKind.none;
+  return copy;
 }

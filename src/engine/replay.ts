@@ -1,7 +1,5 @@
 import { addressOf } from '../packet/addresses.js';
-import { u8 } from '../packet/bytes.js';
 import type { Device } from '../packet/device.js';
-import { Ipv4 } from '../packet/ipv4.js';
 import { Protocol } from '../packet/numbers.js';
 import type { Packet } from '../packet/packet.js';
 import type { Frame, FrameSource } from '../capture/frame.js';
@@ -10,9 +8,9 @@ import type { HostClock } from '../rules/jiffies.js';
 import { Arrivals, type Arrival } from './evidence/arrival.js';
 import { BridgeTables } from './evidence/bridgeTables.js';
 import { seedConnections } from './conntrack/snapshot.js';
-import { EgressWindow, isAnswer, portAsSeen, takeIdentification } from './evidence/evidence.js';
+import { EgressWindow, portAsSeen } from './evidence/evidence.js';
 import { ExpectedFrames } from './evidence/expected.js';
-import { FlowLabels, setFlowLabel } from './evidence/flowLabels.js';
+import { HostAnswers } from './evidence/hostAnswers.js';
 import { ForeignFrames } from './share/foreign.js';
 import { Kernel } from './kernel.js';
 import { kernelHost } from './kernelHost.js';
@@ -73,9 +71,7 @@ export class Replay {
   private leaving: Packet | null = null;
   /** The segment at hand was caused by one that nobody has seen, and left by this device. */
   private caused: { readonly packet: Packet; readonly device: Device } | null = null;
-  /** What the host is being told of a packet that it could not send. */
-  private told: Packet | null = null;
-  private readonly labels = new FlowLabels();
+  private readonly answers: HostAnswers;
   private readonly bridges: BridgeTables;
   private readonly localSockets: LocalSockets;
   private readonly ownFragments = new Defragmenter();
@@ -101,6 +97,7 @@ export class Replay {
     );
     this.later = options.later ?? null;
     this.sight = options.sight ?? new Sight();
+    this.answers = new HostAnswers(this.egress, this.sight);
     for (const name of source.interfaces ?? []) {
       const device = host.deviceByName(name);
       if (device) this.sight.add(device);
@@ -131,7 +128,7 @@ export class Replay {
         },
       },
       evidence: {
-        adopt: (passage) => this.adopt(passage),
+        adopt: (passage) => this.answers.adopt(passage, this.kernel.tracker),
         answered: (answer) => this.egress.answerTo(this.kernel.tracker, answer) !== null,
         segment: (of, way, isSo) =>
           this.caused && isSo(this.caused.packet, this.caused.device)
@@ -268,7 +265,7 @@ export class Replay {
     if (!glimpse.isOut) return;
     if (arrival && (arrival.packet.etherType !== 0 || this.isPort(arrival.device))) return;
     this.egress.push(glimpse);
-    if (arrival) this.labels.learn(arrival.packet);
+    if (arrival) this.answers.learn(arrival.packet);
   }
 
   /** What a frame tells of a bridge, whoever's it is. */
@@ -450,36 +447,13 @@ export class Replay {
   private refuse(refused: Packet, error: Packet, loopback: Device): boolean {
     this.counts.sent++;
     const passage = this.ownPackets.start(refused, loopback);
-    this.told = error;
+    this.answers.told = error;
     this.options.prepares?.(passage, this.kernel.tracker);
     this.kernel.send(passage);
-    this.told = null;
+    this.answers.told = null;
     if (!this.expected.account(error)) return false;
     this.counts.accounted++;
     return true;
-  }
-
-  private adopt(passage: Passage): boolean {
-    const { packet } = passage;
-    if (this.told && isAnswer(this.kernel.tracker, packet, this.told)) {
-      takeIdentification(packet, this.told);
-      return true;
-    }
-    const seen = this.egress.claimAnswer(this.kernel.tracker, packet);
-    if (seen) {
-      takeIdentification(packet, seen);
-      return true;
-    }
-    if (passage.doubt === null) this.sight.answer(packet);
-    if (packet.version === 4) {
-      // What must not be fragmented carries 0 (`ip_select_ident_segs()`).
-      if (!(u8(packet.data, Ipv4.fragment) & 0x40)) passage.guessed = 'ID';
-    } else if (!passage.byReject) {
-      const label = this.labels.of(packet);
-      if (label === undefined) passage.guessed = 'FLOWLBL';
-      else setFlowLabel(packet, label);
-    }
-    return false;
   }
 }
 
