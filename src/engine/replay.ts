@@ -173,7 +173,7 @@ export class Replay {
         const foreign = this.foreign?.isForeign(frame) ?? false;
         if (foreign === true) continue;
         const { next } = ahead;
-        if (foreign === false && plain?.read(frame, next)) {
+        if (foreign === false && !ahead.isHeld && plain?.read(frame, next)) {
           this.kernel.anticipate(next);
           ahead.push();
         } else {
@@ -183,6 +183,7 @@ export class Replay {
             continue;
           }
           if (foreign === false) plain?.learn(frame, arrival);
+          if (ahead.isHeld && arrival.direction === 'in') this.turns.hear(arrival.packet);
           ahead.pushArrival(arrival);
         }
         this.foreign?.own(next);

@@ -23,8 +23,8 @@ export class LookAhead {
   private first = 0;
   private unseen = 0;
   private end = 0;
-  /** None was looked at yet: what comes may tell how to take the first. */
-  private isHeld = true;
+  /** None was looked at yet: what comes may tell how to take the first. Others only read it. */
+  isHeld = true;
   private readonly prefetch: Prefetch;
   private readonly tuple = new Tuple();
 

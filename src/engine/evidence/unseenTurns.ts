@@ -3,6 +3,7 @@ import { i32, u8 } from '../../packet/bytes.js';
 import type { Device } from '../../packet/device.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
+import { addressOf } from '../../packet/addresses.js';
 import { isIcmpError } from '../../packet/rewrite.js';
 import { Tcp, TcpFlag } from '../../packet/transport.js';
 import type { Host } from '../../host/host.js';
@@ -37,6 +38,8 @@ export class UnseenTurns {
   private readonly guessed = new WeakMap<ConnectionEntry, string>();
   /** TCP connections that may have been opened unseen, and were not taken for opened. */
   private readonly suspected = new Set<string>();
+  /** The first number that the sender of each acknowledged, while it was not known which directions are captured. */
+  private readonly acknowledged = new Map<string, number>();
 
   constructor(
     private readonly host: Host,
@@ -44,6 +47,21 @@ export class UnseenTurns {
     private readonly sight: Sight,
     private readonly share: Share | null = null,
   ) {}
+
+  /** A packet has come in for the host, whose turn is later: where its sender acknowledges more than before, the host sends. */
+  hear(packet: Packet): void {
+    if (packet.protocol !== Protocol.tcp || packet.fragmentOffset !== 0 || !packet.hasTransport) return;
+    const { data, transport } = packet;
+    if ((u8(data, transport + Tcp.flags) & (SYN | ACK | RST)) !== ACK) return;
+    if (!isOwnAddress(this.host, addressOf(packet, 'destination'))) return;
+    const { tuple, acknowledged } = this;
+    if (!readTuple(tuple, data, packet.version, packet.protocol, 0, transport, packet.length)) return;
+    const key = keyOf(tuple);
+    const number = i32(data, transport + Tcp.acknowledgment);
+    const before = acknowledged.get(key);
+    if (before === undefined) acknowledged.set(key, number);
+    else if (((number - before) | 0) > 0) this.sight.tellOfLeaving();
+  }
 
   /**
    * A packet is about to start its way.
@@ -80,7 +98,9 @@ export class UnseenTurns {
     const likelihood = answerLikelihood(packet, this.host, way);
     if (likelihood === 'opening') return null;
     if (this.isOtherSideSeen(packet, leaves, tuple.destination)) return null;
-    if (likelihood === 'perhaps' || (!leaves && this.sight.mayBeSilent)) {
+    // Where nothing is to leave, nothing is missing in a capture of both directions.
+    if (!leaves && this.sight.mayBeSilent) return null;
+    if (likelihood === 'perhaps') {
       if (packet.protocol === Protocol.tcp && suspected.size < MOST) suspected.add(keyOf(tuple));
       return OPENED_UNSEEN;
     }
