@@ -70,6 +70,8 @@ export class UnseenTurns {
    */
   before(packet: Packet, leaves: Device | null): string | null {
     if (packet.fragmentOffset !== 0 || !packet.hasTransport) return null;
+    // Where nothing is to leave, nothing is missing in a capture of both directions.
+    if (!leaves && this.sight.mayBeSilent) return null;
     const { tuple, tracker } = this;
     const { data, version, protocol, transport, length, time } = packet;
     if (isIcmpError(packet)) return this.beforeError(packet, leaves);
@@ -98,8 +100,6 @@ export class UnseenTurns {
     const likelihood = answerLikelihood(packet, this.host, way);
     if (likelihood === 'opening') return null;
     if (this.isOtherSideSeen(packet, leaves, tuple.destination)) return null;
-    // Where nothing is to leave, nothing is missing in a capture of both directions.
-    if (!leaves && this.sight.mayBeSilent) return null;
     if (likelihood === 'perhaps') {
       if (packet.protocol === Protocol.tcp && suspected.size < MOST) suspected.add(keyOf(tuple));
       return OPENED_UNSEEN;
