@@ -205,7 +205,7 @@ describe('a host that asks and is asked, captured one way', () => {
   it.each([
     ['any', 40],
     ['eth0', 40],
-    ['in', 21],
+    ['in', 11],
     ['eth0-in', 21],
     ['out', 21],
     ['eth0-out', 21],

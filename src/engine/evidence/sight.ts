@@ -37,7 +37,7 @@ export class Sight {
   /** Those by which packets were seen to come in, and to leave. */
   private readonly came = new Set<string>();
   private readonly left = new Set<string>();
-  /** Some packet was predicted to leave, or acknowledged. */
+  /** Some packet was predicted to leave. */
   private isToLeave = false;
   private readonly leftOut = new Map<string, LeftOut[]>();
   private leftOutCount = 0;
@@ -128,11 +128,6 @@ export class Sight {
   /** A packet is predicted to leave. */
   foretell(device: Device | null): void {
     if (device && !device.isLoopback) this.isToLeave = true;
-  }
-
-  /** What came in tells that the host sends. */
-  tellOfLeaving(): void {
-    this.isToLeave = true;
   }
 
   /** Nothing was seen to leave all interfaces, as nothing was to: the host may well have sent nothing. */

@@ -40,6 +40,8 @@ export class UnseenTurns {
   private readonly suspected = new Set<string>();
   /** The first number that the sender of each acknowledged, while it was not known which directions are captured. */
   private readonly acknowledged = new Map<string, number>();
+  /** Something acknowledges what the host sends. */
+  private isHeard = false;
 
   constructor(
     private readonly host: Host,
@@ -60,7 +62,7 @@ export class UnseenTurns {
     const number = i32(data, transport + Tcp.acknowledgment);
     const before = acknowledged.get(key);
     if (before === undefined) acknowledged.set(key, number);
-    else if (((number - before) | 0) > 0) this.sight.tellOfLeaving();
+    else if (((number - before) | 0) > 0) this.isHeard = true;
   }
 
   /**
@@ -71,7 +73,7 @@ export class UnseenTurns {
   before(packet: Packet, leaves: Device | null): string | null {
     if (packet.fragmentOffset !== 0 || !packet.hasTransport) return null;
     // Where nothing is to leave, nothing is missing in a capture of both directions.
-    if (!leaves && this.sight.mayBeSilent) return null;
+    if (!leaves && !this.isHeard && this.sight.mayBeSilent) return null;
     const { tuple, tracker } = this;
     const { data, version, protocol, transport, length, time } = packet;
     if (isIcmpError(packet)) return this.beforeError(packet, leaves);
@@ -100,7 +102,7 @@ export class UnseenTurns {
     const likelihood = answerLikelihood(packet, this.host, way);
     if (likelihood === 'opening') return null;
     if (this.isOtherSideSeen(packet, leaves, tuple.destination)) return null;
-    if (likelihood === 'perhaps') {
+    if (likelihood === 'perhaps' || (!leaves && this.sight.mayBeSilent)) {
       if (packet.protocol === Protocol.tcp && suspected.size < MOST) suspected.add(keyOf(tuple));
       return OPENED_UNSEEN;
     }
