@@ -173,7 +173,8 @@ export class Replay {
         const foreign = this.foreign?.isForeign(frame) ?? false;
         if (foreign === true) continue;
         const { next } = ahead;
-        if (foreign === false && !ahead.isHeld && plain?.read(frame, next)) {
+        if (foreign === false && plain?.read(frame, next)) {
+          if (ahead.isHeld && !next.isOut) this.turns.hear(next);
           this.kernel.anticipate(next);
           ahead.push();
         } else {
@@ -183,7 +184,8 @@ export class Replay {
             continue;
           }
           if (foreign === false) plain?.learn(frame, arrival);
-          if (ahead.isHeld && arrival.direction === 'in') this.turns.hear(arrival.packet);
+          const { packet, direction } = arrival;
+          if (ahead.isHeld && direction === 'in' && packet.hasTransport) this.turns.hear(packet);
           ahead.pushArrival(arrival);
         }
         this.foreign?.own(next);

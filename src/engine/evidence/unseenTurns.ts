@@ -3,7 +3,6 @@ import { i32, u8 } from '../../packet/bytes.js';
 import type { Device } from '../../packet/device.js';
 import { Protocol } from '../../packet/numbers.js';
 import type { Packet } from '../../packet/packet.js';
-import { addressOf } from '../../packet/addresses.js';
 import { isIcmpError } from '../../packet/rewrite.js';
 import { Tcp, TcpFlag } from '../../packet/transport.js';
 import type { Host } from '../../host/host.js';
@@ -28,6 +27,9 @@ const MOST = 65_536;
 const OPENED_UNSEEN = 'it looks like an answer to what the capture does not have';
 const ANSWERED_UNSEEN = 'the capture does not have what may have answered before it';
 
+/** What is read of a packet before its turn, its transport header being there. */
+type Heard = Pick<Packet, 'data' | 'version' | 'protocol' | 'fragmentOffset' | 'transport' | 'length'>;
+
 /**
  * Of a conversation the capture may have one side alone, and the state of its connection hangs on both. What the other
  * side must have said is put into the connection; where it only may have, what becomes of the packets is in doubt.
@@ -51,13 +53,12 @@ export class UnseenTurns {
   ) {}
 
   /** A packet has come in for the host, whose turn is later: where its sender acknowledges more than before, the host sends. */
-  hear(packet: Packet): void {
-    if (packet.protocol !== Protocol.tcp || packet.fragmentOffset !== 0 || !packet.hasTransport) return;
-    const { data, transport } = packet;
+  hear({ data, version, protocol, fragmentOffset, transport, length }: Heard): void {
+    if (protocol !== Protocol.tcp || fragmentOffset !== 0) return;
     if ((u8(data, transport + Tcp.flags) & (SYN | ACK | RST)) !== ACK) return;
-    if (!isOwnAddress(this.host, addressOf(packet, 'destination'))) return;
     const { tuple, acknowledged } = this;
-    if (!readTuple(tuple, data, packet.version, packet.protocol, 0, transport, packet.length)) return;
+    if (!readTuple(tuple, data, version, protocol, 0, transport, length)) return;
+    if (!isOwnAddress(this.host, tuple.destination)) return;
     const key = keyOf(tuple);
     const number = i32(data, transport + Tcp.acknowledgment);
     const before = acknowledged.get(key);
