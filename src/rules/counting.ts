@@ -1,18 +1,19 @@
+import type { Field } from './definition.js';
 import type { Rule, Step } from './model.js';
 import type { NftTable } from './nft/model.js';
 import { partsOf } from './nft/parts.js';
 import type { Statement } from './nft/statements.js';
 
-/** Matches and targets of iptables whose answer hangs on the packets before, and statements of nft. */
-const COUNTING: ReadonlySet<string> = new Set([
-  ...['limit', 'hashlimit', 'connlimit', 'connbytes', 'quota', 'recent', 'statistic', 'rateest', 'setUpdate'],
-]);
+/** What a match reads that hangs on the packets before. */
+const COUNTED: readonly Field[] = ['count', 'ct.counters'];
+/** Statements of nft, and objects that they name, whose answer hangs on them. */
+const COUNTING: ReadonlySet<string> = new Set(['limit', 'connlimit', 'quota', 'setUpdate']);
 
 /** What a step counts or remembers packets with, by its name; null: it asks the packet at hand alone. */
 export function countingIn(step: Step, nft: NftTable | undefined): string | null {
   if (step.kind === 'match') {
-    const { name } = step.definition;
-    return COUNTING.has(name) ? name : null;
+    const reads = step.definition.reads(step.data);
+    return COUNTED.some((field) => reads.includes(field)) ? step.definition.name : null;
   }
   return step.kind === 'statement' ? countingStatement(step.statement, nft) : null;
 }
@@ -36,7 +37,7 @@ export function onlyTells({ steps }: Rule): boolean {
       case 'counter':
         return true;
       case 'target':
-        return TELLING.has(step.definition.name);
+        return step.definition.onlyTells === true;
       case 'statement':
         return TELLING_STATEMENTS.has(step.statement.kind);
       case 'jump':
@@ -45,7 +46,6 @@ export function onlyTells({ steps }: Rule): boolean {
   });
 }
 
-const TELLING: ReadonlySet<string> = new Set(['LOG', 'NFLOG']);
 const TELLING_STATEMENTS: ReadonlySet<string> = new Set([
   ...['match', 'counter', 'log', 'limit', 'quota', 'connlimit', 'objref'],
 ]);

@@ -128,6 +128,8 @@ export interface TargetDefinition<D = any, S = any> {
   list(data: D, numeric: boolean, version: 4 | 6): string;
   /** The fields it may change, for provenance and for what an index may skip over. */
   readonly writes: readonly Field[];
+  /** All that comes of it is what it tells: neither this packet nor a later one fares otherwise. */
+  readonly onlyTells?: true;
   /** What it does to the packet is not modelled: whatever becomes of the packet from here on is in doubt. */
   readonly unforeseen?: true;
   /** Always ends the walk of the chain, whatever the packet (ACCEPT, DROP, REJECT…). */

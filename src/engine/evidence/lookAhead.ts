@@ -23,8 +23,7 @@ export class LookAhead {
   private first = 0;
   private unseen = 0;
   private end = 0;
-  /** None was looked at yet: what comes may tell how to take the first. Others only read it. */
-  isHeld = true;
+  private held = true;
   private readonly prefetch: Prefetch;
   private readonly tuple = new Tuple();
 
@@ -42,6 +41,11 @@ export class LookAhead {
     this.prefetch = new Prefetch(tracker.table);
   }
 
+  /** None was looked at yet: what comes may tell how to take the first. */
+  get isHeld(): boolean {
+    return this.held;
+  }
+
   /** To be filled with the next frame. */
   get next(): Glimpse {
     if (this.end - this.first === this.ring.length) this.grow();
@@ -51,9 +55,9 @@ export class LookAhead {
   /** `next` has been filled with what may be a steady flow's. */
   push(): void {
     this.end++;
-    if (this.isHeld) {
+    if (this.held) {
       if (this.end < HELD && this.waits()) return;
-      this.isHeld = false;
+      this.held = false;
       return this.passAll();
     }
     const { unseen, end } = this;
@@ -73,9 +77,9 @@ export class LookAhead {
 
   /** Until a time, ns, no more frames come. */
   reach(time: number): void {
-    if (this.isHeld) {
+    if (this.held) {
       if (time === -Infinity) return;
-      this.isHeld = false;
+      this.held = false;
       this.passAll();
     }
     this.passBurst();

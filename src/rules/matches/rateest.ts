@@ -247,7 +247,7 @@ export const rateest: MatchDefinition<RateestMatch, RateestState> = {
   parse,
   print,
   list,
-  reads: () => ['random'],
+  reads: () => ['random', 'count'],
   pure: false,
   common: true,
   start: () => ({ one: undefined, other: undefined }),

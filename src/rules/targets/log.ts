@@ -95,6 +95,7 @@ export const log: TargetDefinition<LogOptions, undefined> = {
   print,
   list,
   writes: [],
+  onlyTells: true,
   terminal: false,
   common: false,
   start: () => undefined,

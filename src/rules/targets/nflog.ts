@@ -55,6 +55,7 @@ export const nflog: TargetDefinition<NflogTarget, undefined> = {
   print: (data) => show(data, '--'),
   list: (data) => show(data, ''),
   writes: [],
+  onlyTells: true,
   terminal: false,
   common: false,
   start: () => undefined,

@@ -23,12 +23,8 @@ export const amanda: Helper = {
   help({ packet, direction }, entry, host) {
     if (direction === Direction.original) return Verdict.accept;
     lastFor(entry, packet.time, PATIENCE);
+    if (!host.payload()) return Verdict.accept;
     const begin = payloadOffset(packet);
-    if (begin >= packet.length) return Verdict.accept;
-    if (packet.data.length < packet.length) {
-      host.mayCome('what it says to the amanda helper was not captured whole');
-      return Verdict.accept;
-    }
     const text = textOf(packet, begin);
     const line = lineOf(text);
     if (!line) return Verdict.accept;

@@ -26,21 +26,15 @@ export const ftp: Helper = {
   help(passage, entry, host) {
     const { packet, state, direction } = passage;
     if (state !== CtState.established) return Verdict.accept;
-    const { data, transport, length } = packet;
-    const from = payloadOffset(packet);
-    if (from >= length) return Verdict.accept;
-    if (data.length < length) {
-      host.mayCome('what it says to the ftp helper was not captured whole');
-      return Verdict.accept;
-    }
-    const sequence = u32(data, transport + Tcp.sequence);
+    const bytes = host.payload();
+    if (!bytes || bytes.length === 0) return Verdict.accept;
+    const sequence = u32(packet.data, packet.transport + Tcp.sequence);
     const lines = (entry.ftpLines ??= [[], []])[direction];
-    const bytes = data.subarray(from, length);
     // Nobody knows where the lines of a connection began that was there before; the kernel does.
     const begins = lines.includes(sequence) || (entry.fromSnapshot && lines.length === 0);
     const found = begins ? readDataPort(bytes, direction, packet.version) : null;
     if (found && 'word' in found) return host.refuse(`partial matching of \`${found.word}'`);
-    const verdict = found ? expectData(passage, entry, found, from, host) : Verdict.accept;
+    const verdict = found ? expectData(passage, entry, found, payloadOffset(packet), host) : Verdict.accept;
     if (bytes[bytes.length - 1] === NEWLINE) remember(lines, (sequence + bytes.length) >>> 0);
     return verdict;
   },

@@ -49,6 +49,8 @@ export interface HelperHost extends EntryHost {
    * @returns false where the packet would become too long
    */
   mangle(from: number, to: number, text: string): boolean;
+  /** The payload, empty where there is none; null: it was not captured whole, and connections may come that nobody can foresee. */
+  payload(): Uint8Array | null;
   /** A connection between these two may come, and nobody can tell. */
   mayCome(reason: string): void;
   /** The packet is to be dropped, and the kernel's log says why: `nf_ct_helper_log()`. */

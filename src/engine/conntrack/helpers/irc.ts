@@ -16,18 +16,13 @@ export const irc: Helper = {
   help({ packet, state, direction }, entry, host) {
     if (direction === Direction.reply || state !== CtState.established || packet.version !== 4)
       return Verdict.accept;
-    const { data, length } = packet;
-    const from = payloadOffset(packet);
-    if (from >= length) return Verdict.accept;
-    if (data.length < length) {
-      host.mayCome('what it says to the irc helper was not captured whole');
-      return Verdict.accept;
-    }
+    const payload = host.payload();
+    if (!payload) return Verdict.accept;
     // It listens where it is, or where it is seen to be.
     const own = [entry.original.source, entry.reply.destination];
     const isOwn = (address: IpAddress): boolean => own.some((one) => one.equals(address));
-    const offer = readDcc(data.subarray(from, length), isOwn);
-    return offer ? expectOffered(offer, entry, from, host) : Verdict.accept;
+    const offer = readDcc(payload, isOwn);
+    return offer ? expectOffered(offer, entry, payloadOffset(packet), host) : Verdict.accept;
   },
   undo(payload, _, entry, direction) {
     if (direction === Direction.reply) return null;

@@ -1,6 +1,6 @@
 import { u32 } from '../../../packet/bytes.js';
 import { Protocol } from '../../../packet/numbers.js';
-import { payloadOffset, replaceText } from '../../../packet/payload.js';
+import { payloadOffset, replaceText, wholePayload } from '../../../packet/payload.js';
 import { Tcp } from '../../../packet/transport.js';
 import type { Device } from '../../../packet/device.js';
 import type { Tuple } from '../../../rules/connection.js';
@@ -15,6 +15,8 @@ import type { EntryHost, Helper, HelperHost, Wanted } from './helper.js';
 
 /** Ports that are tried (`nf_nat_exp_find_port()`). */
 const ATTEMPTS = 128;
+
+const NOTHING = new Uint8Array(0);
 
 /** What a helper can do with one packet of a connection. */
 export class PacketHelperHost implements HelperHost {
@@ -103,6 +105,14 @@ export class PacketHelperHost implements HelperHost {
       noteLength(this.entry, direction, sequence, text.length - (to - from));
     }
     return true;
+  }
+
+  payload(): Uint8Array | null {
+    const { packet } = this.passage;
+    if (payloadOffset(packet) >= packet.length) return NOTHING;
+    const payload = wholePayload(packet);
+    if (!payload) this.mayCome(`what it says to the ${this.helper.name} helper was not captured whole`);
+    return payload;
   }
 
   mayCome(reason: string): void {

@@ -1,6 +1,6 @@
 import { u16, u32, u8 } from '../../../packet/bytes.js';
 import { Protocol } from '../../../packet/numbers.js';
-import { payloadOffset, wholePayload } from '../../../packet/payload.js';
+import { payloadOffset } from '../../../packet/payload.js';
 import { CtState, CtStatus, Direction, type Tuple } from '../../../rules/connection.js';
 import { Verdict } from '../../../rules/verdict.js';
 import type { Passage } from '../../passage.js';
@@ -82,15 +82,11 @@ export const pptp: Helper = {
   most: 2,
   seconds: 300,
   help(passage, entry, host) {
-    const { packet, state: seen, direction } = passage;
+    const { state: seen, direction } = passage;
     if (seen !== CtState.established) return Verdict.accept;
-    const payload = wholePayload(packet);
-    if (!payload) {
-      host.mayCome('what it says to the pptp helper was not captured whole');
-      return Verdict.accept;
-    }
-    if (payload.length < BODY || u16(payload, 2) !== CONTROL || u32(payload, 4) !== MAGIC_COOKIE)
-      return Verdict.accept;
+    const payload = host.payload();
+    if (!payload || payload.length < BODY) return Verdict.accept;
+    if (u16(payload, 2) !== CONTROL || u32(payload, 4) !== MAGIC_COOKIE) return Verdict.accept;
     const type = u16(payload, 8);
     const body = payload.subarray(BODY);
     if (body.length < (BODY_LENGTHS[type] ?? 0)) return Verdict.accept;

@@ -1,6 +1,5 @@
 import { u16, u32 } from '../../../packet/bytes.js';
 import { Protocol } from '../../../packet/numbers.js';
-import { wholePayload } from '../../../packet/payload.js';
 import { CtState, Direction } from '../../../rules/connection.js';
 import { Verdict } from '../../../rules/verdict.js';
 import type { ConnectionEntry } from '../entry.js';
@@ -31,15 +30,11 @@ export const sane: Helper = {
   protocol: Protocol.tcp,
   most: 1,
   seconds: 300,
-  help({ packet, state: seen, direction }, entry, host) {
+  help({ state: seen, direction }, entry, host) {
     if (seen !== CtState.established) return Verdict.accept;
-    const payload = wholePayload(packet);
-    if (!payload) {
-      host.mayCome('what it says to the sane helper was not captured whole');
-      return Verdict.accept;
-    }
+    const payload = host.payload();
+    if (!payload || payload.length === 0) return Verdict.accept;
     const { length } = payload;
-    if (length === 0) return Verdict.accept;
     const state = stateOf(entry);
     if (direction === Direction.original) {
       if (length === REQUEST_LENGTH) state.starting = u32(payload, 0) === NET_START;

@@ -1,6 +1,6 @@
 import type { IpAddress } from '../../../../address/ip.js';
 import { Protocol } from '../../../../packet/numbers.js';
-import { payloadOffset, replaceText, wholePayload } from '../../../../packet/payload.js';
+import { payloadOffset, replaceText } from '../../../../packet/payload.js';
 import { rewrite } from '../../../../packet/rewrite.js';
 import { CtState, CtStatus, Direction, opposite, Tuple } from '../../../../rules/connection.js';
 import { Verdict } from '../../../../rules/verdict.js';
@@ -42,7 +42,7 @@ function helper(protocol: number, help: Helper['help']): Helper {
 
 /** RFC 3261 over UDP: net/netfilter/nf_conntrack_sip.c. */
 export const sipUdp = helper(Protocol.udp, (passage, entry, host) => {
-  const payload = readable(passage, entry, host);
+  const payload = readable(entry, host);
   if (!payload || payload.length < SHORTEST) return Verdict.accept;
   const message = messageOf(payload, passage, entry, host);
   const { text } = message.sip;
@@ -59,7 +59,7 @@ export const sipUdp = helper(Protocol.udp, (passage, entry, host) => {
 /** Over TCP there may be several messages in a segment, which tell their lengths; what is cut is not read. */
 export const sipTcp = helper(Protocol.tcp, (passage, entry, host) => {
   if (passage.state !== CtState.established) return Verdict.accept;
-  const payload = readable(passage, entry, host);
+  const payload = readable(entry, host);
   if (!payload || payload.length < SHORTEST) return Verdict.accept;
   const { packet } = passage;
   const whole = sipText(payload);
@@ -98,10 +98,9 @@ function messageOf(bytes: Uint8Array, passage: Passage, entry: ConnectionEntry, 
 }
 
 /** The payload, if there is any; the connection lasts longer for it. */
-function readable({ packet }: Passage, entry: ConnectionEntry, host: HelperHost): Uint8Array | null {
-  const payload = wholePayload(packet);
-  if (!payload) host.mayCome('what it says to the sip helper was not captured whole');
-  else if (payload.length === 0) return null;
+function readable(entry: ConnectionEntry, host: HelperHost): Uint8Array | null {
+  const payload = host.payload();
+  if (payload?.length === 0) return null;
   lastFor(entry, host.now, TIMEOUT);
   return payload;
 }
